@@ -1,0 +1,78 @@
+"""The arrays that rooms hand to each other, and the checks at their doors.
+
+Pictures are uint8 in data, metric, composition and submission: `Rgb` (H, W, 3), `Gray` (H, W).
+A `Mask` is bool (H, W), True where the picture is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.errors import ArrayError
+
+Rgb = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+def check_rgb(array: NDArray[Any], *, name: str) -> Rgb:
+    """Return `array` if it is an RGB picture.
+
+    Args:
+        array: The candidate, due as (H, W, 3) uint8.
+        name: What to call it in the error: a file or an image id.
+
+    Raises:
+        ArrayError: It has another shape or dtype.
+    """
+    if array.ndim != 3 or array.shape[-1] != 3:
+        raise ArrayError(f"`{name}` must be RGB of shape (H, W, 3), but got shape {array.shape}")
+    return _check_dtype(array, np.uint8, name)
+
+
+def check_gray(array: NDArray[Any], *, name: str) -> Gray:
+    """Return `array` if it is a gray picture, (H, W) uint8; see `check_rgb`."""
+    _check_two_dimensions(array, name)
+    return _check_dtype(array, np.uint8, name)
+
+
+def check_mask(array: NDArray[Any], *, shape: tuple[int, ...], name: str) -> Mask:
+    """Return `array` if it is a mask, (H, W) bool, of the height and width that begin `shape`."""
+    _check_two_dimensions(array, name)
+    if array.shape != tuple(shape[:2]):
+        raise ArrayError(
+            f"`{name}` must be as large as its picture, {tuple(shape[:2])}, but is {array.shape}"
+        )
+    return _check_dtype(array, np.bool_, name)
+
+
+def luma(rgb: Rgb) -> Gray:
+    """PIL's `convert("L")`: Rec. 601 luma in 16-bit fixed point, rounded.
+
+    Args:
+        rgb: (..., 3) uint8.
+
+    Returns:
+        (...) uint8.
+
+    Source: Pillow's `L24` macro; equal on all 2^24 colours (asserted in the tests).
+
+    >>> int(luma(np.array([255, 0, 0], dtype=np.uint8)))
+    76
+    """
+    r, g, b = (rgb[..., channel].astype(np.uint32) for channel in range(3))
+    return ((19595 * r + 38470 * g + 7471 * b + 32768) >> 16).astype(np.uint8)
+
+
+def _check_two_dimensions(array: NDArray[Any], name: str) -> None:
+    if array.ndim != 2:
+        raise ArrayError(f"`{name}` must have the shape (H, W), but got shape {array.shape}")
+
+
+def _check_dtype(array: NDArray[Any], dtype: type, name: str) -> NDArray[Any]:
+    if array.dtype != dtype:
+        raise ArrayError(f"`{name}` must be {np.dtype(dtype)}, but is {array.dtype}")
+    return array

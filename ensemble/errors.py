@@ -1,0 +1,71 @@
+"""Every error the toolkit raises on purpose.
+
+All of them are an `EnsembleError`, and each is also the builtin a caller would expect, so both
+`except EnsembleError` and `except ValueError` do what they say:
+
+    EnsembleError
+    ├── ArrayError            (ValueError)         an array of the wrong shape, dtype or range
+    ├── ConfigError           (ValueError)         ens.toml or a flag breaks a rule
+    ├── DataError             (ValueError)         a file of the competition's data is not as due
+    │   └── MissingFileError  (FileNotFoundError)  ... or is not there
+    ├── ScoreError            (ValueError)         a picture the competition's score is undefined for
+    ├── MissingArtefactError  (FileNotFoundError)  a command needs what an earlier one writes
+    ├── StaleArtefactError    (RuntimeError)       an artefact was made from something else
+    ├── LockedError           (RuntimeError)       another process is writing the same artefact
+    ├── WeightsError          (RuntimeError)       released weights cannot be had or are not genuine
+    ├── TrainingError         (RuntimeError)       a training cannot go on
+    └── SubmissionError       (ValueError)         a zip the competition would refuse
+
+A message states the rule, the values that break it, and the remedy. The command line prints that
+text alone and exits with status 2.
+"""
+
+from __future__ import annotations
+
+
+class EnsembleError(Exception):
+    """Root of every error the toolkit raises on purpose."""
+
+
+class ArrayError(EnsembleError, ValueError):
+    """An array has the wrong shape, dtype or range."""
+
+
+class ConfigError(EnsembleError, ValueError):
+    """`ens.toml` or a command-line flag breaks a rule."""
+
+
+class DataError(EnsembleError, ValueError):
+    """A file of the competition's data is not as due; the message names the file."""
+
+
+class MissingFileError(DataError, FileNotFoundError):
+    """A file of the competition's data is not there; the message names the file."""
+
+
+class ScoreError(EnsembleError, ValueError):
+    """The competition's score is undefined for this picture; the message names the picture."""
+
+
+class MissingArtefactError(EnsembleError, FileNotFoundError):
+    """A command needs an artefact that an earlier command writes."""
+
+
+class StaleArtefactError(EnsembleError, RuntimeError):
+    """An artefact was made from other data, folds, settings or weights than the present ones."""
+
+
+class LockedError(EnsembleError, RuntimeError):
+    """Another process is writing the same artefact."""
+
+
+class WeightsError(EnsembleError, RuntimeError):
+    """Released weights cannot be had, or are not the genuine file."""
+
+
+class TrainingError(EnsembleError, RuntimeError):
+    """A training cannot go on; the last good checkpoint is intact."""
+
+
+class SubmissionError(EnsembleError, ValueError):
+    """A submission the competition would refuse."""
