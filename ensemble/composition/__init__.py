@@ -1,0 +1,1 @@
+"""Everything between the members' outputs and the uint8 RGB answer."""

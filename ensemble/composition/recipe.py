@@ -1,0 +1,137 @@
+"""What `ens blend` decides, as frozen values: weights, views, and the options of composition."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ensemble.errors import StaleArtefactError
+
+Stage = Literal["restoration", "colorization"]
+STAGES: tuple[Stage, Stage] = ("restoration", "colorization")
+
+View = Literal["identity", "hflip", "vflip", "hvflip"]
+VIEWS: tuple[View, ...] = ("identity", "hflip", "vflip", "hvflip")
+
+HUE_BINS = 180
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageRecipe(_Frozen):
+    """How one stage's members are blended.
+
+    Attributes:
+        weights: Weight of each member that takes part; positive, with sum 1.
+        views: The flips that each of these members averages, equally weighted.
+    """
+
+    weights: dict[str, float]
+    views: dict[str, tuple[View, ...]]
+
+    @field_validator("weights")
+    @classmethod
+    def _on_the_simplex(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not weights or min(weights.values()) <= 0 or not math.isclose(sum(weights.values()), 1):
+            raise ValueError(f"weights must be positive and sum to 1, but got {weights}")
+        return weights
+
+    @field_validator("views")
+    @classmethod
+    def _some_view_each(cls, views: dict[str, tuple[View, ...]]) -> dict[str, tuple[View, ...]]:
+        for member, names in views.items():
+            if not names or len(set(names)) != len(names):
+                raise ValueError(f"`{member}` must have distinct views, but got {names}")
+        return views
+
+    def terms(self) -> list[tuple[str, View, float]]:
+        """Every (member, view, weight) of the blend, weights summing to 1, in a fixed order."""
+        return [
+            (member, view, weight / len(self.views[member]))
+            for member, weight in sorted(self.weights.items())
+            for view in VIEWS
+            if view in self.views[member]
+        ]
+
+    @classmethod
+    def plain_mean(cls, members: list[str], views: tuple[View, ...] = VIEWS) -> StageRecipe:
+        """Equal weights over members, and the same views for each."""
+        return cls(
+            weights={member: 1 / len(members) for member in members},
+            views={member: views for member in members},
+        )
+
+    @classmethod
+    def single(cls, member: str, views: tuple[View, ...] = ("identity",)) -> StageRecipe:
+        """One member alone."""
+        return cls(weights={member: 1.0}, views={member: views})
+
+
+class Composition(_Frozen):
+    """The options of composition; the defaults are what measures best, see docs/composition.md.
+
+    Attributes:
+        paste_back: Outside the located hole the restored gray is the input, exactly.
+        luma_lock: The answer's `convert("L")` equals the restored gray within one level.
+        chroma: How the members' colours become one: mean of RGB (`rgb`), or of chroma under the
+            luma lock (`mean`, `median`, `preserving`: the mean's hue, the members' mean strength).
+        hue: Whether the blend's hues are moved to the wanted histogram: `none`, `score` (least
+            chroma), or `natural` (keeps the members' chroma where it can).
+        prior_weight: Share of the training photographs' mean histogram in the wanted one; the
+            rest is the mean of the members' histograms.
+    """
+
+    paste_back: bool = True
+    luma_lock: bool = True
+    chroma: Literal["rgb", "mean", "median", "preserving"] = "mean"
+    hue: Literal["none", "score", "natural"] = "score"
+    prior_weight: float = Field(default=0.7, ge=0.0, le=1.0)
+
+
+SLIDES = Composition(paste_back=False, luma_lock=False, chroma="rgb", hue="none", prior_weight=0)
+"""The composition of the competition's slides: the mean of the members' pictures, as it is."""
+
+
+class Recipe(_Frozen):
+    """Everything `ens submit` needs to know, and the digests of all it was tuned on.
+
+    Attributes:
+        restoration: Blend of stage 1.
+        colorization: Blend of stage 2.
+        composition: Options of composition.
+        priors: Mean hue histogram (180 numbers) of the photographs each fold's networks trained
+            on, by fold; empty where there is none.
+        folds: The folds whose out-of-fold predictions it was tuned on.
+        made_from: Digest of the data, the folds and each archive that was read.
+    """
+
+    restoration: StageRecipe
+    colorization: StageRecipe
+    composition: Composition
+    priors: dict[int, tuple[float, ...]] = {}
+    folds: tuple[int, ...]
+    made_from: dict[str, str]
+
+    def to_json(self) -> str:
+        """The recipe as indented JSON, keys in a fixed order."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, name: str = "recipe.json") -> Recipe:
+        """Read `to_json`'s text.
+
+        Raises:
+            StaleArtefactError: It is not a recipe of this version.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise StaleArtefactError(
+                f"`{name}` is not a recipe of this version of ens ({error.error_count()} faults, "
+                f"the first: {error.errors()[0]['msg']}); run `ens blend` again"
+            ) from None

@@ -1,0 +1,263 @@
+"""The settings of a workspace: `ens.toml`, its defaults, and the text that explains them.
+
+Defaults are those of the competition's slides unless a measurement in `docs/` says otherwise.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ensemble.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSection(_Section):
+    """What the photographs are like."""
+
+    size: int = Field(512, ge=16, description="Side of every photograph in pixels.")
+
+
+class FoldsSection(_Section):
+    """How photographs are divided for validation."""
+
+    n_folds: int = Field(5, ge=2, description="Number of folds.")
+    descriptor: Literal["classical", "encoder", "none"] = Field(
+        "classical",
+        description="How near-duplicates are found: classical (no weights needed), encoder "
+        "(pooled timm features), none (every photograph is a group of its own).",
+    )
+
+
+class NormalisationSection(_Section):
+    """How uint8 becomes what a network sees: (value / 255 - mean) / std."""
+
+    mean: float = Field(0.5, description="Subtracted mean, on the scale 0 to 1.")
+    std: float = Field(0.225, gt=0, description="Dividing standard deviation, same scale.")
+
+
+class RestorationSection(_Section):
+    """Stage 1, damaged gray to gray."""
+
+    members: tuple[str, ...] = Field(
+        ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"),
+        min_length=1,
+        description="Names of the members, from the registry or from [[member]] tables.",
+    )
+    input_mode: Literal["damaged", "prefilled", "prefilled+mask"] = Field(
+        "damaged",
+        description="What networks start from: the input as it is (the slides' way), or with the "
+        "hole filled by classical inpainting, or that and the hole's mask as a second channel.",
+    )
+    hole_loss: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the loss taken over the hole and its rim alone; 0 is the slides' "
+        "whole-image loss.",
+    )
+    masked_ssim_loss: float = Field(
+        0.0, ge=0.0, description="Weight of 1 - masked SSIM, added to the loss."
+    )
+
+
+class ColorizationSection(_Section):
+    """Stage 2, gray to RGB."""
+
+    members: tuple[str, ...] = Field(
+        ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50"),
+        min_length=1,
+        description="Names of the members, from the registry or from [[member]] tables.",
+    )
+    train_on: Literal["clean", "restored", "mixed"] = Field(
+        "clean",
+        description="Gray that networks learn from: of the answer (clean), of the same fold's "
+        "frozen restorers (restored), or either at random (mixed).",
+    )
+
+
+class TrainingSection(_Section):
+    """How networks learn. Keys in RUNTIME_KEYS change how fast, never what, a network learns."""
+
+    encoder_weights: Literal["imagenet", "none"] = Field(
+        "imagenet", description="Where encoders start: imagenet (downloaded), or none (random)."
+    )
+    epochs: int = Field(40, ge=1, description="Most epochs; a finished training can be extended.")
+    patience: int = Field(
+        3, ge=0, description="Epochs without a better val_score before stopping; 0 never stops."
+    )
+    batch_size: int = Field(16, ge=1, description="Photographs a step.")
+    accumulate: int = Field(1, ge=1, description="Steps whose gradients are summed for an update.")
+    learning_rate: float = Field(1e-4, gt=0, description="AdamW's learning rate.")
+    weight_decay: float = Field(1e-2, ge=0, description="AdamW's weight decay.")
+    schedule: Literal["constant", "cosine", "one-cycle"] = Field(
+        "constant", description="How the learning rate moves; constant is the slides' way."
+    )
+    clip_norm: float = Field(0.0, ge=0, description="Largest gradient norm; 0 does not clip.")
+    l1: float = Field(0.5, ge=0, description="Weight of the mean absolute error in the loss.")
+    mse: float = Field(0.5, ge=0, description="Weight of the mean squared error in the loss.")
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="Decay of the weights' moving average; 0 keeps none."
+    )
+    average_last: int = Field(
+        0, ge=0, description="Average the last k epochs' weights at the end; 0 keeps the best one."
+    )
+    flips: bool = Field(True, description="Flip training photographs at random, left to right.")
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="auto is bf16 on a GPU that has it, float32 elsewhere."
+    )
+    compile: bool = Field(False, description="Compile the network with torch.compile.")
+    num_workers: int = Field(-1, ge=-1, description="Processes that read data; -1 chooses.")
+    cache: bool = Field(True, description="Keep the decoded photographs in one file under cache/.")
+    checkpoint_minutes: float = Field(
+        10.0, gt=0, description="A resumable checkpoint is written at least this often."
+    )
+    max_steps_per_epoch: int = Field(
+        0, ge=0, description="Cut epochs short after this many steps; 0 does not."
+    )
+
+
+RUNTIME_KEYS = frozenset({"epochs", "num_workers", "cache", "checkpoint_minutes", "compile"})
+
+
+class InferenceSection(_Section):
+    """How predictions are made."""
+
+    batch_size: int = Field(8, ge=1, description="Photographs a forward pass.")
+
+
+class BlendSection(_Section):
+    """How the blend is tuned."""
+
+    trials: int = Field(200, ge=0, description="Optuna trials a stage.")
+    sampler: Literal["tpe", "cma-es", "random", "greedy", "local"] = Field(
+        "tpe", description="Search strategy."
+    )
+    storage: str = Field("", description="Optuna storage; empty is oof/study.db.")
+
+
+class CustomMember(_Section):
+    """A member of your own: any architecture and encoder of segmentation-models-pytorch."""
+
+    name: str = Field(description="Its name, lower case with hyphens.")
+    stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
+    arch: str = Field(description="Architecture, as smp spells it.")
+    encoder: str = Field(description="Encoder, as smp spells it.")
+    options: dict[str, Any] = Field({}, description="Further arguments of the architecture.")
+
+
+class Config(_Section):
+    """Everything `ens.toml` can say."""
+
+    seed: int = Field(0, ge=0, description="Seed of everything drawn at random.")
+    data: DataSection = DataSection()
+    folds: FoldsSection = FoldsSection()
+    normalisation: NormalisationSection = NormalisationSection()
+    restoration: RestorationSection = RestorationSection()
+    colorization: ColorizationSection = ColorizationSection()
+    training: TrainingSection = TrainingSection()
+    inference: InferenceSection = InferenceSection()
+    blend: BlendSection = BlendSection()
+    member: tuple[CustomMember, ...] = Field((), description="Members of your own.")
+
+    def replace(self, section: str, **values: Any) -> Config:
+        """A copy with some keys of one section changed, as flags do; None leaves a key alone.
+
+        Raises:
+            ConfigError: A value breaks the key's rule.
+        """
+        given = {key: value for key, value in values.items() if value is not None}
+        content = self.model_dump()
+        content[section] = {**content[section], **given}
+        return _validated(content, source="the command line")
+
+
+def load_config(path: Path) -> Config:
+    """Read `ens.toml`; a missing file means every default.
+
+    Raises:
+        ConfigError: It is not TOML, has an unknown key (the message gives the nearest valid one),
+            or a value breaks its key's rule.
+    """
+    if not path.exists():
+        return Config()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`{path}` is not valid TOML: {error}") from None
+    return _validated(content, source=f"`{path}`")
+
+
+def config_text(
+    config: Config, *, heading: str = "Settings of ens; every key has its default."
+) -> str:
+    """The settings as commented TOML that `load_config` reads back to the same value."""
+    lines = [f"# {heading}", ""]
+    lines += _commented_keys(config)
+    for name in type(config).model_fields:
+        section = getattr(config, name)
+        if isinstance(section, _Section):
+            lines += ["", f"# {_summary(type(section))}", f"[{name}]", *_commented_keys(section)]
+    for member in config.member:
+        lines += ["", "[[member]]", *_commented_keys(member)]
+    return "\n".join(lines) + "\n"
+
+
+def _commented_keys(section: _Section) -> list[str]:
+    lines = []
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, _Section) or name == "member":
+            continue
+        lines += [f"# {info.description}{_choices(info.annotation)}", f"{name} = {_toml(value)}"]
+    return lines
+
+
+def _choices(annotation: Any) -> str:
+    names = [choice for choice in get_args(annotation) if isinstance(choice, str)]
+    return f" One of: {', '.join(names)}." if names else ""
+
+
+def _summary(section: type[_Section]) -> str:
+    return (section.__doc__ or "").strip().splitlines()[0]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _validated(content: Mapping[str, Any], *, source: str) -> Config:
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_fault(fault) for fault in error.errors())
+        raise ConfigError(f"{source}: {faults}") from None
+
+
+def _fault(fault: Any) -> str:
+    path = [part for part in fault["loc"] if isinstance(part, str)]
+    key = ".".join(path)
+    if fault["type"] != "extra_forbidden":
+        return f"`{key}`: {fault['msg'].lower()}, but got {fault['input']!r}"
+    valid = _keys_beside(path)
+    nearest = difflib.get_close_matches(path[-1], valid, n=1, cutoff=0.0)
+    return f"unknown key `{key}`; the nearest valid one is `{nearest[0]}`"
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    section: Any = Config
+    for name in path[:-1]:
+        annotation = section.model_fields[name].annotation
+        section = next((a for a in get_args(annotation) if isinstance(a, type)), annotation)
+    return list(section.model_fields)

@@ -1,0 +1,130 @@
+"""What an artefact was made from: digests, versions and the seed, in a JSON file beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.workspace import atomic_write
+
+PACKAGES = (
+    "ensemble",
+    "torch",
+    "segmentation-models-pytorch",
+    "timm",
+    "lightning",
+    "numpy",
+    "opencv-python-headless",
+    "scikit-image",
+    "optuna",
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The birth certificate of an artefact.
+
+    Attributes:
+        kind: What the artefact is: `checkpoint`, `oof`, `recipe` or `submission`.
+        made_from: The digest of each thing it was made from, by name (`data`, `folds`, ...).
+        seed: The seed of whatever was drawn at random.
+        facts: What its maker wants known: scores, epochs, counts.
+        versions: The packages that made it.
+    """
+
+    kind: str
+    made_from: dict[str, str]
+    seed: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def require(self, made_from: Mapping[str, str], *, name: str, remedy: str) -> None:
+        """Refuse the artefact unless it was made from exactly these things.
+
+        Args:
+            made_from: The present digests; things the manifest does not know count as changed.
+            name: What to call the artefact in the message.
+            remedy: What to run, for the message.
+
+        Raises:
+            StaleArtefactError: A digest differs; the message names each such thing.
+        """
+        changed = self.differences(made_from)
+        if changed:
+            raise StaleArtefactError(
+                f"{name} was made from another {' and another '.join(changed)} than the present "
+                f"one; {remedy}"
+            )
+
+    def differences(self, made_from: Mapping[str, str]) -> list[str]:
+        """Names in `made_from` whose digest is not the one this artefact was made from."""
+        return [key for key, digest in made_from.items() if self.made_from.get(key) != digest]
+
+
+def write_manifest(
+    path: Path,
+    *,
+    kind: str,
+    made_from: Mapping[str, str],
+    seed: int,
+    facts: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Write a manifest atomically, with the present package versions, and return it."""
+    manifest = Manifest(kind, dict(made_from), seed, dict(facts or {}), package_versions())
+    atomic_write(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+    return manifest
+
+
+def read_manifest(path: Path, *, remedy: str = "make the artefact again") -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        MissingArtefactError: There is none.
+        StaleArtefactError: The file is not a manifest.
+    """
+    try:
+        return Manifest(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None
+    except (ValueError, TypeError) as error:
+        raise StaleArtefactError(f"`{path}` is not a manifest ({error}); {remedy}") from None
+
+
+def digest_bytes(content: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no blanks).
+
+    >>> digest_json({"b": 1, "a": 2}) == digest_json({"a": 2, "b": 1})
+    True
+    """
+    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Version of each package that can change a result."""
+    return {name: found for name in PACKAGES if (found := _version(name))}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

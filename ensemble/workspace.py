@@ -1,0 +1,163 @@
+"""Where artefacts live, and how they are written: whole or not at all.
+
+This is the only module that spells an artefact's path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ensemble.errors import LockedError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder a user works in, and the paths of everything in it.
+
+    Attributes:
+        root: The folder given by `--root` or `ENS_ROOT`; the current folder by default.
+    """
+
+    root: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The settings, `ens.toml`."""
+        return self.root / "ens.toml"
+
+    @property
+    def folds_file(self) -> Path:
+        """Which fold validates which photograph."""
+        return self.root / "folds.csv"
+
+    @property
+    def data(self) -> Path:
+        """The competition's data, as downloaded."""
+        return self.root / "data"
+
+    @property
+    def cache(self) -> Path:
+        """The decoded training photographs, see `ens train --cache`."""
+        return self.root / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Every trained network."""
+        return self.root / "checkpoints"
+
+    @property
+    def oof(self) -> Path:
+        """Every cached out-of-fold prediction, the recipe and the studies."""
+        return self.root / "oof"
+
+    @property
+    def submissions(self) -> Path:
+        """Every zip that was built, with its manifest."""
+        return self.root / "submissions"
+
+    def checkpoint_dir(self, stage: str, member: str, fold: int) -> Path:
+        """The folder of one training job."""
+        return self.checkpoints / stage / member / f"fold-{fold}"
+
+    def oof_dir(self, stage: str, member: str, fold: int) -> Path:
+        """The archive of one member's predictions for one fold's photographs."""
+        return self.oof / stage / member / f"fold-{fold}"
+
+    def external_test_dir(self, stage: str, member: str) -> Path:
+        """The archive of an external member's predictions for the test photographs."""
+        return self.oof / stage / member / "test"
+
+    @property
+    def recipe_file(self) -> Path:
+        """What `ens blend` decides."""
+        return self.oof / "recipe.json"
+
+    @property
+    def table_file(self) -> Path:
+        """The exact scores behind the recipe, for `ens report`."""
+        return self.oof / "scores.json"
+
+    @property
+    def study_file(self) -> Path:
+        """The Optuna study, readable by optuna-dashboard."""
+        return self.oof / "study.db"
+
+    def submission_file(self, name: str) -> Path:
+        """The zip called `name`; its manifest has the same name and ends in `.json`."""
+        return self.submissions / f"{name}.zip"
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a path to write to that becomes `path` only once everything is written.
+
+    The temporary file or folder lies beside `path`, so the final rename is atomic; it is removed
+    if the block raises. An existing file is replaced; an existing folder is swapped out first.
+
+    Args:
+        path: The file or folder to make.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = scratch / path.name
+    try:
+        yield temporary
+        if temporary.is_file():
+            _flush_to_disk(temporary)
+        elif path.is_dir():
+            path.rename(scratch / "replaced")
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: The file; its folder is made if missing.
+        content: Bytes, or text to be encoded as UTF-8.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def exclusive_lock(path: Path, *, what: str) -> Iterator[None]:
+    """Hold the artefact at `path` alone, or refuse at once.
+
+    The lock is the kernel's: it vanishes with the process that held it, however that ends, so a
+    killed run never leaves a lock to be removed by hand.
+
+    Args:
+        path: The artefact; the lock file lies beside it and ends in `.lock`.
+        what: What is being done, for the message.
+
+    Raises:
+        LockedError: Another process holds it.
+    """
+    lock_file = path.parent / f".{path.name}.lock"
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise LockedError(
+            f"only one process at a time may be {what}, but another holds `{lock_file}`; "
+            "wait for it to end, then run this again"
+        ) from None
+    finally:
+        os.close(descriptor)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
