@@ -1,0 +1,143 @@
+"""`folds.csv` in and out, and the group labels a user brings."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from ensemble.errors import DataError, MissingArtefactError, MissingFileError
+from ensemble.folds.split import Folds
+from ensemble.workspace import atomic_write
+
+COLUMNS = ("image_id", "group", "fold")
+SINGLETON = "-1"
+
+
+def write_folds(path: Path, folds: Folds) -> None:
+    """Write `image_id, group, fold`, one row a photograph, sorted by id; whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(zip(folds.image_ids, folds.groups, folds.folds, strict=True))
+    atomic_write(path, text.getvalue())
+
+
+def read_folds(path: Path) -> Folds:
+    """Read what `write_folds` wrote, and trust nothing in it.
+
+    Raises:
+        MissingArtefactError: There is no such file.
+        DataError: A column is missing, a row is malformed, an id is there twice, or a group spans
+            two folds; the message names the file and the row.
+    """
+    return _read(path, COLUMNS)
+
+
+def read_foreign_folds(path: Path) -> Folds:
+    """Read anybody's split, leaky or not, to audit it: only `image_id` and `fold` count.
+
+    A column of groups is ignored and every photograph is called a group of its own, because a
+    split that tears groups apart is just what the audit is there to show.
+
+    Raises:
+        MissingArtefactError: There is no such file.
+        DataError: As for `read_folds`, but for the groups.
+    """
+    return _read(path, ("image_id", "fold"))
+
+
+def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
+    """Read the group labels a user brings, as in the competition's public preprocessing.
+
+    Args:
+        path: A CSV with the columns `image` and `label`; other names are taken by position.
+            Images may be given as ids, file names or paths. The label -1 says: like no other.
+        image_ids: The photographs that need a label.
+
+    Returns:
+        A label for each of `image_ids`, in their order; a singleton's label is its own id.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: A row is malformed, an image is unknown, there twice or missing.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"`{path}` is not there; give a CSV with the columns image, label")
+    known = set(image_ids)
+    labels: dict[str, str] = {}
+    for row, (image, label) in _rows(path, ("image", "label"), by_position=True):
+        image_id = image if image in known else PurePath(image).stem
+        if image_id not in known:
+            raise DataError(f"`{path}`, row {row}: no training photograph is called `{image}`")
+        if image_id in labels:
+            raise DataError(f"`{path}`, row {row}: `{image}` has a label already; give it one")
+        labels[image_id] = image_id if _is_singleton(label) else label
+    missing = [image_id for image_id in image_ids if image_id not in labels]
+    if missing:
+        raise DataError(
+            f"`{path}` must label every photograph, but {len(missing)} of {len(image_ids)} are "
+            f"missing, first `{missing[0]}`; give those that are like no other the label -1"
+        )
+    return tuple(labels[image_id] for image_id in image_ids)
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> Folds:
+    if not path.is_file():
+        raise MissingArtefactError(f"`{path}` is not there; make it with `ens folds`")
+    image_ids, groups, folds = [], [], []
+    seen: dict[str, int] = {}
+    for row, (image_id, *group, fold) in _rows(path, columns, by_position=False):
+        if image_id in seen:
+            raise DataError(f"`{path}`, row {row}: `{image_id}` is in row {seen[image_id]} already")
+        seen[image_id] = row
+        image_ids.append(image_id)
+        groups.append(group[0] if group else image_id)
+        folds.append(_fold(path, row, fold))
+    try:
+        return Folds(tuple(image_ids), tuple(groups), tuple(folds), max(folds, default=0) + 1)
+    except DataError as error:
+        raise DataError(f"`{path}`: {error}; make it anew with `ens folds`") from error
+
+
+def _rows(
+    path: Path, columns: tuple[str, ...], *, by_position: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Give the row number, as an editor counts it, and the cells of `columns`, without blanks."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        positions = _positions(path, next(reader, []), columns, by_position)
+        for cells in reader:
+            if not cells:
+                continue
+            values = [cells[p].strip() if p < len(cells) else "" for p in positions]
+            if not all(values):
+                empty = columns[values.index("")]
+                raise DataError(f"`{path}`, row {reader.line_num}: `{empty}` is empty")
+            yield reader.line_num, values
+
+
+def _positions(
+    path: Path, header: list[str], columns: tuple[str, ...], by_position: bool
+) -> list[int]:
+    names = [name.strip() for name in header]
+    missing = [column for column in columns if column not in names]
+    if not missing:
+        return [names.index(column) for column in columns]
+    if by_position and len(names) == len(columns):
+        return list(range(len(columns)))
+    raise DataError(
+        f"`{path}` must have the columns {', '.join(columns)}, but {', '.join(missing)} "
+        f"{'is' if len(missing) == 1 else 'are'} missing; its header is `{','.join(header)}`"
+    )
+
+
+def _fold(path: Path, row: int, text: str) -> int:
+    if not text.isdecimal():
+        raise DataError(f"`{path}`, row {row}: a fold must be one of 0, 1, 2, ..., but is `{text}`")
+    return int(text)
+
+
+def _is_singleton(label: str) -> bool:
+    return label in (SINGLETON, f"{SINGLETON}.0")
