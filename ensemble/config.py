@@ -248,6 +248,8 @@ def _validated(content: Mapping[str, Any], *, source: str) -> Config:
 def _fault(fault: Any) -> str:
     path = [part for part in fault["loc"] if isinstance(part, str)]
     key = ".".join(path)
+    if fault["type"] == "missing":
+        return f"`{key}` must be given"
     if fault["type"] != "extra_forbidden":
         return f"`{key}`: {fault['msg'].lower()}, but got {fault['input']!r}"
     valid = _keys_beside(path)

@@ -8,7 +8,7 @@ All of them are an `EnsembleError`, and each is also the builtin a caller would 
     ├── ConfigError           (ValueError)         ens.toml or a flag breaks a rule
     ├── DataError             (ValueError)         a file of the competition's data is not as due
     │   └── MissingFileError  (FileNotFoundError)  ... or is not there
-    ├── ScoreError            (ValueError)         a picture the competition's score is undefined for
+    ├── ScoreError            (ValueError)         a picture the score is undefined for
     ├── MissingArtefactError  (FileNotFoundError)  a command needs what an earlier one writes
     ├── StaleArtefactError    (RuntimeError)       an artefact was made from something else
     ├── LockedError           (RuntimeError)       another process is writing the same artefact

@@ -63,7 +63,7 @@ class StageRecipe(_Frozen):
         """Equal weights over members, and the same views for each."""
         return cls(
             weights={member: 1 / len(members) for member in members},
-            views={member: views for member in members},
+            views=dict.fromkeys(members, views),
         )
 
     @classmethod
