@@ -1,0 +1,232 @@
+"""The competition's score of one picture, and of many.
+
+    score = 0.2 ssim + 0.4 masked_ssim + 0.4 hue
+
+per picture, then the mean over pictures. It is not symmetric: the data range of both SSIM terms is
+that of pred, so a washed-out pred loses twice. Arguments are keyword-only for that reason.
+
+The ground truth never changes while candidates do: `prepare` it once, then score each candidate
+with `PreparedTarget.score`, or many at once with `score_batch`.
+
+Undefined pictures raise `ScoreError` and are named: fewer than 7 lost pixels or a side under 7
+(where scikit-image raises too), and a constant pred against a target with a flat window, for which
+the formula is 0 / 0 (scikit-image returns NaN or the quotient of two rounding errors).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import overload
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray, Mask, Rgb, check_gray, check_mask, check_rgb
+from ensemble.errors import ScoreError
+from ensemble.metric.hue import Histogram, hue_correlation, hue_histogram
+from ensemble.metric.masked_ssim import Runs, gather, masked_ssim, runs_of
+from ensemble.metric.ssim import WINDOW, Planes, data_range, ssim
+
+SSIM_WEIGHT, MASKED_SSIM_WEIGHT, HUE_WEIGHT = 0.2, 0.4, 0.4
+
+
+@dataclass(frozen=True)
+class Score:
+    """The three terms of one RGB picture, each at most 1; higher is better."""
+
+    ssim: float
+    masked_ssim: float
+    hue: float
+
+    @property
+    def score(self) -> float:
+        """The competition's score."""
+        return (
+            SSIM_WEIGHT * self.ssim + MASKED_SSIM_WEIGHT * self.masked_ssim + HUE_WEIGHT * self.hue
+        )
+
+
+@dataclass(frozen=True)
+class GrayScore:
+    """The two terms a gray picture has: what a restoration is judged by."""
+
+    ssim: float
+    masked_ssim: float
+
+    @property
+    def score(self) -> float:
+        """The competition's score without its hue term, scaled so that 1 is perfect."""
+        weighted = SSIM_WEIGHT * self.ssim + MASKED_SSIM_WEIGHT * self.masked_ssim
+        return weighted / (SSIM_WEIGHT + MASKED_SSIM_WEIGHT)
+
+
+@dataclass(frozen=True)
+class PreparedGray:
+    """A gray target with all that does not depend on pred; make it with `prepare_gray`."""
+
+    name: str
+    planes: Planes
+    runs: Runs
+    lost: NDArray[np.uint8]
+
+    def score(self, pred: Gray) -> GrayScore:
+        """Score `pred`, (H, W) uint8 of the target's size.
+
+        Raises:
+            ArrayError: `pred` is no gray picture.
+            ScoreError: Another size, or a pred for which the score is undefined.
+        """
+        gray = check_gray(pred, name=f"{self.name}: pred")
+        _check_size(self, gray)
+        return GrayScore(*_ssim_terms(self, np.ascontiguousarray(gray)[None]))
+
+
+@dataclass(frozen=True)
+class PreparedTarget:
+    """An RGB target with all that does not depend on pred; make it with `prepare`."""
+
+    name: str
+    planes: Planes
+    runs: Runs
+    lost: NDArray[np.uint8]
+    histogram: Histogram
+
+    def score(self, pred: Rgb) -> Score:
+        """Score `pred`, (H, W, 3) uint8 of the target's size.
+
+        Raises:
+            ArrayError: `pred` is no RGB picture.
+            ScoreError: Another size, or a pred for which the score is undefined.
+        """
+        rgb = check_rgb(pred, name=f"{self.name}: pred")
+        _check_size(self, rgb)
+        planes = planar(rgb)
+        of_hue = hue_correlation(pred=hue_histogram(planes), target=self.histogram)
+        return Score(*_ssim_terms(self, planes), of_hue)
+
+
+Prepared = PreparedTarget | PreparedGray
+
+
+def prepare(*, target: Rgb, lost_mask: Mask, name: str = "picture") -> PreparedTarget:
+    """Do once what every score against `target` needs.
+
+    Args:
+        target: The ground truth, (H, W, 3) uint8, H and W at least 7.
+        lost_mask: (H, W) bool, True where the input was lost, at least 7 pixels.
+        name: What errors call the picture.
+
+    Raises:
+        ArrayError: An array of another shape or dtype.
+        ScoreError: The score is undefined for this target or mask.
+    """
+    planes = planar(check_rgb(target, name=f"{name}: target"))
+    runs = _checked_runs(target.shape, lost_mask, name)
+    return PreparedTarget(name, planes, runs, gather(planes, runs), hue_histogram(planes))
+
+
+def prepare_gray(*, target: Gray, lost_mask: Mask, name: str = "picture") -> PreparedGray:
+    """The same for a gray target, (H, W) uint8; see `prepare`."""
+    planes = np.ascontiguousarray(check_gray(target, name=f"{name}: target"))[None]
+    runs = _checked_runs(target.shape, lost_mask, name)
+    return PreparedGray(name, planes, runs, gather(planes, runs))
+
+
+def score(*, pred: Rgb, target: Rgb, lost_mask: Mask, name: str = "picture") -> Score:
+    """The competition's score of one picture; see `prepare` for the arguments and the errors."""
+    return prepare(target=target, lost_mask=lost_mask, name=name).score(pred)
+
+
+def gray_score(*, pred: Gray, target: Gray, lost_mask: Mask, name: str = "picture") -> GrayScore:
+    """The score of a gray restoration; see `prepare_gray`."""
+    return prepare_gray(target=target, lost_mask=lost_mask, name=name).score(pred)
+
+
+@overload
+def score_batch(
+    *,
+    preds: Sequence[Rgb],
+    prepared: Sequence[PreparedTarget],
+    n_threads: int | None = None,
+) -> list[Score]: ...
+@overload
+def score_batch(
+    *,
+    preds: Sequence[Gray],
+    prepared: Sequence[PreparedGray],
+    n_threads: int | None = None,
+) -> list[GrayScore]: ...
+def score_batch(
+    *,
+    preds: Sequence[NDArray[np.uint8]],
+    prepared: Sequence[PreparedTarget] | Sequence[PreparedGray],
+    n_threads: int | None = None,
+) -> list[Score] | list[GrayScore]:
+    """Score `preds[i]` against `prepared[i]` for all i, on all cores.
+
+    Args:
+        preds: RGB or gray pictures, as `prepared` is.
+        prepared: As many targets.
+        n_threads: Threads to use; all cores by default. The kernels hold no Python lock.
+
+    Returns:
+        One score a picture, in order; the same, bit for bit, with any number of threads.
+
+    Raises:
+        ScoreError: The first picture, in order, whose score is undefined; or unequal lengths.
+    """
+    if len(preds) != len(prepared):
+        raise ScoreError(
+            f"`preds` and `prepared` must be as many, but got {len(preds)} and {len(prepared)}"
+        )
+    with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool:
+        return list(pool.map(lambda one, pred: one.score(pred), prepared, preds))
+
+
+def planar(rgb: Rgb) -> Planes:
+    """The planes (3, H, W) of a picture (H, W, 3), contiguous."""
+    planes = np.empty((3, *rgb.shape[:2]), dtype=np.uint8)
+    cv2.split(np.ascontiguousarray(rgb), list(planes))
+    return planes
+
+
+def _ssim_terms(prepared: Prepared, planes: Planes) -> tuple[float, float]:
+    pred_range = data_range(planes)
+    whole = ssim(pred=planes, target=prepared.planes, pred_range=pred_range)
+    lost = gather(planes, prepared.runs)
+    masked = masked_ssim(pred=lost, target=prepared.lost, pred_range=pred_range)
+    if math.isnan(whole) or math.isnan(masked):
+        raise ScoreError(
+            f"{prepared.name}: the score is undefined (0 / 0): pred is constant, every value "
+            f"{int(planes.min())}, and the target has a flat window; pred must not be constant"
+        )
+    return whole, masked
+
+
+def _check_size(prepared: Prepared, pred: NDArray[np.uint8]) -> None:
+    due = prepared.planes.shape[1:]
+    if pred.shape[:2] != due:
+        raise ScoreError(
+            f"{prepared.name}: pred must be as large as its target, {due}, but is {pred.shape[:2]}"
+        )
+
+
+def _checked_runs(shape: tuple[int, ...], lost_mask: Mask, name: str) -> Runs:
+    if min(shape[:2]) < WINDOW:
+        raise ScoreError(
+            f"{name}: a picture must be at least {WINDOW} pixels high and wide "
+            f"to be scored, but is {tuple(shape[:2])}"
+        )
+    runs = runs_of(check_mask(lost_mask, shape=shape, name=f"{name}: lost_mask"))
+    lost = int(np.diff(runs, axis=1).sum())
+    if lost < WINDOW:
+        raise ScoreError(
+            f"{name}: at least {WINDOW} pixels must be lost for the masked SSIM, "
+            f"but the mask marks {lost}"
+        )
+    return runs

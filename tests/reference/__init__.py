@@ -1,0 +1,1 @@
+"""Slow, literal definitions that the tests hold the product to."""
