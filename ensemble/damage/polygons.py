@@ -1,0 +1,203 @@
+"""Damage as the competition's public generator draws it, as a pure function of a seed.
+
+The public generator draws, all from Python's global `random`: a box, whose first corner is uniform
+over the places that leave room for the smallest side and whose second is uniform from there to the
+picture's end, redrawn until both sides are long enough; 3 to 20 points; one of polygenerator's
+three kinds; then it scales the polygon to the box, rounds its vertices to whole pixels and
+rasterises it with scikit-image's `polygon2mask`. Unless that covers more than (side // 2)^2 pixels,
+everything is drawn again. Last comes the fill. At 512 px `sample_damage(seed=s)` equals the
+generator after `random.seed(s)`, pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray, Mask, check_gray
+from ensemble.damage.rasterise import rasterise
+from ensemble.errors import ArrayError
+
+KINDS = ("simple", "star-shaped", "convex")
+MIN_POINTS, MAX_POINTS = 3, 20
+MIN_PIXELS = 7  # one window of the masked SSIM, which is undefined below
+
+_FULL_SIZE, _FULL_SIDE = 512, 50
+_SMALLEST_SIDE = 4
+_SMALLEST_SIZE = 8
+_DRAWERS = ("random_polygon", "random_star_shaped_polygon", "random_convex_polygon")
+_thread = threading.local()
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Damage:
+    """One polygon of one flat gray.
+
+    Attributes:
+        kind: Which of `KINDS`: polygenerator's `random_polygon`, `random_star_shaped_polygon` or
+            `random_convex_polygon`.
+        points: (P, 2) float64, whole numbers, (x, y) a row, in pixels of the picture. A vertex may
+            lie on the box's far side, one past the last pixel; `lost_mask` clips it.
+        box: (x0, y0, x1, y1), the far side excluded; the polygon touches all four sides.
+        fill: The gray, 0 to 255.
+        size: (H, W) of the picture.
+    """
+
+    kind: str
+    points: NDArray[np.float64]
+    box: Box
+    fill: int
+    size: tuple[int, int]
+
+    def lost_mask(self) -> Mask:
+        """Return the lost pixels, (H, W) bool, at least `MIN_PIXELS`.
+
+        Not always connected: a spike thinner than a pixel is sampled at pixel centres, as the
+        generator does, and comes out as loose pixels.
+        """
+        mask = np.zeros(self.size, dtype=np.bool_)
+        x0, y0, x1, y1 = self.box
+        local = self.points.astype(np.int64) - np.array([x0, y0])
+        mask[y0:y1, x0:x1] = rasterise(local, shape=(y1 - y0, x1 - x0))
+        return mask
+
+
+@dataclass(frozen=True)
+class DamageRule:
+    """What the generator's two constants become at another size.
+
+    Attributes:
+        min_sides: (height, width), the shortest box sides allowed: 50 px at 512, in proportion to
+            each side of the picture, never under 4.
+        min_pixels: The fewest lost pixels allowed: one more than the product of the halved sides,
+            (50 // 2)^2 at 512, and never under `MIN_PIXELS`.
+    """
+
+    min_sides: tuple[int, int]
+    min_pixels: int
+
+    @classmethod
+    def at(cls, size: tuple[int, int]) -> DamageRule:
+        """Return the rule for pictures of `size` (H, W).
+
+        Raises:
+            ArrayError: A side is under 8 px.
+
+        >>> DamageRule.at((512, 512)), DamageRule.at((256, 384)).min_sides
+        (DamageRule(min_sides=(50, 50), min_pixels=626), (25, 38))
+        """
+        if min(size) < _SMALLEST_SIZE:
+            raise ArrayError(
+                f"damage needs a picture of at least {_SMALLEST_SIZE} px a side, but got {size}"
+            )
+        height, width = (max(_SMALLEST_SIDE, round(_FULL_SIDE * n / _FULL_SIZE)) for n in size)
+        return cls((height, width), max(MIN_PIXELS, (height // 2) * (width // 2) + 1))
+
+
+def sample_damage(*, size: tuple[int, int], seed: int) -> Damage:
+    """Draw one damage; the same for the same arguments, in any thread or process.
+
+    polygenerator draws from the global `random`; here a private copy of its module draws from a
+    generator of its own, so the caller's `random` is neither read nor moved.
+
+    Args:
+        size: (H, W) of the picture, each at least 8.
+        seed: Any int.
+
+    Raises:
+        ArrayError: `size` is too small.
+    """
+    rule = DamageRule.at(size)
+    rng = random.Random(seed)
+    while True:
+        damage = _draw_once(rng, size, rule)
+        if damage is not None and int(damage.lost_mask().sum()) >= rule.min_pixels:
+            return Damage(damage.kind, damage.points, damage.box, rng.randint(0, 255), size)
+
+
+def apply_damage(gray: Gray, damage: Damage) -> Gray:
+    """Return a copy of `gray` with the lost pixels filled.
+
+    Args:
+        gray: (H, W) uint8, of the damage's size.
+        damage: What to lose.
+
+    Raises:
+        ArrayError: Not a gray picture, or of another size.
+    """
+    check_gray(gray, name="gray")
+    if gray.shape != damage.size:
+        raise ArrayError(f"damage of size {damage.size} cannot fall on a picture of {gray.shape}")
+    damaged = gray.copy()
+    damaged[damage.lost_mask()] = damage.fill
+    return damaged
+
+
+def draw_unit_polygon(
+    rng: random.Random, kind: str, n_points: int
+) -> list[tuple[float, float]] | None:
+    """Draw one of polygenerator's polygons, fitted to the unit square.
+
+    Returns:
+        `n_points` (row, column) pairs, or None where polygenerator gives up: its `random_polygon`
+        asserts that its edges form one cycle, which rounding can break.
+    """
+    polygenerator = _private_polygenerator()
+    vars(polygenerator)["random"] = rng
+    drawer: Callable[..., Any] = getattr(polygenerator, _DRAWERS[KINDS.index(kind)])
+    try:
+        return drawer(num_points=n_points)
+    except AssertionError:
+        return None
+
+
+def _draw_once(rng: random.Random, size: tuple[int, int], rule: DamageRule) -> Damage | None:
+    """Draw a box and a polygon in the generator's order; None where it would draw again."""
+    (height, width), (min_height, min_width) = size, rule.min_sides
+    y0, x0 = rng.randint(0, height - min_height), rng.randint(0, width - min_width)
+    y1, x1 = rng.randint(y0, height), rng.randint(x0, width)
+    if y1 - y0 < min_height or x1 - x0 < min_width:
+        return None
+    n_points = rng.randint(MIN_POINTS, MAX_POINTS)
+    kind = rng.choice(KINDS)
+    unit = draw_unit_polygon(rng, kind, n_points)
+    if unit is None:
+        return None
+    box = (x0, y0, x1, y1)
+    return Damage(kind, place(np.array(unit)[:, ::-1], box), box, 0, size)
+
+
+def place(unit: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
+    """Scale a polygon of the unit square to a box and round it to whole pixels.
+
+    Args:
+        unit: (P, 2) float64 in [0, 1], (x, y) a row.
+        box: (x0, y0, x1, y1).
+
+    Returns:
+        (P, 2) float64, whole numbers; halves go to even, as Python's `round` takes them.
+    """
+    x0, y0, x1, y1 = box
+    return np.rint(unit * np.array([x1 - x0, y1 - y0])) + np.array([x0, y0])
+
+
+def _private_polygenerator() -> ModuleType:
+    """Return this thread's own copy of polygenerator, whose `random` may be replaced."""
+    if not hasattr(_thread, "polygenerator"):
+        spec = importlib.util.find_spec("polygenerator")
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError("damage needs the package `polygenerator`; install it")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        _thread.polygenerator = module
+    return _thread.polygenerator

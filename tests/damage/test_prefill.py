@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from ensemble.arrays import Gray, Mask
+from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.damage.prefill import METHODS, prefill
+from ensemble.errors import ArrayError, ConfigError
+
+
+@pytest.fixture(scope="module")
+def gray() -> Gray:
+    return cv2.resize(skimage.data.camera(), (96, 80), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def hole() -> Mask:
+    return sample_damage(size=(80, 96), seed=4).lost_mask()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_input_stays_outside_and_the_hole_comes_nearer_inside(
+    method: str, gray: Gray, hole: Mask
+) -> None:
+    damaged = apply_damage(gray, sample_damage(size=(80, 96), seed=4))
+    filled = prefill(damaged, hole, method=method)
+    assert filled.dtype == np.uint8
+    np.testing.assert_array_equal(filled[~hole], damaged[~hole])
+    flat = np.full_like(gray, gray[~hole].mean())
+    assert _error(filled, gray, hole) < 0.8 * _error(flat, gray, hole)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_fill_itself_is_not_read(method: str, gray: Gray, hole: Mask) -> None:
+    black, white = np.where(hole, 0, gray), np.where(hole, 255, gray)
+    np.testing.assert_array_equal(
+        prefill(black.astype(np.uint8), hole, method=method),
+        prefill(white.astype(np.uint8), hole, method=method),
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_plane_is_continued(method: str, hole: Mask) -> None:
+    rows, columns = np.mgrid[:80, :96]
+    plane = (40 + rows + columns // 2).astype(np.uint8)
+    tolerance = {"navier-stokes": 12, "telea": 30, "biharmonic": 2}[method]
+    filled = prefill(plane, hole, method=method)
+    assert np.abs(filled.astype(int) - plane)[hole].mean() < tolerance
+
+
+def test_the_methods_are_three_different_ones(gray: Gray, hole: Mask) -> None:
+    filled = [prefill(gray, hole, method=method) for method in METHODS]
+    assert all((filled[i] != filled[j]).any() for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_without_a_hole_a_copy(gray: Gray) -> None:
+    filled = prefill(gray, np.zeros(gray.shape, bool))
+    assert filled is not gray
+    np.testing.assert_array_equal(filled, gray)
+
+
+def test_refusals_state_the_rule(gray: Gray, hole: Mask) -> None:
+    with pytest.raises(ConfigError, match="one of navier-stokes, telea, biharmonic, but is 'ns'"):
+        prefill(gray, hole, method="ns")
+    with pytest.raises(ArrayError, match="at least one pixel that is not lost"):
+        prefill(gray, np.ones(gray.shape, bool))
+    with pytest.raises(ArrayError, match="must be bool"):
+        prefill(gray, hole.astype(np.uint8))
+    with pytest.raises(ArrayError, match=r"\(80, 96\)"):
+        prefill(gray, hole[1:])
+
+
+def _error(picture: Gray, truth: Gray, where: Mask) -> float:
+    return float(np.abs(picture.astype(int) - truth)[where].mean())
