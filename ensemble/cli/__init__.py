@@ -1,0 +1,1 @@
+"""The command `ens`: one verb, one file."""

@@ -1,0 +1,1 @@
+"""What a member predicts for a photograph: one picture a view."""

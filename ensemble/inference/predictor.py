@@ -1,0 +1,125 @@
+"""The interface of everything that predicts, and the predictor of a trained network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ensemble.arrays import Gray, Mask
+from ensemble.composition.recipe import VIEWS, View
+from ensemble.config import NormalisationSection
+from ensemble.damage.prefill import prefill
+from ensemble.inference.views import augment, deaugment
+from ensemble.networks.member import Member
+from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
+
+Predictions = dict[View, NDArray[Any]]
+
+
+class Predictor(ABC):
+    """Predicts what one member, of one fold if it was trained, makes of grays.
+
+    Implementations guarantee that a prediction depends on its own gray and mask alone, never on
+    the others of the batch, and that every view comes back de-augmented: in the input's pose.
+
+    Attributes:
+        member: The member's spec.
+    """
+
+    member: Member
+
+    @abstractmethod
+    def predict(
+        self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_], views: Sequence[View] = VIEWS
+    ) -> Predictions:
+        """Predict a batch.
+
+        Args:
+            grays: (N, H, W) uint8; damaged for restoration, restored for colorization.
+            lost_masks: (N, H, W) bool, the located holes.
+            views: The flips wanted.
+
+        Returns:
+            One array a view, in the order of `views`: (N, H, W) uint8 for restoration,
+            (N, H, W, 3) uint8 for colorization, (N, 180) float32 for a histogram member.
+        """
+
+
+class NetworkPredictor(Predictor):
+    """A trained network, in evaluation mode, on the best device there is.
+
+    Args:
+        member: The spec the network was built from.
+        network: Takes (n, C, H, W) float32 of any height and width.
+        normalisation: As in training.
+        batch_size: Photographs a forward pass.
+        device: Where to run; a GPU if there is one by default.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        network: nn.Module,
+        normalisation: NormalisationSection,
+        *,
+        batch_size: int = 8,
+        device: torch.device | None = None,
+    ) -> None:
+        self.member = member
+        self.device = device or best_device()
+        self.network = network.eval().to(self.device)
+        self.normalisation = normalisation.model_dump()
+        self.batch_size = batch_size
+
+    @torch.inference_mode()
+    def predict(
+        self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_], views: Sequence[View] = VIEWS
+    ) -> Predictions:
+        """Predict a batch; see `Predictor.predict`."""
+        parts: dict[View, list[NDArray[Any]]] = {view: [] for view in views}
+        for start in range(0, len(grays), self.batch_size):
+            here = slice(start, start + self.batch_size)
+            shown = self._shown(grays[here], lost_masks[here]).to(self.device)
+            for view in views:
+                parts[view].append(self._predict_view(shown, view))
+        return {view: np.concatenate(arrays) for view, arrays in parts.items()}
+
+    def _shown(self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> Tensor:
+        mode = self.member.input_mode
+        if mode in ("prefilled", "prefilled+mask"):
+            grays = prefilled(grays, lost_masks)
+        batch = to_tensor(grays, **self.normalisation)
+        return with_mask(batch, lost_masks) if mode == "prefilled+mask" else batch
+
+    def _predict_view(self, shown: Tensor, view: View) -> NDArray[Any]:
+        with _half_precision(self.device):
+            output = self.network(augment(shown, view))  # (n, C, H, W) or (n, 180)
+        if self.member.output == "histogram":
+            return output.float().cpu().numpy()
+        return to_uint8(deaugment(output, view), **self.normalisation)
+
+
+def prefilled(grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Fill the hole of each gray by Navier-Stokes inpainting; (N, H, W) uint8 in and out."""
+    return np.stack([_prefill(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
+
+
+def best_device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _prefill(gray: Gray, lost_mask: Mask) -> Gray:
+    return prefill(gray, lost_mask, method="navier-stokes")
+
+
+def _half_precision(device: torch.device) -> AbstractContextManager[Any]:
+    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

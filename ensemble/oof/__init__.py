@@ -1,0 +1,1 @@
+"""Out-of-fold predictions: cached once, read by everything that tunes or scores a blend."""
