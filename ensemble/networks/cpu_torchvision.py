@@ -36,9 +36,9 @@ def define_missing_operators() -> torch.library.Library | None:
     missing = [name for name in SCHEMAS if not hasattr(torch.ops.torchvision, name)]
     if not missing:
         return None
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name in missing:
-        library.define(SCHEMAS[name])
+        library.define(SCHEMAS[name])  # type: ignore[no-untyped-call]
     return library
 
 
@@ -51,7 +51,7 @@ def _operators_load() -> bool:
     if extension is None or extension.origin is None:
         return False
     try:
-        torch.ops.load_library(extension.origin)
+        torch.ops.load_library(extension.origin)  # type: ignore[no-untyped-call]
     except OSError:
         return False
     return True

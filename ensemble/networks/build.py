@@ -1,0 +1,96 @@
+"""From a member's spec to its network."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ensemble.errors import ConfigError
+from ensemble.networks.catalogue import check_architecture, check_encoder
+from ensemble.networks.encoder_weights import smp_arguments
+from ensemble.networks.histogram import HistogramNetwork
+from ensemble.networks.libraries import smp
+from ensemble.networks.member import HISTOGRAM_ARCH, Member
+from ensemble.networks.tensors import pad_to_stride
+
+EncoderWeights = Literal["imagenet", "none"]
+
+
+class PictureNetwork(nn.Module):
+    """A network of smp that takes pictures of any size, with or without a residual.
+
+    Attributes:
+        net: The network of smp.
+        stride: What it needs height and width to be multiples of; `forward` pads to it.
+        residual: Whether the input's first channel is added, as restoration does: the network
+            then learns only what is to change. A second channel, the mask, is not added.
+    """
+
+    def __init__(self, net: nn.Module, *, residual: bool) -> None:
+        super().__init__()
+        self.net = net
+        self.stride = int(net.encoder.output_stride)  # type: ignore[union-attr, arg-type]
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict.
+
+        Args:
+            x: (N, 1 or 2, H, W) float32, normalised; any H and W.
+
+        Returns:
+            (N, 1 or 3, H, W), normalised.
+        """
+        padded, crop = pad_to_stride(x, self.stride)  # (N, C, H', W'), multiples of stride
+        y: Tensor = self.net(padded)[crop]  # (N, 1 or 3, H, W)
+        return y + x[:, :1] if self.residual else y
+
+
+def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
+    """The network of a trained member, ready to be trained or filled.
+
+    Args:
+        member: Of kind `trained`.
+        encoder_weights: `imagenet` (from the cache or downloaded) or `none` (random).
+
+    Returns:
+        A `PictureNetwork`, (N, C, H, W) to (N, 1 or 3, H, W), or for a histogram member a
+        `HistogramNetwork`, (N, 1, H, W) to (N, 180). Either has `.stride`.
+
+    Raises:
+        ConfigError: The member is not trained, or smp cannot build it with these options.
+        WeightsError: The ImageNet weights cannot be had; said within a few seconds.
+    """
+    if member.kind != "trained":
+        raise ConfigError(
+            f"only trained members have a network to build, but `{member.name}` is {member.kind}"
+        )
+    if member.arch == HISTOGRAM_ARCH:
+        return HistogramNetwork(member, encoder_weights=encoder_weights)
+    return PictureNetwork(
+        _smp_network(member, encoder_weights), residual=member.stage == "restoration"
+    )
+
+
+def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
+    where = f"of member `{member.name}`"
+    check_architecture(member.arch, where=where)
+    check_encoder(member.encoder, where=where)
+    first_weights = smp_arguments(member.encoder, encoder_weights)
+    try:
+        network: nn.Module = smp.create_model(
+            member.arch,
+            member.encoder,
+            in_channels=member.in_channels,
+            classes=member.out_channels,
+            **first_weights,
+            **dict(member.options),
+        )
+    except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
+        raise ConfigError(
+            f"member `{member.name}` cannot be built: {member.arch} with {member.encoder}, "
+            f"{member.in_channels} input channel(s) and options {dict(member.options)}: {error}; "
+            "change its arch, encoder or options"
+        ) from error
+    return network

@@ -1,0 +1,58 @@
+"""The architectures and encoders that smp and timm offer, and errors for those they do not."""
+
+from __future__ import annotations
+
+from ensemble.errors import ConfigError
+from ensemble.networks.libraries import smp, timm
+from ensemble.networks.nearest import unknown_name
+
+TIMM_PREFIX = "tu-"
+SHOWN = 6
+
+
+def architectures() -> list[str]:
+    """Every architecture, as `arch` takes it."""
+    return sorted(smp.MODEL_ARCHITECTURES_MAPPING)
+
+
+def encoders() -> list[str]:
+    """Every encoder: smp's own, and timm's with `tu-` before the name."""
+    return [*smp.encoders.get_encoder_names(), *(TIMM_PREFIX + name for name in timm_encoders())]
+
+
+def timm_encoders() -> list[str]:
+    """Every network of timm, without prefix."""
+    return list(timm.list_models())
+
+
+def check_architecture(arch: str, *, where: str) -> None:
+    """Raise ConfigError unless smp has this architecture.
+
+    Args:
+        arch: The name; smp ignores case.
+        where: For the message, as in "of member `mine`".
+    """
+    if arch.lower() not in smp.MODEL_ARCHITECTURES_MAPPING:
+        raise ConfigError(unknown_name(f"architecture ({where})", arch, architectures()))
+
+
+def check_encoder(encoder: str, *, where: str) -> None:
+    """Raise ConfigError unless smp has this encoder; see `check_architecture`."""
+    known = encoder in smp.encoders.encoders
+    if encoder.startswith(TIMM_PREFIX):
+        known = _in_timm(encoder.removeprefix(TIMM_PREFIX))
+    if not known:
+        text = unknown_name(f"encoder ({where})", encoder, encoders(), at_most=SHOWN)
+        raise ConfigError(text)
+
+
+def check_timm_encoder(encoder: str, *, where: str) -> None:
+    """Raise ConfigError unless timm has this network; see `check_architecture`."""
+    if not _in_timm(encoder):
+        text = unknown_name(f"timm encoder ({where})", encoder, timm_encoders(), at_most=SHOWN)
+        raise ConfigError(text)
+
+
+def _in_timm(encoder: str) -> bool:
+    """Whether timm knows the name, which may end in the tag of its weights (`resnet50.a1_in1k`)."""
+    return bool(timm.is_model(encoder.partition(".")[0]))

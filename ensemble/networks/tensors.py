@@ -1,0 +1,133 @@
+"""The one crossing between pictures and tensors, and the padding networks need.
+
+Pictures are uint8, (N, H, W) gray or (N, H, W, 3) RGB. Tensors are float32, (N, C, H, W), and
+normalised: (value / 255 - mean) / std.
+"""
+
+from __future__ import annotations
+
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ensemble.errors import ArrayError
+
+Crop = tuple[EllipsisType, slice, slice]
+
+
+def to_tensor(pictures: NDArray[np.uint8], *, mean: float, std: float) -> Tensor:
+    """Normalise pictures.
+
+    Args:
+        pictures: (N, H, W) or (N, H, W, 3) uint8.
+        mean: Subtracted after division by 255.
+        std: Divides what is left.
+
+    Returns:
+        (N, 1, H, W) or (N, 3, H, W) float32.
+
+    Raises:
+        ArrayError: Another shape or dtype.
+    """
+    if pictures.dtype != np.uint8:
+        raise ArrayError(f"pictures must be uint8, but are {pictures.dtype}")
+    if pictures.ndim == 3:
+        channels_last = pictures[..., None]
+    elif pictures.ndim == 4 and pictures.shape[-1] == 3:
+        channels_last = pictures
+    else:
+        raise ArrayError(
+            f"pictures must have the shape (N, H, W) or (N, H, W, 3), but got {pictures.shape}"
+        )
+    channels_first = np.ascontiguousarray(channels_last.transpose(0, 3, 1, 2))
+    return torch.from_numpy(channels_first).float().div_(255).sub_(mean).div_(std)
+
+
+def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
+    """Undo `to_tensor`: the nearest level (halves to the even one), clipped to 0..255.
+
+    Args:
+        tensor: (N, 1, H, W) or (N, 3, H, W), any floating dtype and device.
+        mean: As given to `to_tensor`.
+        std: As given to `to_tensor`.
+
+    Returns:
+        (N, H, W) or (N, H, W, 3) uint8.
+
+    Raises:
+        ArrayError: Another shape, or a value that is not finite: the network has diverged.
+    """
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
+        raise ArrayError(
+            f"a prediction must have the shape (N, 1 or 3, H, W), but got {tuple(tensor.shape)}"
+        )
+    values = tensor.detach().float().mul(std).add_(mean).mul_(255)
+    if not bool(torch.isfinite(values).all()):
+        raise ArrayError(
+            "a prediction must be finite, but holds NaN or infinity: the network has diverged; "
+            "train it again with a lower learning rate or in float32"
+        )
+    levels = values.round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+    return (
+        levels[:, 0] if levels.shape[1] == 1 else np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+    )
+
+
+def with_mask(gray: Tensor, lost_masks: NDArray[np.bool_]) -> Tensor:
+    """Append the masks of lost pixels as a second channel: 1.0 where lost, else 0.0.
+
+    Args:
+        gray: (N, 1, H, W) float32.
+        lost_masks: (N, H, W) bool, True = lost.
+
+    Returns:
+        (N, 2, H, W) float32.
+    """
+    if lost_masks.dtype != np.bool_ or lost_masks.shape != (gray.shape[0], *gray.shape[2:]):
+        raise ArrayError(
+            f"masks must be bool of shape {(gray.shape[0], *gray.shape[2:])}, but are "
+            f"{lost_masks.dtype} of shape {lost_masks.shape}"
+        )
+    channel = torch.from_numpy(lost_masks.astype(np.float32))[:, None]
+    return torch.cat([gray, channel.to(gray)], dim=1)
+
+
+def pad_to_stride(x: Tensor, stride: int) -> tuple[Tensor, Crop]:
+    """Pad by reflection, as evenly as possible, until `stride` divides height and width.
+
+    Reflection cannot reach further than a picture is large, so a small one is reflected again
+    and again; a picture one pixel wide is repeated instead.
+
+    Args:
+        x: (N, C, H, W).
+        stride: At least 1.
+
+    Returns:
+        The padded tensor, (N, C, H', W'), and the crop: `y[crop]` cuts a tensor of height H' and
+        width W' back to H and W.
+    """
+    height, width = x.shape[-2:]
+    top, bottom = _split(-height % stride)
+    left, right = _split(-width % stride)
+    padded = _reflect(_reflect(x, top, bottom, vertical=True), left, right, vertical=False)
+    return padded, (..., slice(top, top + height), slice(left, left + width))
+
+
+def _split(total: int) -> tuple[int, int]:
+    return total // 2, total - total // 2
+
+
+def _reflect(x: Tensor, before: int, after: int, *, vertical: bool) -> Tensor:
+    while before or after:
+        reach = x.shape[-2 if vertical else -1] - 1
+        mode = "reflect" if reach else "replicate"
+        first, last = (min(before, reach), min(after, reach)) if reach else (before, after)
+        sides: Any = (0, 0, first, last) if vertical else (first, last, 0, 0)
+        x = functional.pad(x, sides, mode=mode)
+        before, after = before - first, after - last
+    return x

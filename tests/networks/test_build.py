@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from ensemble.errors import ConfigError
+from ensemble.networks.build import PictureNetwork, build
+from ensemble.networks.member import Member
+from ensemble.networks.zoo import MEMBERS
+
+SIX = {
+    "restoration": ["unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"],
+    "colorization": ["unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50"],
+}
+PARAMETERS = {  # counted from smp's own models with one channel in
+    "deeplabv3-efficientnet-b2": 11_235_525,
+    "fpn-resnet50": 26_110_019,
+}
+TRAINED = [
+    member
+    for members in MEMBERS.values()
+    for member in members.values()
+    if member.kind == "trained" and member.output != "histogram"
+]
+SMALL = MEMBERS["restoration"]["unet-mobilenet-v2"]
+
+
+def identity(member: Member) -> str:
+    return f"{member.stage}-{member.name}"
+
+
+@pytest.mark.parametrize("member", TRAINED, ids=identity)
+def test_every_network_takes_any_size(member: Member) -> None:
+    network = build(member, encoder_weights="none").eval()
+    expected = 8 if member.arch == "deeplabv3" else 32
+    assert network.stride == expected
+    with torch.inference_mode():
+        y = network(torch.randn(1, 1, 50, 75))
+    assert y.shape == (1, member.out_channels, 50, 75)
+    if member.name in PARAMETERS:
+        assert sum(p.numel() for p in network.parameters()) == PARAMETERS[member.name]
+
+
+class Still(nn.Module):
+    """Stands for a network of smp that answers with one constant."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.encoder = nn.Identity()
+        self.encoder.output_stride = 32  # type: ignore[assignment]
+        self.classes = classes
+        self.seen = torch.empty(0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen = x
+        return torch.full((x.shape[0], self.classes, *x.shape[2:]), 0.25)
+
+
+def test_restoration_learns_a_residual_to_the_first_channel() -> None:
+    still = Still(1)
+    x = torch.randn(2, 2, 100, 75)
+    y = PictureNetwork(still, residual=True)(x)
+    assert torch.equal(y, x[:, :1] + 0.25)
+    assert still.seen.shape == (2, 2, 128, 96)
+
+
+def test_colorization_learns_the_picture_itself() -> None:
+    y = PictureNetwork(Still(3), residual=False)(torch.randn(2, 1, 33, 64))
+    assert y.shape == (2, 3, 33, 64)
+    assert (y == 0.25).all()
+
+
+def test_stages_differ_in_the_residual() -> None:
+    for stage, residual in (("restoration", True), ("colorization", False)):
+        network = build(replace(SMALL, stage=stage), encoder_weights="none")
+        assert isinstance(network, PictureNetwork)
+        assert network.residual is residual
+
+
+def test_the_mask_is_a_second_input_channel() -> None:
+    network = build(replace(SMALL, input_mode="prefilled+mask"), encoder_weights="none").eval()
+    with torch.inference_mode():
+        assert network(torch.randn(1, 2, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_scse_adds_attention_to_the_decoder() -> None:
+    plain, scse = (
+        build(MEMBERS["restoration"][name], encoder_weights="none")
+        for name in ("unet-mobilenet-v2", "unet-mobilenet-v2-scse")
+    )
+    added = set(scse.state_dict()) - set(plain.state_dict())
+    assert added
+    assert all("decoder" in key and "attention" in key for key in added)
+
+
+def test_a_multiple_of_the_stride_is_not_padded() -> None:
+    network = build(SMALL, encoder_weights="none").eval()
+    x = torch.randn(1, 1, 64, 96)
+    with torch.inference_mode():
+        assert torch.equal(network(x), network.net(x) + x)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", ["telea", "gray"])
+def test_fixed_members_have_no_network(name: str) -> None:
+    member = {**MEMBERS["restoration"], **MEMBERS["colorization"]}[name]
+    with pytest.raises(ConfigError, match=f"only trained members .* but `{name}` is fixed"):
+        build(member, encoder_weights="none")
+
+
+def test_unknown_options_are_the_members_fault() -> None:
+    wrong = replace(SMALL, name="mine", options=(("decoder_attention", "scse"),))
+    with pytest.raises(ConfigError, match=r"`mine` cannot be built: unet with mobilenet_v2.*"):
+        build(wrong, encoder_weights="none")
+
+
+def test_an_encoder_that_wants_colour_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"cannot be built: unet with mit_b0, 1 input channel"):
+        build(replace(SMALL, encoder="mit_b0"), encoder_weights="none")

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from ensemble.config import CustomMember
+from ensemble.errors import ConfigError
+from ensemble.networks.member import Member, frozen_options
+from ensemble.networks.zoo import DEFAULT_INPUT_MODE, MEMBERS, check_stage, resolve
+
+SLIDES = {
+    "restoration": {
+        "unet-efficientnet-b0": ("unet", "efficientnet-b0"),
+        "unet-mobilenet-v2": ("unet", "mobilenet_v2"),
+        "manet-efficientnet-b1": ("manet", "efficientnet-b1"),
+        "unet-efficientnet-b4": ("unet", "efficientnet-b4"),
+        "unet-regnetx-008": ("unet", "tu-regnetx_008"),
+    },
+    "colorization": {
+        "unet-efficientnet-b1": ("unet", "efficientnet-b1"),
+        "deeplabv3-efficientnet-b2": ("deeplabv3", "efficientnet-b2"),
+        "fpn-resnet50": ("fpn", "resnet50"),
+        "unet-resnext50-32x4d": ("unet", "resnext50_32x4d"),
+        "unet-regnetx-008": ("unet", "tu-regnetx_008"),
+    },
+}
+
+
+def table(**changes: object) -> CustomMember:
+    content = {"name": "mine", "stage": "restoration", "arch": "Unet", "encoder": "resnet18"}
+    return CustomMember.model_validate(content | changes)
+
+
+@pytest.mark.parametrize("stage", ["restoration", "colorization"])
+def test_the_networks_of_the_slides(stage: str) -> None:
+    known = MEMBERS[check_stage(stage)]
+    assert (
+        SLIDES[stage].items()
+        <= {name: (member.arch, member.encoder) for name, member in known.items()}.items()
+    )
+
+
+@pytest.mark.parametrize("stage", ["restoration", "colorization"])
+def test_every_entry_is_consistent(stage: str) -> None:
+    for name, member in MEMBERS[check_stage(stage)].items():
+        assert (member.name, member.stage) == (name, stage)
+        assert (member.kind == "trained") == bool(member.encoder)
+        assert hash(member) == hash(pickle.loads(pickle.dumps(member)))
+
+
+def test_members_and_the_registry_are_frozen() -> None:
+    member = MEMBERS["restoration"]["unet-efficientnet-b0"]
+    with pytest.raises(FrozenInstanceError):
+        member.arch = "fpn"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        MEMBERS["restoration"]["mine"] = member  # type: ignore[index]
+
+
+def test_the_order_is_the_users() -> None:
+    names = ["telea", "manet-efficientnet-b1", "unet-efficientnet-b0"]
+    assert [member.name for member in resolve("restoration", names)] == names
+
+
+def test_an_unknown_name_lists_the_valid_ones_nearest_first() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve("restoration", ["unet_mobilenetv2"])
+    text = str(caught.value)
+    assert text.startswith("`unet_mobilenetv2` is no member of restoration; valid, nearest first: ")
+    listed = text.split("first: ")[1].replace("`", "").split(", ")
+    assert listed[0] == "unet-mobilenet-v2"
+    assert sorted(listed) == sorted(MEMBERS["restoration"])
+
+
+def test_an_unknown_stage() -> None:
+    with pytest.raises(ConfigError, match=r"`restore` is no stage; .*first: `restoration`"):
+        resolve("restore", [])
+
+
+def test_a_name_given_twice() -> None:
+    with pytest.raises(ConfigError, match="`telea` is named twice for restoration"):
+        resolve("restoration", ["telea", "telea"])
+
+
+def test_the_input_mode_reaches_trained_restorers_only() -> None:
+    names = ["unet-efficientnet-b0", "telea"]
+    network, classical = resolve("restoration", names, input_mode="prefilled+mask")
+    assert (network.input_mode, network.in_channels) == ("prefilled+mask", 2)
+    assert classical.input_mode == "damaged"
+    (colorizer,) = resolve("colorization", ["fpn-resnet50"], input_mode="prefilled+mask")
+    assert (colorizer.input_mode, colorizer.in_channels) == ("restored", 1)
+    assert resolve("restoration", names)[0].input_mode == DEFAULT_INPUT_MODE
+
+
+def test_outputs() -> None:
+    colorization = MEMBERS["colorization"]
+    restorer = MEMBERS["restoration"]["telea"]
+    assert (restorer.output, restorer.out_channels) == ("gray", 1)
+    assert (colorization["eccv16"].output, colorization["eccv16"].out_channels) == ("rgb", 3)
+    histogram = colorization["histogram-resnet18"]
+    assert (histogram.output, histogram.out_channels) == ("histogram", 180)
+
+
+def test_a_digest_follows_the_spec_and_not_the_name() -> None:
+    member = MEMBERS["restoration"]["unet-efficientnet-b0"]
+    assert replace(member, name="other").digest() == member.digest()
+    changed = [
+        replace(member, arch="fpn"),
+        replace(member, encoder="resnet18"),
+        replace(member, options=(("decoder_attention_type", "scse"),)),
+        replace(member, input_mode="prefilled"),
+        replace(member, stage="colorization"),
+    ]
+    assert len({member.digest(), *(other.digest() for other in changed)}) == 6
+
+
+def test_custom_members() -> None:
+    tables = [
+        table(options={"decoder_channels": [64, 32, 16, 8, 4]}),
+        table(name="timm", encoder="tu-convnext_atto.d2_in1k"),
+        table(name="hues", stage="colorization", arch="histogram", encoder="mobilenetv3_small_050"),
+        table(name="theirs", arch="external", encoder=""),
+    ]
+    mine, timm, theirs = resolve("restoration", ["mine", "timm", "theirs"], custom=tables)
+    assert (mine.arch, mine.kind, mine.input_mode) == ("unet", "trained", DEFAULT_INPUT_MODE)
+    assert dict(mine.options) == {"decoder_channels": (64, 32, 16, 8, 4)}
+    assert timm.encoder == "tu-convnext_atto.d2_in1k"
+    assert theirs.kind == "external"
+    (hues,) = resolve("colorization", ["hues"], custom=tables)
+    assert (hues.output, hues.input_mode) == ("histogram", "restored")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arch": "unett"}, r"`unett` is no architecture \(of member `mine`\); .*first: `unet`"),
+        ({"encoder": "resnet81"}, r"`resnet81` is no encoder \(of member `mine`\); .*`resnet18`"),
+        ({"encoder": "tu-regnetx_08"}, r"`tu-regnetx_08` is no encoder .*first: `tu-regnetx_008`"),
+        ({"name": "telea"}, "`telea` is already a member of restoration; choose another"),
+    ],
+)
+def test_wrong_custom_members(changes: dict[str, str], message: str) -> None:
+    wrong = table(**changes)
+    with pytest.raises(ConfigError, match=message):
+        resolve("restoration", [wrong.name], custom=[wrong])
+
+
+def test_a_custom_histogram_with_an_unknown_encoder() -> None:
+    wrong = table(stage="colorization", arch="histogram", encoder="resnet-18")
+    with pytest.raises(ConfigError, match=r"no timm encoder .*first: `resnet18`"):
+        resolve("colorization", ["mine"], custom=[wrong])
+
+
+def test_options_do_not_depend_on_their_order() -> None:
+    one, other = {"a": [1, [2]], "b": "x"}, {"b": "x", "a": [1, [2]]}
+    assert frozen_options(one) == frozen_options(other) == (("a", (1, (2,))), ("b", "x"))
+    first = Member("m", "restoration", "trained", "unet", "resnet18", frozen_options(one))
+    assert first.digest() == replace(first, options=frozen_options(other)).digest()
+
+
+def test_naming_members_needs_no_torch() -> None:
+    code = (
+        "import sys; from ensemble.networks.zoo import resolve;"
+        "resolve('restoration', ['telea']); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
