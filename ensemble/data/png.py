@@ -1,0 +1,191 @@
+"""8-bit PNG in and out, refusing whatever is not exactly the picture that was meant.
+
+Decoders are lenient: a truncated file comes back with a black remainder, a gray one with three
+equal channels, 16 bits cut to 8. Each would falsify a score in silence, so the file's structure is
+checked before OpenCV decodes it.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray, Mask, Rgb, check_gray, check_rgb
+from ensemble.errors import DataError, MissingFileError
+from ensemble.workspace import atomic_write
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GRAY, RGB = 0, 2
+
+_COLOR_TYPES = {GRAY: "gray", RGB: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
+_HEADER_BYTES = 26
+
+
+def read_rgb(path: Path) -> Rgb:
+    """Read an 8-bit RGB PNG.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It is not a whole PNG, or is gray, 16-bit, a palette, or has alpha.
+    """
+    return decode_rgb(_read_bytes(path), name=str(path))
+
+
+def read_gray(path: Path) -> Gray:
+    """Read an 8-bit gray PNG; one stored as RGB is taken if its channels agree in every pixel.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It is not a whole PNG, or has colour, 16 bits, a palette or alpha.
+    """
+    return decode_gray(_read_bytes(path), name=str(path))
+
+
+def read_mask(path: Path) -> Mask:
+    """Read a mask drawn by hand: an 8-bit gray PNG, white (128 or more) where lost.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: As for `read_gray`.
+    """
+    return read_gray(path) >= 128
+
+
+def decode_rgb(content: bytes, *, name: str) -> Rgb:
+    """Decode what `read_rgb` reads; `name` is what to call it in an error."""
+    color_type = _check_structure(content, name)
+    if color_type != RGB:
+        raise _wrong_mode(name, color_type, due=RGB)
+    return check_rgb(_decode(content, cv2.IMREAD_COLOR_RGB, name), name=name)
+
+
+def decode_gray(content: bytes, *, name: str) -> Gray:
+    """Decode what `read_gray` reads; `name` is what to call it in an error."""
+    color_type = _check_structure(content, name)
+    if color_type == GRAY:
+        return check_gray(_decode(content, cv2.IMREAD_GRAYSCALE, name), name=name)
+    if color_type == RGB:
+        rgb = _decode(content, cv2.IMREAD_COLOR_RGB, name)
+        if bool((rgb == rgb[..., :1]).all()):
+            return np.ascontiguousarray(rgb[..., 0])
+    raise _wrong_mode(name, color_type, due=GRAY)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Height and width from the header alone, without decoding.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It does not begin as a PNG does.
+    """
+    return _size(_read_bytes(path, _HEADER_BYTES), str(path))
+
+
+def encode_png(array: NDArray[Any]) -> bytes:
+    """Encode a picture; the same array gives the same bytes.
+
+    Args:
+        array: (H, W, 3) or (H, W) uint8; or (H, W) bool, True becomes white.
+
+    Raises:
+        ArrayError: It is none of these.
+    """
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.ndim == 2:
+        pixels = check_gray(array, name="array")
+    else:
+        pixels = cv2.cvtColor(check_rgb(array, name="array"), cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".png", pixels)
+    return encoded.tobytes()
+
+
+def write_png(path: Path, array: NDArray[Any]) -> None:
+    """Write a picture whole or not at all; see `encode_png` for what it may be."""
+    atomic_write(path, encode_png(array))
+
+
+def _read_bytes(path: Path, count: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except FileNotFoundError:
+        raise MissingFileError(f"`{path}` is not there") from None
+    except OSError as error:
+        raise DataError(f"`{path}` cannot be read: {error.strerror}") from None
+
+
+def _size(content: bytes, name: str) -> tuple[int, int]:
+    if not content.startswith(SIGNATURE):
+        raise DataError(f"`{name}` must be a PNG, but does not begin as one does; convert it")
+    if len(content) < _HEADER_BYTES:
+        raise _truncated(name, len(content))
+    width, height = struct.unpack(">II", content[16:24])
+    return height, width
+
+
+def _check_structure(content: bytes, name: str) -> int:
+    """Walk the chunks to the end, checksums included; return the colour type, 8 bits deep."""
+    _size(content, name)
+    depth, color_type = content[24], content[25]
+    position, kind = len(SIGNATURE), b""
+    while kind != b"IEND":
+        head = content[position : position + 8]
+        end = position + 12 + int.from_bytes(head[:4], "big")
+        if len(head) < 8 or end > len(content):
+            raise _truncated(name, len(content))
+        kind = head[4:]
+        stored = int.from_bytes(content[end - 4 : end], "big")
+        if zlib.crc32(memoryview(content)[position + 4 : end - 4]) != stored:
+            raise DataError(
+                f"`{name}` is damaged: the checksum of its {kind.decode('ascii', 'replace')} chunk "
+                f"at byte {position} does not hold; copy or download it again"
+            )
+        position = end
+    if depth != 8:
+        raise DataError(f"`{name}` must have 8 bits a channel, but has {depth}; save it with 8")
+    return color_type
+
+
+def _decode(content: bytes, flag: int, name: str) -> NDArray[np.uint8]:
+    flags = flag | cv2.IMREAD_IGNORE_ORIENTATION
+    array = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
+    if array is None:
+        raise DataError(f"`{name}` cannot be decoded as a PNG; copy or download it again")
+    return array
+
+
+def _truncated(name: str, length: int) -> DataError:
+    return DataError(
+        f"`{name}` is truncated: its {length} bytes end before the PNG does; copy or download it "
+        "again"
+    )
+
+
+def _wrong_mode(name: str, color_type: int, *, due: int) -> DataError:
+    found = _COLOR_TYPES.get(color_type, f"of the unknown colour type {color_type}")
+    if due == GRAY and color_type == RGB:
+        found = "RGB, and its channels differ"
+    due_name, mode = {GRAY: ("gray", "L"), RGB: ("RGB", "RGB")}[due]
+    return DataError(
+        f"`{name}` must be {due_name}, but is {found}; if that is what it shows, save it with "
+        f'Pillow\'s `convert("{mode}")`'
+    )
