@@ -37,7 +37,7 @@ class _SayOnce(event.Listener):
 
 
 _announcer = _SayOnce()
-event.register("numba:compile", _announcer)
+event.register("numba:compile", _announcer)  # type: ignore[no-untyped-call]
 
 
 def kernel(function: Kernel) -> Kernel:

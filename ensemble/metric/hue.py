@@ -52,7 +52,8 @@ def hue_counts(planes: Planes) -> NDArray[np.int64]:
 def hue_histogram(planes: Planes) -> Histogram:
     """The normalised hue histogram of the planes (3, H, W)."""
     histogram = hue_counts(planes).astype(np.float32)
-    return cv2.normalize(histogram, histogram).ravel()
+    cv2.normalize(histogram, histogram)
+    return histogram
 
 
 def hue_correlation(*, pred: Histogram, target: Histogram) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
 from ensemble.metric.compiled import kernel
-from ensemble.metric.ssim import WINDOW, Planes, constants
+from ensemble.metric.ssim import WINDOW, Planes, closing, constants, seven
 
 Runs = NDArray[np.int64]
 """(R, 2) int64: where each run of lost pixels starts in the raster, and where it ends."""
@@ -31,8 +31,7 @@ def runs_of(lost_mask: Mask) -> Runs:
     >>> runs_of(np.array([[False, True, True], [True, False, True]])).tolist()
     [[1, 4], [5, 6]]
     """
-    edges = np.diff(lost_mask.ravel().view(np.int8), prepend=0, append=0)
-    return np.flatnonzero(edges).reshape(-1, 2)
+    return _runs(np.ascontiguousarray(lost_mask).ravel())
 
 
 def gather(planes: Planes, runs: Runs) -> NDArray[np.uint8]:
@@ -58,6 +57,24 @@ def masked_ssim(*, pred: NDArray[np.uint8], target: NDArray[np.uint8], pred_rang
 
 
 @kernel
+def _runs(lost: Any) -> Any:
+    edges = 0
+    before = False
+    for j in range(lost.shape[0]):
+        edges += lost[j] != before
+        before = lost[j]
+    runs = np.full(edges + edges % 2, lost.shape[0], dtype=np.int64)
+    edge = 0
+    before = False
+    for j in range(lost.shape[0]):
+        if lost[j] != before:
+            runs[edge] = j
+            edge += 1
+            before = lost[j]
+    return runs.reshape(-1, 2)
+
+
+@kernel
 def _gather(planes: Any, runs: Any) -> Any:
     lost = 0
     for run in range(runs.shape[0]):
@@ -75,24 +92,26 @@ def _gather(planes: Any, runs: Any) -> Any:
 @kernel
 def _sum_along(x: Any, y: Any, c1: float, c2: float) -> float:
     channels, lost = x.shape
-    windows = lost - WINDOW + 1
-    sums = np.zeros(windows, dtype=np.float64)
+    products = np.empty((2, lost), dtype=np.int32)
+    sums = np.zeros(lost - WINDOW + 1, dtype=np.float64)
     for channel in range(channels):
-        _add_line(sums, x[channel], y[channel], c1, c2)
+        _multiply(products, x[channel], y[channel])
+        _add_windows(sums, x[channel], y[channel], products, c1, c2)
     return sums.sum()
 
 
 @kernel
-def _add_line(sums: Any, x: Any, y: Any, c1: float, c2: float) -> None:
+def _multiply(products: Any, x: Any, y: Any) -> None:
+    for j in range(x.shape[0]):
+        a, b = np.int32(x[j]), np.int32(y[j])
+        products[0, j] = a * a + b * b
+        products[1, j] = a * b
+
+
+@kernel
+def _add_windows(sums: Any, x: Any, y: Any, products: Any, c1: float, c2: float) -> None:
+    of_squares, of_cross = products[0], products[1]
     for j in range(sums.shape[0]):
-        sx, sy, squares, products = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-        for k in range(WINDOW):
-            a, b = np.int32(x[j + k]), np.int32(y[j + k])
-            sx += a
-            sy += b
-            squares += a * a + b * b
-            products += a * b
-        fx, fy = np.float64(sx), np.float64(sy)
-        cross, power = fx * fy, fx * fx + fy * fy
-        top = (2.0 * cross + c1) * (2.0 * (7.0 * products - cross) + c2)
-        sums[j] += top / ((power + c1) * (7.0 * squares - power + c2))
+        sx, sy = np.float64(seven(x, j)), np.float64(seven(y, j))
+        squares, cross = np.float64(seven(of_squares, j)), np.float64(seven(of_cross, j))
+        sums[j] += closing(sx, sy, squares, cross, 7.0, c1, c2)

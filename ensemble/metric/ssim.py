@@ -7,7 +7,9 @@ covariance give, with C1 = (0.01 R)^2, C2 = (0.03 R)^2 and R the data range of p
 
 Multiplied by n^4 and by the sample correction, every moment is an integer below 2^31:
 
-    (2 Sx Sy + c1) (2 (n Sxy - Sx Sy) + c2) / ((Sx^2 + Sy^2 + c1) (n (Sxx + Syy) - Sx^2 - Sy^2 + c2))
+          (2 Sx Sy + c1) (2 (n Sxy - Sx Sy) + c2)
+    ---------------------------------------------------
+    (Sx^2 + Sy^2 + c1) (n (Sxx + Syy) - Sx^2 - Sy^2 + c2)
 
 where c1 = n^2 C1 and c2 = n (n - 1) C2. The sums of 8-bit pixels are exact, so only this closing
 formula rounds.
@@ -80,47 +82,60 @@ def _sum_of_planes(x: Planes, y: Planes, c1: float, c2: float) -> float:
 @kernel
 def _sum_of_plane(x: Any, y: Any, c1: float, c2: float) -> float:
     height, width = x.shape
-    columns = np.zeros((4, width), dtype=np.int32)
+    values = np.zeros((2, width), dtype=np.int16)
+    products = np.zeros((2, width), dtype=np.int32)
     sums = np.zeros(width - WINDOW + 1, dtype=np.float64)
-    for row in range(WINDOW - 1):
-        _enter_row(columns, x[row], y[row])
-    for row in range(WINDOW - 1, height):
-        _enter_row(columns, x[row], y[row])
-        _add_windows(sums, columns, c1, c2)
-        _leave_row(columns, x[row - WINDOW + 1], y[row - WINDOW + 1])
+    for row in range(WINDOW):
+        _enter_row(values, products, x[row], y[row])
+    _add_windows(sums, values, products, c1, c2)
+    for row in range(WINDOW, height):
+        _slide_row(values, products, x[row], y[row], x[row - WINDOW], y[row - WINDOW])
+        _add_windows(sums, values, products, c1, c2)
     return sums.sum()
 
 
 @kernel
-def _enter_row(columns: Any, x: Any, y: Any) -> None:
+def _enter_row(values: Any, products: Any, x: Any, y: Any) -> None:
     for j in range(x.shape[0]):
         a, b = np.int32(x[j]), np.int32(y[j])
-        columns[0, j] += a
-        columns[1, j] += b
-        columns[2, j] += a * a + b * b
-        columns[3, j] += a * b
+        values[0, j] += a
+        values[1, j] += b
+        products[0, j] += a * a + b * b
+        products[1, j] += a * b
 
 
 @kernel
-def _leave_row(columns: Any, x: Any, y: Any) -> None:
+def _slide_row(values: Any, products: Any, x: Any, y: Any, x_gone: Any, y_gone: Any) -> None:
     for j in range(x.shape[0]):
-        a, b = np.int32(x[j]), np.int32(y[j])
-        columns[0, j] -= a
-        columns[1, j] -= b
-        columns[2, j] -= a * a + b * b
-        columns[3, j] -= a * b
+        a, b, c, d = np.int32(x[j]), np.int32(y[j]), np.int32(x_gone[j]), np.int32(y_gone[j])
+        values[0, j] += a - c
+        values[1, j] += b - d
+        products[0, j] += (a - c) * (a + c) + (b - d) * (b + d)
+        products[1, j] += a * b - c * d
 
 
 @kernel
-def _add_windows(sums: Any, columns: Any, c1: float, c2: float) -> None:
+def _add_windows(sums: Any, values: Any, products: Any, c1: float, c2: float) -> None:
+    of_x, of_y, of_squares, of_cross = values[0], values[1], products[0], products[1]
     for j in range(sums.shape[0]):
-        sx, sy, squares, products = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-        for k in range(WINDOW):
-            sx += columns[0, j + k]
-            sy += columns[1, j + k]
-            squares += columns[2, j + k]
-            products += columns[3, j + k]
-        fx, fy = np.float64(sx), np.float64(sy)
-        cross, power = fx * fy, fx * fx + fy * fy
-        top = (2.0 * cross + c1) * (2.0 * (49.0 * products - cross) + c2)
-        sums[j] += top / ((power + c1) * (49.0 * squares - power + c2))
+        sx, sy = np.float64(seven(of_x, j)), np.float64(seven(of_y, j))
+        squares, cross = np.float64(seven(of_squares, j)), np.float64(seven(of_cross, j))
+        sums[j] += closing(sx, sy, squares, cross, 49.0, c1, c2)
+
+
+@kernel
+def seven(sums: Any, j: int) -> Any:
+    """The sum of 7 neighbours from `j` on, as int32: 32-bit lanes are twice as many as 64-bit."""
+    return np.int32(
+        sums[j] + sums[j + 1] + sums[j + 2] + sums[j + 3] + sums[j + 4] + sums[j + 5] + sums[j + 6]
+    )
+
+
+@kernel
+def closing(
+    sx: float, sy: float, squares: float, cross: float, n: float, c1: float, c2: float
+) -> float:
+    """The closing formula, from Sx, Sy, Sxx + Syy and Sxy of one window of `n` pixels."""
+    both, power = sx * sy, sx * sx + sy * sy
+    top = (2.0 * both + c1) * (2.0 * (n * cross - both) + c2)
+    return top / ((power + c1) * (n * squares - power + c2))
