@@ -113,7 +113,7 @@ def encode_png(array: NDArray[Any]) -> bytes:
     if array.ndim == 2:
         pixels = check_gray(array, name="array")
     else:
-        pixels = cv2.cvtColor(check_rgb(array, name="array"), cv2.COLOR_RGB2BGR)
+        pixels = np.ascontiguousarray(check_rgb(array, name="array")[..., ::-1])
     _, encoded = cv2.imencode(".png", pixels)
     return encoded.tobytes()
 
@@ -170,7 +170,7 @@ def _decode(content: bytes, flag: int, name: str) -> NDArray[np.uint8]:
     array = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
     if array is None:
         raise DataError(f"`{name}` cannot be decoded as a PNG; copy or download it again")
-    return array
+    return np.asarray(array, dtype=np.uint8)
 
 
 def _truncated(name: str, length: int) -> DataError:

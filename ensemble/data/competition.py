@@ -1,0 +1,228 @@
+"""The competition's photographs: listed at once, decoded on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from ensemble.arrays import Gray, Mask, Rgb, luma
+from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.data.digests import digest_files
+from ensemble.data.layout import SAMPLE_SUBMISSION, TrainFiles, find_test, find_train
+from ensemble.data.png import read_gray, read_rgb
+from ensemble.errors import DataError, MissingFileError
+from ensemble.manifest import digest_json
+
+_REMEDY = "put the competition's files there, or make a demo set with `ens demo`"
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One training photograph as the competition poses it.
+
+    Attributes:
+        image_id: `TRAIN_00000`.
+        target: The photograph, (H, W, 3) uint8.
+        damaged: Its gray with the hole, (H, W) uint8.
+        lost_mask: Where `damaged` differs from `luma(target)`, (H, W) bool. A lost pixel whose true
+            gray happens to be the fill does not differ: so the competition's own masks are made.
+    """
+
+    image_id: str
+    target: Rgb
+    damaged: Gray
+    lost_mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Competition:
+    """The data of one workspace; make it with `Competition.load`.
+
+    Attributes:
+        folder: `data/`, in the competition's layout.
+        size: (H, W) of every photograph.
+        seed: Seeds the damage that is simulated where there is no `train_input/`.
+    """
+
+    folder: Path
+    size: tuple[int, int]
+    seed: int
+    _train: dict[str, TrainFiles] = field(repr=False)
+    _test: dict[str, Path] = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: Path, *, size: int, seed: int) -> Competition:
+        """List the photographs and check that all of them are there.
+
+        Args:
+            folder: `data/`, in the competition's layout.
+            size: Side of every photograph in pixels, `config.data.size`.
+            seed: `config.seed`.
+
+        Raises:
+            MissingFileError: There is no data, or a file that is listed is not there.
+            DataError: A CSV is not as due, or a photograph is there twice.
+        """
+        train = {files.image_id: files for files in find_train(folder)}
+        test = {path.stem: path for path in find_test(folder)}
+        if not train and not test:
+            raise MissingFileError(f"`{folder}` has neither training nor test data; {_REMEDY}")
+        if shared := train.keys() & test.keys():
+            raise DataError(
+                f"training and test photographs in `{folder}` must have distinct names, but "
+                f"`{min(shared)}` is both; rename one"
+            )
+        return cls(folder, (size, size), seed, train, test)
+
+    @property
+    def train_ids(self) -> tuple[str, ...]:
+        """The training photographs, in the order of `train.csv`.
+
+        Raises:
+            MissingFileError: There are none.
+        """
+        if not self._train:
+            raise MissingFileError(f"`{self.folder / 'train_gt'}` has no photographs; {_REMEDY}")
+        return tuple(self._train)
+
+    @property
+    def test_ids(self) -> tuple[str, ...]:
+        """The test photographs, in the order of `test.csv`.
+
+        Raises:
+            MissingFileError: There are none.
+        """
+        if not self._test:
+            raise MissingFileError(f"`{self.folder / 'test_input'}` has no photographs; {_REMEDY}")
+        return tuple(self._test)
+
+    @property
+    def test_names(self) -> tuple[str, ...]:
+        """The file names that a submission must hold, in the order of `test_ids`."""
+        return tuple(self._test[image_id].name for image_id in self.test_ids)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the damage is simulated, there being no `train_input/`."""
+        return all(files.damaged is None for files in self._train.values())
+
+    def is_test(self, image_id: str) -> bool:
+        """Whether this is a test photograph; no name is both."""
+        return image_id in self._test
+
+    def target(self, image_id: str) -> Rgb:
+        """Decode the answer to a training photograph, (H, W, 3) uint8.
+
+        Raises:
+            DataError: It is unreadable, not RGB, or of another size than the settings say.
+        """
+        path = self._train_files(image_id).target
+        target = read_rgb(path)
+        self._check_size(path, target.shape[:2])
+        return target
+
+    def train_sample(self, image_id: str) -> Sample:
+        """Decode a training photograph, its damage and its true mask.
+
+        Raises:
+            DataError: A file is unreadable or of the wrong mode, the two differ in size, or the
+                size is not what the settings say.
+        """
+        target = self.target(image_id)
+        gray = luma(target)
+        damaged = self._damaged(self._train_files(image_id), gray)
+        return Sample(image_id, target, damaged, damaged != gray)
+
+    def test_input(self, image_id: str) -> Gray:
+        """Decode a damaged test photograph, (H, W) uint8.
+
+        Raises:
+            DataError: It is unreadable, not gray, or of another size than the settings say.
+        """
+        if image_id not in self._test:
+            raise DataError(f"no test photograph is called `{image_id}` in `{self.folder}`")
+        path = self._test[image_id]
+        gray = read_gray(path)
+        self._check_size(path, gray.shape)
+        return gray
+
+    def sample_submission_names(self) -> tuple[str, ...] | None:
+        """File names in `sample_submission.zip`, sorted; None where there is no such file.
+
+        Raises:
+            DataError: It is not a zip.
+        """
+        path = self.folder / SAMPLE_SUBMISSION
+        if not path.is_file():
+            return None
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return tuple(sorted(i.filename for i in archive.infolist() if not i.is_dir()))
+        except zipfile.BadZipFile as error:
+            raise DataError(f"`{path}` is not a zip: {error}; download it again") from None
+
+    def digest(self) -> str:
+        """SHA-256 of the training data: names, contents, size, and the seed of simulated damage.
+
+        The test photographs do not count, so a later test set leaves trained networks valid; see
+        `test_digest`. The first call reads every file; later ones only what has changed since.
+        """
+        return self._train_digest
+
+    def test_digest(self) -> str:
+        """SHA-256 of the test photographs: names, order and contents."""
+        return self._test_digest
+
+    @cached_property
+    def _train_digest(self) -> str:
+        files = [self._train[image_id] for image_id in self.train_ids]
+        paths = [path for f in files for path in (f.target, f.damaged) if path is not None]
+        contents = sorted(digest_files(paths, folder=self.folder).items())
+        return digest_json([list(self.size), self.seed if self.simulated else None, contents])
+
+    @cached_property
+    def _test_digest(self) -> str:
+        paths = [self._test[image_id] for image_id in self.test_ids]
+        return digest_json(list(digest_files(paths, folder=self.folder).items()))
+
+    def _damaged(self, files: TrainFiles, gray: Gray) -> Gray:
+        if files.damaged is None:
+            seed = damage_seed(self.seed, files.image_id)
+            return apply_damage(gray, sample_damage(size=self.size, seed=seed))
+        damaged = read_gray(files.damaged)
+        if damaged.shape != gray.shape:
+            raise DataError(
+                f"`{files.damaged}` must be as large as `{files.target}`, {_sides(gray.shape)}, "
+                f"but is {_sides(damaged.shape)}"
+            )
+        return damaged
+
+    def _train_files(self, image_id: str) -> TrainFiles:
+        if image_id not in self._train:
+            raise DataError(f"no training photograph is called `{image_id}` in `{self.folder}`")
+        return self._train[image_id]
+
+    def _check_size(self, path: Path, shape: tuple[int, ...]) -> None:
+        if tuple(shape) != self.size:
+            square = shape[0] == shape[1]
+            remedy = f"set `size = {shape[0]}` under [data]" if square else "crop it to a square"
+            raise DataError(
+                f"`{path}` must be {_sides(self.size)}, as `ens.toml` says, but is "
+                f"{_sides(shape)}; {remedy}"
+            )
+
+
+def damage_seed(seed: int, image_id: str) -> int:
+    """The seed of an image's simulated damage: the same in every process, run and version.
+
+    >>> damage_seed(0, "TRAIN_00000") == damage_seed(0, "TRAIN_00000")
+    True
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}/{image_id}".encode()).digest()[:8], "big")
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} x {shape[1]} px"

@@ -1,0 +1,87 @@
+"""Digests of many files' contents, remembered until a file changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ensemble.errors import MissingFileError
+from ensemble.manifest import digest_file
+from ensemble.workspace import atomic_write
+
+CACHE_NAME = ".ens-digests.json"
+
+_SETTLED_NS = 2_000_000_000
+
+Fingerprint = tuple[int, int]
+
+
+def digest_files(paths: Iterable[Path], *, folder: Path) -> dict[str, str]:
+    """SHA-256 of each file's content.
+
+    Digests are kept in `folder` with the file's size and modification time, and computed again
+    once either differs. A file modified in the last two seconds is not remembered: another change
+    within the clock's resolution would go unseen. A folder that may not be written to is digested
+    anew each time.
+
+    Args:
+        paths: The files, somewhere below `folder`.
+        folder: Where the cache file lies.
+
+    Returns:
+        Hexadecimal digests by the path relative to `folder`.
+
+    Raises:
+        MissingFileError: A file is not there.
+    """
+    files = {os.path.relpath(path, folder): path for path in paths}
+    fingerprints = {name: _fingerprint(path) for name, path in files.items()}
+    cache = _read_cache(folder / CACHE_NAME)
+    known = {
+        name: cache[name][1]
+        for name, fingerprint in fingerprints.items()
+        if name in cache and cache[name][0] == fingerprint
+    }
+    changed = [name for name in files if name not in known]
+    if changed:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            digests = pool.map(digest_file, [files[name] for name in changed])
+            known.update(zip(changed, digests, strict=True))
+        _write_cache(folder, cache, {name: (fingerprints[name], known[name]) for name in changed})
+    return {name: known[name] for name in files}
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise MissingFileError(f"`{path}` is not there any more") from None
+    return status.st_size, status.st_mtime_ns
+
+
+def _read_cache(path: Path) -> dict[str, tuple[Fingerprint, str]]:
+    """What is remembered; a file that is not a cache remembers nothing."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: ((size, mtime), sha) for name, (size, mtime, sha) in content.items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write_cache(
+    folder: Path,
+    cache: dict[str, tuple[Fingerprint, str]],
+    fresh: dict[str, tuple[Fingerprint, str]],
+) -> None:
+    if not os.access(folder, os.W_OK):
+        return
+    newest = time.time_ns() - _SETTLED_NS
+    settled = {name: entry for name, entry in fresh.items() if entry[0][1] < newest}
+    content = {
+        name: [size, mtime, sha] for name, ((size, mtime), sha) in {**cache, **settled}.items()
+    }
+    atomic_write(folder / CACHE_NAME, json.dumps(content, separators=(",", ":")))
