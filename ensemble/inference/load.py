@@ -1,0 +1,54 @@
+"""From a member's name and a fold to what predicts."""
+
+from __future__ import annotations
+
+from ensemble.errors import ConfigError
+from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
+from ensemble.inference.predictor import NetworkPredictor, Predictor
+from ensemble.networks.checkpoint import load_network, read_checkpoint
+from ensemble.networks.member import Member
+from ensemble.networks.project import Project
+
+RELEASED = ("eccv16", "siggraph17")
+
+
+def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
+    """What predicts for the photographs of one fold.
+
+    Args:
+        project: Whose checkpoints to read.
+        member: Trained or fixed.
+        fold: Whose network; a fixed member is the same for all.
+
+    Raises:
+        ConfigError: The member is external: its predictions can only be imported.
+        MissingArtefactError: Its training has not finished.
+        StaleArtefactError: It was trained from something else than the present data, folds or
+            settings.
+        WeightsError: Its weights cannot be had or are not whole.
+    """
+    if member.kind == "external":
+        raise ConfigError(
+            f"`{member.name}` was made elsewhere and cannot predict; "
+            "give its predictions with `ens oof import`"
+        )
+    if member.kind == "fixed":
+        return _fixed_predictor(member)
+    folder = project.workspace.checkpoint_dir(member.stage, member.name, fold)
+    read_checkpoint(folder, member, project.checkpoint_digests(member))
+    return NetworkPredictor(
+        member,
+        load_network(folder, member),
+        project.config.normalisation,
+        batch_size=project.config.inference.batch_size,
+    )
+
+
+def _fixed_predictor(member: Member) -> Predictor:
+    if member.stage == "restoration":
+        return InpaintingPredictor(member)
+    if member.name in RELEASED:
+        from ensemble.inference.released import ReleasedColorizer
+
+        return ReleasedColorizer(member)
+    return GrayPredictor(member)

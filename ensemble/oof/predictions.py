@@ -1,0 +1,137 @@
+"""Out-of-fold predictions of several members, read as one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray
+from ensemble.composition.blend import blend_gray
+from ensemble.composition.compose import compose_gray
+from ensemble.composition.recipe import Composition, Stage, StageRecipe, View
+from ensemble.data.masks import located_mask
+from ensemble.errors import MissingArtefactError
+from ensemble.networks.member import Member
+from ensemble.networks.project import Project
+from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.provenance import archive_digests
+
+
+class Predictions(ABC):
+    """Every prediction of some members of one stage for some photographs.
+
+    Implementations guarantee that each prediction was made by a network that never saw the
+    photograph's group, and from the present data, folds and settings.
+
+    Attributes:
+        stage: The members' stage.
+        members: Their names.
+        folds: The fold that validates each photograph, by image id, in reading order.
+    """
+
+    stage: Stage
+    members: tuple[str, ...]
+    folds: Mapping[str, int]
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """The photographs."""
+        return tuple(self.folds)
+
+    @abstractmethod
+    def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
+        """One prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
+
+
+class ArchivedPredictions(Predictions):
+    """Predictions read from the archives of some folds.
+
+    Args:
+        project: Whose archives.
+        members: Members of one stage.
+        folds: Which folds' photographs.
+        restoration: For colorization, the blend of stage 1 it must have started from.
+
+    Raises:
+        MissingArtefactError: An archive is missing or not complete.
+        StaleArtefactError: An archive was made from something else than the present things.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        members: Sequence[Member],
+        folds: Sequence[int],
+        *,
+        restoration: StageRecipe | None = None,
+    ) -> None:
+        self.stage = members[0].stage
+        self.members = tuple(member.name for member in members)
+        self.folds = {
+            image_id: fold for fold in folds for image_id in project.folds.validation(fold)
+        }
+        self._archives = {
+            (member.name, fold): open_archive(project, member, fold, restoration)
+            for member in members
+            for fold in folds
+        }
+
+    def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
+        """One prediction; see `Predictions.read`."""
+        return self._archives[member, self.folds[image_id]].read(image_id, view)
+
+    def made_from(self) -> dict[str, dict[str, str]]:
+        """Of each archive, by `member/fold-k`, the digests it was made from."""
+        return {
+            f"{member}/fold-{fold}": archive.manifest.made_from
+            for (member, fold), archive in self._archives.items()
+        }
+
+
+def open_archive(
+    project: Project, member: Member, fold: int, restoration: StageRecipe | None
+) -> ZarrArchive:
+    """The archive of one member's predictions for one fold, complete and up to date.
+
+    Raises:
+        MissingArtefactError: It is missing or not complete.
+        StaleArtefactError: It was made from something else than the present things.
+    """
+    path = project.workspace.oof_dir(member.stage, member.name, fold)
+    remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
+    try:
+        archive = ZarrArchive(path)
+    except MissingArtefactError:
+        raise MissingArtefactError(f"`{path}` holds no predictions; {remedy}") from None
+    expected = archive_digests(project, member, fold, restoration)
+    archive.manifest.require(expected, name=f"the predictions in `{path}`", remedy=remedy)
+    if not archive.complete:
+        raise MissingArtefactError(
+            f"`{path}` lacks {len(archive.missing())} of {len(archive.image_ids)} photographs; "
+            f"{remedy}"
+        )
+    return archive
+
+
+def restored_gray(
+    project: Project, predictions: Predictions, recipe: StageRecipe, image_id: str
+) -> Gray:
+    """What stage 2 is shown of a training photograph: stage 1's blend, composed.
+
+    Args:
+        project: Whose data to read.
+        predictions: Of restoration.
+        recipe: Stage 1's blend.
+        image_id: The photograph.
+
+    Returns:
+        (H, W) uint8.
+    """
+    damaged = project.competition.train_sample(image_id).damaged
+    blend = blend_gray(recipe, partial(predictions.read, image_id))
+    lost_mask = located_mask(project.competition, image_id, damaged)
+    return compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=Composition())
