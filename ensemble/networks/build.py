@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ensemble.errors import ConfigError
-from ensemble.networks.catalogue import check_architecture, check_encoder
+from ensemble.networks.catalogue import check_network
 from ensemble.networks.encoder_weights import smp_arguments
 from ensemble.networks.histogram import HistogramNetwork
 from ensemble.networks.libraries import smp
@@ -74,9 +74,8 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
 
 
 def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
-    where = f"of member `{member.name}`"
-    check_architecture(member.arch, where=where)
-    check_encoder(member.encoder, where=where)
+    options = dict(member.options)
+    check_network(member.arch, member.encoder, options, where=f"of member `{member.name}`")
     first_weights = smp_arguments(member.encoder, encoder_weights)
     try:
         network: nn.Module = smp.create_model(
@@ -85,12 +84,12 @@ def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
             in_channels=member.in_channels,
             classes=member.out_channels,
             **first_weights,
-            **dict(member.options),
+            **options,
         )
     except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
         raise ConfigError(
             f"member `{member.name}` cannot be built: {member.arch} with {member.encoder}, "
-            f"{member.in_channels} input channel(s) and options {dict(member.options)}: {error}; "
+            f"{member.in_channels} input channel(s) and options {options}: {error}; "
             "change its arch, encoder or options"
         ) from error
     return network

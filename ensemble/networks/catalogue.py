@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterable
+
 from ensemble.errors import ConfigError
 from ensemble.networks.libraries import smp, timm
 from ensemble.networks.nearest import unknown_name
 
 TIMM_PREFIX = "tu-"
 SHOWN = 6
+SET_BY_THE_MEMBER = frozenset(
+    {"self", "kwargs", "encoder_name", "encoder_weights", "in_channels", "classes", "aux_params"}
+)
 
 
 def architectures() -> list[str]:
@@ -44,6 +50,27 @@ def check_encoder(encoder: str, *, where: str) -> None:
     if not known:
         text = unknown_name(f"encoder ({where})", encoder, encoders(), at_most=SHOWN)
         raise ConfigError(text)
+
+
+def check_network(arch: str, encoder: str, options: Iterable[str], *, where: str) -> None:
+    """Raise ConfigError unless smp can be asked for this network.
+
+    smp passes over options it does not know, unless the encoder is timm's, which gets them.
+
+    Args:
+        arch: An architecture of smp.
+        encoder: An encoder of smp.
+        options: Names of further arguments.
+        where: For the message, as in "of member `mine`".
+    """
+    check_architecture(arch, where=where)
+    check_encoder(encoder, where=where)
+    arguments = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[arch.lower()]).parameters
+    valid = set(arguments) - SET_BY_THE_MEMBER
+    for option in options:
+        passed_on = encoder.startswith(TIMM_PREFIX) and option not in SET_BY_THE_MEMBER
+        if option not in valid and not passed_on:
+            raise ConfigError(unknown_name(f"option of {arch} ({where})", option, valid))
 
 
 def check_timm_encoder(encoder: str, *, where: str) -> None:

@@ -124,7 +124,7 @@ def custom_member(table: CustomMember) -> Member:
     timm; or `external`, without encoder, for predictions made elsewhere.
 
     Raises:
-        ConfigError: The architecture or the encoder is unknown.
+        ConfigError: The architecture, the encoder or an option is unknown.
     """
     options = frozen_options(table.options)
     mode: InputMode = DEFAULT_INPUT_MODE if table.stage == "restoration" else "restored"
@@ -142,8 +142,7 @@ def _check_network(table: CustomMember) -> None:
     if table.arch == HISTOGRAM_ARCH and table.stage == "colorization":
         catalogue.check_timm_encoder(table.encoder, where=where)
         return
-    catalogue.check_architecture(table.arch, where=where)
-    catalogue.check_encoder(table.encoder, where=where)
+    catalogue.check_network(table.arch, table.encoder, table.options, where=where)
 
 
 def _check_names(stage: str, names: Sequence[str], custom: Sequence[CustomMember]) -> None:

@@ -110,12 +110,33 @@ def test_fixed_members_have_no_network(name: str) -> None:
         build(member, encoder_weights="none")
 
 
-def test_unknown_options_are_the_members_fault() -> None:
-    wrong = replace(SMALL, name="mine", options=(("decoder_attention", "scse"),))
-    with pytest.raises(ConfigError, match=r"`mine` cannot be built: unet with mobilenet_v2.*"):
+def test_an_unknown_option_is_refused_though_smp_would_pass_over_it() -> None:
+    wrong = replace(SMALL, name="mine", options=(("attention_type", "scse"),))
+    message = (
+        r"`attention_type` is no option of unet \(of member `mine`\); .*`decoder_attention_type`"
+    )
+    with pytest.raises(ConfigError, match=message):
         build(wrong, encoder_weights="none")
 
 
-def test_an_encoder_that_wants_colour_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"cannot be built: unet with mit_b0, 1 input channel"):
-        build(replace(SMALL, encoder="mit_b0"), encoder_weights="none")
+@pytest.mark.parametrize("option", ["classes", "in_channels", "aux_params"])
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-resnet18"])
+def test_what_the_member_decides_is_no_option(option: str, encoder: str) -> None:
+    wrong = replace(SMALL, encoder=encoder, options=((option, 2),))
+    with pytest.raises(ConfigError, match=f"`{option}` is no option of unet"):
+        build(wrong, encoder_weights="none")
+
+
+def test_an_option_of_the_wrong_value_is_the_members_fault() -> None:
+    wrong = replace(SMALL, name="mine", options=(("decoder_channels", (8, 8)),))
+    message = r"`mine` cannot be built: unet with mobilenet_v2.*\(8, 8\).*for 2 blocks"
+    with pytest.raises(ConfigError, match=message):
+        build(wrong, encoder_weights="none")
+
+
+def test_options_reach_the_network() -> None:
+    small = replace(
+        SMALL, encoder="tu-resnet10t", options=(("decoder_channels", (16, 8, 8, 8, 4)),)
+    )
+    network = build(small, encoder_weights="none")
+    assert network.net.segmentation_head[0].in_channels == 4  # type: ignore[union-attr,index]

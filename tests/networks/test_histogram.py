@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ensemble.errors import ConfigError
+from ensemble.networks.build import build
+from ensemble.networks.histogram import HistogramNetwork
+from ensemble.networks.zoo import MEMBERS
+
+MEMBER = MEMBERS["colorization"]["histogram-resnet18"]
+LIGHT = replace(MEMBER, encoder="resnet10t")
+
+
+def test_rows_are_histograms() -> None:
+    network = build(LIGHT, encoder_weights="none").eval()
+    assert isinstance(network, HistogramNetwork)
+    with torch.inference_mode():
+        y = network(torch.randn(2, 1, 50, 75))
+    assert y.shape == (2, 180)
+    assert y.dtype == torch.float32
+    assert (y >= 0).all()
+    torch.testing.assert_close(y.sum(1), torch.ones(2))
+    assert not torch.allclose(y[0], y[1])
+
+
+def test_a_loss_on_one_bin_reaches_the_first_convolution() -> None:
+    network = build(LIGHT, encoder_weights="none")
+    network(torch.randn(2, 1, 64, 64))[:, 7].sum().backward()
+    first = next(network.parameters())
+    assert first.grad is not None
+    assert first.grad.any()
+
+
+def test_the_registrys_own_networks_are_built() -> None:
+    for name in ("histogram-resnet18", "histogram-efficientnet-b0"):
+        network = build(MEMBERS["colorization"][name], encoder_weights="none")
+        assert network.net.get_classifier().out_features == 180  # type: ignore[operator,union-attr]
+
+
+def test_wrong_members() -> None:
+    with pytest.raises(ConfigError, match=r"no timm encoder .*nearest first: `resnet18`"):
+        build(replace(MEMBER, encoder="resnet_18"), encoder_weights="none")
+    with pytest.raises(ConfigError, match=r"cannot be built: timm's resnet18 .*'drop_roete'"):
+        build(replace(MEMBER, options=(("drop_roete", 1),)), encoder_weights="none")
