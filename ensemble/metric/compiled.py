@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import numba
@@ -17,27 +18,31 @@ from numba.core import event
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 MESSAGE = "Compiling the score's kernels for this machine, once: some seconds."
+NO_CACHE = (
+    "The score's kernels cannot be kept on disk, so each start compiles them again; "
+    "set NUMBA_CACHE_DIR to a folder that can be written"
+)
 
 _kernels: set[str] = set()
 
 
-class _SayOnce(event.Listener):
+class _CompileListener(event.Listener):
     """Tells that one of our kernels is being compiled, the first time one is."""
 
-    said = False
-
     def on_start(self, event: event.Event) -> None:
-        ours = event.data["dispatcher"].py_func.__module__ in _kernels
-        if ours and not self.said:
-            self.said = True
-            logging.getLogger("ensemble").warning(MESSAGE)
+        if event.data["dispatcher"].py_func.__module__ in _kernels:
+            _say_once(MESSAGE)
 
     def on_end(self, event: event.Event) -> None:
         """Do nothing: only the start is told."""
 
 
-_announcer = _SayOnce()
-event.register("numba:compile", _announcer)  # type: ignore[no-untyped-call]
+@cache
+def _say_once(message: str) -> None:
+    logging.getLogger("ensemble").warning(message)
+
+
+event.register("numba:compile", _CompileListener())  # type: ignore[no-untyped-call]
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -47,5 +52,9 @@ def kernel(function: Kernel) -> Kernel:
     cost the vector instructions. No `fastmath`: the result is the same on every machine.
     """
     _kernels.add(function.__module__)
-    compile_it = numba.njit(cache=True, nogil=True, error_model="numpy")
-    return cast(Kernel, compile_it(function))
+    compile_it = numba.njit(nogil=True, error_model="numpy")(function)
+    try:
+        compile_it.enable_caching()
+    except RuntimeError:
+        _say_once(NO_CACHE)
+    return cast(Kernel, compile_it)

@@ -16,9 +16,7 @@ the formula is 0 / 0 (scikit-image returns NaN or the quotient of two rounding e
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import overload
 
@@ -31,6 +29,7 @@ from ensemble.errors import ScoreError
 from ensemble.metric.hue import Histogram, hue_correlation, hue_histogram
 from ensemble.metric.masked_ssim import Runs, gather, masked_ssim, runs_of
 from ensemble.metric.ssim import WINDOW, Planes, data_range, ssim
+from ensemble.metric.threads import in_order
 
 SSIM_WEIGHT, MASKED_SSIM_WEIGHT, HUE_WEIGHT = 0.2, 0.4, 0.4
 
@@ -150,27 +149,27 @@ def gray_score(*, pred: Gray, target: Gray, lost_mask: Mask, name: str = "pictur
 @overload
 def score_batch(
     *,
-    preds: Sequence[Rgb],
-    prepared: Sequence[PreparedTarget],
+    preds: Collection[Rgb],
+    prepared: Collection[PreparedTarget],
     n_threads: int | None = None,
 ) -> list[Score]: ...
 @overload
 def score_batch(
     *,
-    preds: Sequence[Gray],
-    prepared: Sequence[PreparedGray],
+    preds: Collection[Gray],
+    prepared: Collection[PreparedGray],
     n_threads: int | None = None,
 ) -> list[GrayScore]: ...
 def score_batch(
     *,
-    preds: Sequence[NDArray[np.uint8]],
-    prepared: Sequence[PreparedTarget] | Sequence[PreparedGray],
+    preds: Collection[NDArray[np.uint8]],
+    prepared: Collection[PreparedTarget] | Collection[PreparedGray],
     n_threads: int | None = None,
 ) -> list[Score] | list[GrayScore]:
     """Score `preds[i]` against `prepared[i]` for all i, on all cores.
 
     Args:
-        preds: RGB or gray pictures, as `prepared` is.
+        preds: RGB or gray pictures, as `prepared` is; a stack (N, H, W, 3) or (N, H, W) will do.
         prepared: As many targets.
         n_threads: Threads to use; all cores by default. The kernels hold no Python lock.
 
@@ -184,8 +183,8 @@ def score_batch(
         raise ScoreError(
             f"`preds` and `prepared` must be as many, but got {len(preds)} and {len(prepared)}"
         )
-    with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool:
-        return list(pool.map(lambda one, pred: one.score(pred), prepared, preds))
+    pairs = zip(prepared, preds, strict=True)
+    return list(in_order(_score_pair, pairs, n_threads=n_threads))  # type: ignore[arg-type, return-value]
 
 
 def planar(rgb: Rgb) -> Planes:
@@ -193,6 +192,11 @@ def planar(rgb: Rgb) -> Planes:
     planes = np.empty((3, *rgb.shape[:2]), dtype=np.uint8)
     cv2.split(np.ascontiguousarray(rgb), list(planes))
     return planes
+
+
+def _score_pair(pair: tuple[Prepared, NDArray[np.uint8]]) -> Score | GrayScore:
+    prepared, pred = pair
+    return prepared.score(pred)
 
 
 def _ssim_terms(prepared: Prepared, planes: Planes) -> tuple[float, float]:

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from ensemble.metric.hue import hue, hue_correlation, hue_counts, hue_histogram
+from ensemble.metric.score import planar
+from tests.reference.corpus import Case
+from tests.reference.score import literal_hue_histogram
+
+
+@pytest.fixture(scope="module")
+def every_colour() -> np.ndarray:
+    colour = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
+    return np.dstack([colour >> 16, colour >> 8 & 255, colour & 255]).astype(np.uint8)
+
+
+def test_hue_is_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
+    due = cv2.cvtColor(every_colour, cv2.COLOR_RGB2HSV)[..., 0]
+    assert (hue(planar(every_colour)) == due).all()
+
+
+def test_counts_are_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
+    hsv = cv2.cvtColor(every_colour, cv2.COLOR_RGB2HSV)
+    due = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel()
+    assert (hue_counts(planar(every_colour)) == due).all()
+
+
+def test_histograms_are_opencvs_bit_by_bit(cases: list[Case]) -> None:
+    for case in cases:
+        assert (hue_histogram(planar(case.pred)) == literal_hue_histogram(case.pred)).all()
+
+
+def test_gray_has_the_hue_of_pure_red() -> None:
+    pair = np.array([[[90, 90, 90], [255, 0, 0]]], np.uint8)
+    assert hue(planar(pair)).tolist() == [[0, 0]]
+
+
+def test_a_uniform_histogram_correlates_with_anything() -> None:
+    uniform = np.full(180, 180**-0.5, np.float32)
+    peak = np.eye(1, 180, dtype=np.float32)[0]
+    assert hue_correlation(pred=uniform, target=peak) == 1
+    assert hue_correlation(pred=peak, target=peak) == 1
+    assert hue_correlation(pred=np.roll(peak, 5), target=peak) < 0
