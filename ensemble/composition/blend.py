@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.arrays import Gray, Rgb
 from ensemble.composition.chroma import ChromaMode, blend_chroma
-from ensemble.composition.recipe import StageRecipe, View
+from ensemble.composition.compose import compose_rgb
+from ensemble.composition.hue_target import hue_histogram, hue_target
+from ensemble.composition.recipe import Composition, StageRecipe, View
 
 Read = Callable[[str, View], NDArray[Any]]
 """Gives the prediction of a member for a view of one photograph."""
@@ -33,18 +37,72 @@ def blend_gray(recipe: StageRecipe, read: Read) -> NDArray[np.float32]:
     return blend
 
 
-def blend_rgb(recipe: StageRecipe, read: Read, mode: ChromaMode) -> NDArray[np.float32]:
-    """The members' pictures as one; see `blend_chroma`.
+@dataclass(frozen=True)
+class Colours:
+    """What the colorization members of one fold, or of several, make of one photograph.
+
+    Attributes:
+        picture: (H, W, 3) float32 on the scale 0..255, the sum over `folds` folds.
+        histograms: (K, 180) float64, the hue histogram of each member, view and fold.
+        weights: (K,) float64.
+        folds: How many folds were added up.
+    """
+
+    picture: NDArray[np.float32]
+    histograms: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    folds: int = 1
+
+    def __add__(self, other: Colours) -> Colours:
+        return Colours(
+            self.picture + other.picture,
+            np.concatenate([self.histograms, other.histograms]),
+            np.concatenate([self.weights, other.weights]),
+            self.folds + other.folds,
+        )
+
+
+def blend_colours(recipe: StageRecipe, read: Read, mode: ChromaMode) -> Colours:
+    """Blend one fold's colorization of one photograph.
+
+    A histogram member, whose prediction is (180,), votes on the hues and has no picture.
 
     Args:
-        recipe: Members, views and weights.
-        read: Gives (H, W, 3) uint8.
-        mode: How chroma is combined.
-
-    Returns:
-        (H, W, 3) float32 on the scale 0..255.
+        recipe: Members, views and weights; one member at least has pictures.
+        read: Gives (H, W, 3) uint8 or (180,) float32.
+        mode: How chroma is combined, see `blend_chroma`.
     """
     terms = recipe.terms()
-    pictures = np.stack([read(member, view) for member, view, _ in terms])
+    predictions = [read(member, view) for member, view, _ in terms]
     weights = np.array([weight for *_, weight in terms])
-    return blend_chroma(pictures=pictures, weights=weights, mode=mode)
+    drawn = [index for index, prediction in enumerate(predictions) if prediction.ndim == 3]
+    pictures = np.stack([predictions[index] for index in drawn])
+    votes = [p if p.ndim == 1 else hue_histogram(p) for p in predictions]
+    picture = blend_chroma(pictures=pictures, weights=weights[drawn], mode=mode)
+    return Colours(picture, np.stack(votes).astype(np.float64), weights)
+
+
+def answer(
+    colours: Colours, *, gray: Gray, prior: NDArray[Any] | None, options: Composition
+) -> Rgb:
+    """The uint8 picture that is scored out of fold, and sent.
+
+    Args:
+        colours: Of one fold out of fold; of all folds for a test photograph.
+        gray: (H, W) uint8, the restored gray.
+        prior: (180,) of the photographs the folds' networks trained on, or None.
+        options: The recipe's composition.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    wanted = None
+    if options.hue != "none":
+        wanted = hue_target(
+            histograms=colours.histograms,
+            weights=colours.weights,
+            prior=prior,
+            prior_weight=options.prior_weight,
+        )
+    blend = colours.picture / np.float32(colours.folds)
+    return compose_rgb(blend=blend, gray=gray, hue_target=wanted, options=options)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.composition.recipe import VIEWS, StageRecipe
+from ensemble.composition.recipe import VIEWS, Recipe, StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.inference.load import load_predictor
@@ -67,6 +67,20 @@ def plain_restoration(project: Project, fold: int) -> StageRecipe | None:
     """
     done = [m for m in project.members("restoration") if fold in finished_folds(project, m)]
     return StageRecipe.plain_mean([member.name for member in done]) if done else None
+
+
+def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:
+    """What a member's archive starts from: nothing for stage 1; for stage 2 the tuned recipe's
+    restoration where one is there and covers the fold, else the fold's plain mean.
+    """
+    if member.stage == "restoration":
+        return None
+    path = project.workspace.recipe_file
+    if path.exists():
+        recipe = Recipe.from_json(path.read_text(), name=str(path))
+        if fold in recipe.folds:
+            return recipe.restoration
+    return plain_restoration(project, fold)
 
 
 def _open_or_create(

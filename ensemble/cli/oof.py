@@ -1,0 +1,99 @@
+"""`ens oof`: refill the cache of out-of-fold predictions, or import a teammate's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.cli.context import Context
+from ensemble.cli.folds_option import parse_folds
+from ensemble.cli.progress import progress_bar
+from ensemble.composition.recipe import STAGES
+
+app = typer.Typer(
+    help="Refill the cache of out-of-fold predictions, or import a teammate's.",
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def oof(
+    ctx: typer.Context,
+    fold: Annotated[str, typer.Option(help="0, or 0,2, or 0..4, or all.")] = "all",
+    stage: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
+    member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
+) -> None:
+    """Collect the out-of-fold predictions that are missing or stale.
+
+    `ens train` does this at the end of each training; nobody needs to remember it.
+    """
+    if ctx.invoked_subcommand:
+        return
+    from ensemble.networks.project import Project
+    from ensemble.oof.collect import collect, restoration_for
+    from ensemble.oof.provenance import finished_folds
+
+    context: Context = ctx.obj
+    project = Project.open(context.workspace, context.config)
+    wanted = parse_folds(fold, project.folds.n_folds)
+    jobs = [
+        (one, k)
+        for one_stage in STAGES
+        if stage in (None, one_stage)
+        for one in project.members(one_stage)
+        if member in (None, one.name) and one.kind != "external"
+        for k in finished_folds(project, one)
+        if k in wanted
+    ]
+    for one, k in jobs:
+        total = len(project.folds.validation(k))
+        with progress_bar(context.console, f"{one.stage} {one.name} fold {k}", total) as advance:
+            restoration = restoration_for(project, one, k)
+            archive = collect(project, one, k, restoration=restoration, advance=advance)
+        context.console.print(f"complete: {archive.path}")
+    context.console.print(
+        "next: ens blend --trials 200" if jobs else "nothing is trained yet; next: ens train"
+    )
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    member: Annotated[str, typer.Argument(help="Name of an external member in ens.toml.")],
+    stage: Annotated[str, typer.Option(help="Its stage.")] = "colorization",
+    predictions: Annotated[
+        Path | None, typer.Option("--oof", help="Folder or zip of out-of-fold PNGs.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option(help="Folder or zip of test PNGs.")] = None,
+) -> None:
+    """Import predictions made elsewhere as one more member.
+
+    The member must be in ens.toml: a [[member]] table with `arch = "external"`, and its name in
+    the stage's `members`. Its out-of-fold predictions must come from the folds of folds.csv.
+    """
+    from ensemble.errors import ConfigError
+    from ensemble.networks.project import Project
+    from ensemble.oof.external import import_oof, import_test
+
+    context: Context = ctx.obj
+    project = Project.open(context.workspace, context.config)
+    known = {one.name: one for one in project.members(stage)}  # type: ignore[arg-type]
+    if member not in known:
+        raise ConfigError(
+            f"`{member}` must be one of the {stage} members in ens.toml, {sorted(known)}"
+        )
+    if predictions is None and test is None:
+        raise ConfigError("nothing to import: give --oof, --test, or both")
+    if predictions is not None:
+        total = len(project.folds.image_ids)
+        with progress_bar(context.console, "importing predictions", total) as advance:
+            for archive in import_oof(project, known[member], predictions, advance=advance):
+                context.console.print(f"wrote {archive.path}")
+    if test is not None:
+        total = len(project.competition.test_ids)
+        with progress_bar(context.console, "importing test predictions", total) as advance:
+            archive = import_test(project, known[member], test, advance=advance)
+        context.console.print(f"wrote {archive.path}")
+    context.console.print("next: ens blend --trials 200")

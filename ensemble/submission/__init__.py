@@ -1,0 +1,1 @@
+"""From a recipe to the zip the competition takes."""

@@ -1,0 +1,77 @@
+"""A zip is sent only after it was opened again and found to be what the competition takes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ensemble.data.png import decode_rgb
+from ensemble.errors import DataError, SubmissionError
+
+SHOWN = 3
+
+
+def verify_zip(
+    path: Path, *, names: Sequence[str], size: tuple[int, int], sample: Sequence[str] | None
+) -> None:
+    """Check a submission against the test photographs and the sample submission.
+
+    Args:
+        path: The zip.
+        names: The file names due: one for each test photograph.
+        size: (H, W) of each.
+        sample: The names in `sample_submission.zip`; None where there is none.
+
+    Raises:
+        SubmissionError: A name is missing, foreign or there twice, lies in a folder, or a picture
+            is not a whole RGB PNG of the right size. The message names every kind of fault.
+    """
+    faults = _name_faults(_entry_names(path), names, f"{len(names)} test photographs")
+    if sample is not None:
+        faults += _name_faults(sorted(names), sample, "sample submission")
+    faults = faults or _picture_faults(path, size)
+    if faults:
+        raise SubmissionError(
+            f"`{path}` would be refused: {'; '.join(faults)}; build it again with `ens submit`"
+        )
+
+
+def _entry_names(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise SubmissionError(
+            f"`{path}` must be a zip, but cannot be opened ({error}); build it again"
+        ) from None
+
+
+def _name_faults(found: Sequence[str], due: Sequence[str], against: str) -> list[str]:
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    kinds = {
+        f"missing, against the {against}": set(due) - set(found),
+        f"not due, against the {against}": set(found) - set(due),
+        "there twice": twice,
+    }
+    return [f"{_few(names)} {kind}" for kind, names in kinds.items() if names]
+
+
+def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
+    faults = []
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            try:
+                shape = decode_rgb(archive.read(name), name=name).shape[:2]
+            except (DataError, zipfile.BadZipFile) as error:
+                faults.append(str(error))
+                continue
+            if shape != size:
+                faults.append(f"`{name}` must be {size}, but is {shape}")
+    return faults[:SHOWN]
+
+
+def _few(names: Sequence[str] | set[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in sorted(names)[:SHOWN])
+    return listed + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
