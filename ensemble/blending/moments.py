@@ -1,0 +1,249 @@
+"""Sufficient statistics: what a trial reads instead of pictures.
+
+SSIM of a linear blend needs only local means and covariances, and those are linear and quadratic
+in the weights. So for drawn windows the means and covariances of (target, member-views) are kept;
+for drawn stretches of the hole, and for drawn hue pixels, the few pixels themselves, which is
+smaller than their covariances and blends, rounds and clips exactly as a picture does.
+
+What differs from the exact score, and how it is accounted for:
+
+- Rounding to whole levels: exact in the hole and for the hue; in a window it adds the variance
+  1/12 of a rounding error (not where all member-views agree, and not for one alone).
+- Clipping: never happens, a mean of uint8 stays in range.
+- The data range is that of the whole pred: kept are the values of all member-views at each one's
+  brightest and darkest place and at those of many tiles of the mean picture, so the blend's range
+  is read off them.
+- Sampling: a bias that is common to all weights, because all read the same places; a search
+  compares, and only exact scores are ever reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Mask
+from ensemble.blending.moment_kernels import (
+    blend_range,
+    hue_match,
+    rows_of,
+    runs_ssim,
+    window_statistics,
+    windows_ssim,
+)
+from ensemble.blending.sampling import Indices, Plan, draw_places
+from ensemble.blending.weights import blend
+from ensemble.composition.hue_target import centred
+from ensemble.composition.recipe import HUE_BINS
+from ensemble.errors import ArrayError
+from ensemble.metric.hue import hue_counts
+from ensemble.metric.score import planar
+from ensemble.metric.ssim import WINDOW
+
+VERSION = 1
+"""Part of every study's name: trials on other statistics are never mixed in."""
+
+TILES = 64
+ROUNDING_VARIANCE = 1 / 12
+
+Settle = Callable[[NDArray[np.uint8], Indices], NDArray[np.uint8]]
+"""What composition does to each pixel before the blend: (K, n, ...) pixels at (n,) flat indices."""
+
+
+@dataclass(frozen=True)
+class PhotoMoments:
+    """The statistics of one photograph for K member-views, C channels.
+
+    Attributes:
+        windows: (Q, C n) float32, see `moment_kernels`.
+        shares: (n,) float32, share of each window, sum 1.
+        runs: (C, K + 1, R, L) uint8, the target first.
+        run_length: Lost pixels of each run that count.
+        extremes: (K, E) uint8, values at candidate places of the brightest and darkest value.
+        hue_pixels: (3, K, n) uint8; n is 0 for gray.
+        hue_truth: (180,) float64, the target's hue histogram, centred, of norm 1.
+        hue_products: (K + 2, K + 2) inner products of the centred unit hue histograms of the
+            target, the prior, and the member-views; 0 for gray.
+    """
+
+    windows: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    runs: NDArray[np.uint8]
+    run_length: int
+    extremes: NDArray[np.uint8]
+    hue_pixels: NDArray[np.uint8]
+    hue_truth: NDArray[np.float64]
+    hue_products: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
+        return sum(array.nbytes for array in arrays)
+
+    def estimate(self, weights: Sequence[float]) -> tuple[float, float, float]:
+        """The terms (ssim, masked_ssim, hue) of the blend; hue is 0 for gray.
+
+        Args:
+            weights: (K,), sum 1.
+        """
+        given = np.asarray(weights, dtype=np.float32)
+        used = np.flatnonzero(given)
+        pred_range = blend_range(self.extremes, given, used)
+        whole = windows_ssim(self.windows, self.shares, given, used, pred_range)
+        masked = runs_ssim(self.runs, self.run_length, given, used, pred_range)
+        if not self.hue_pixels.size:
+            return whole, masked, 0.0
+        return whole, masked, hue_match(self.hue_pixels, self.hue_truth, given, used)
+
+    def wanted_hue(self, weights: Sequence[float], prior_weight: float) -> float:
+        """Correlation of the truth's hue histogram with the wanted one (`hue_target`).
+
+        What hue transport then realises of it is a little less; see `Objective`.
+        """
+        shares = np.asarray(weights, dtype=np.float64)
+        products = self.hue_products
+        to_truth, to_prior = products[0, 2:] @ shares, products[1, 2:] @ shares
+        norm = np.sqrt(max(shares @ products[2:, 2:] @ shares, 1e-18))
+        # A photograph without a prior has none to mix in.
+        prior = prior_weight if products[1, 1] > 0 else 0.0
+        votes = 1 - prior
+        towards = votes * to_truth / norm + prior * products[0, 1]
+        length = votes**2 + prior**2 + 2 * votes * prior * to_prior / norm
+        return float(towards / np.sqrt(max(length, 1e-18)))
+
+
+def photo_moments(
+    plan: Plan,
+    *,
+    image_id: str,
+    target: NDArray[np.uint8],
+    pictures: NDArray[np.uint8],
+    lost_mask: Mask,
+    free: Mask | None = None,
+    settle: Settle | None = None,
+    prior: NDArray[Any] | None = None,
+    with_histograms: bool = False,
+) -> PhotoMoments:
+    """Collect one photograph's statistics.
+
+    Args:
+        plan: How much to read, and the seed.
+        image_id: The photograph; the places drawn depend on it and the seed alone.
+        target: (H, W) or (H, W, 3) uint8.
+        pictures: (K, H, W) or (K, H, W, 3) uint8, the member-views as predicted.
+        lost_mask: (H, W) bool, the true one.
+        free: Where member-views can differ once settled; None for everywhere.
+        settle: Applied to the pixels that are read; None leaves them as they are.
+        prior: (180,) hue histogram for `wanted_hue`; None for none.
+        with_histograms: Whether `wanted_hue` will be asked for; it costs a pass over the pictures.
+
+    Raises:
+        ArrayError: `pictures` and `target` differ in shape.
+    """
+    if pictures.shape[1:] != target.shape:
+        raise ArrayError(
+            f"`{image_id}`: pictures must be (K, *{target.shape}), but are {pictures.shape}"
+        )
+    colour = target.ndim == 3
+    places = draw_places(plan, image_id=image_id, lost_mask=lost_mask, free=free, with_hue=colour)
+    read = _Reader(target, pictures, settle)
+    rounding = np.where(places.active, ROUNDING_VARIANCE, 0.0)
+    return PhotoMoments(
+        windows=_window_rows(read, places.windows, rounding),
+        shares=places.shares,
+        runs=np.ascontiguousarray(np.moveaxis(read.both(places.runs), -1, 0)),
+        run_length=places.run_length,
+        extremes=_extremes(read),
+        hue_pixels=_hue_pixels(read, places.hue) if colour else np.empty((3, 0, 0), np.uint8),
+        hue_truth=centred(_hue_counts(target)) if colour else np.zeros(HUE_BINS),
+        hue_products=_hue_products(target, pictures, prior, with_histograms and colour),
+    )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Pixels of the target and the settled member-views at flat indices."""
+
+    target: NDArray[np.uint8]
+    pictures: NDArray[np.uint8]
+    settle: Settle | None
+
+    def of_target(self, at: Indices) -> NDArray[np.uint8]:
+        """(*at.shape, C)."""
+        return self.target.reshape(self.target.shape[0] * self.target.shape[1], -1)[at]
+
+    def of_views(self, at: Indices) -> NDArray[np.uint8]:
+        """(K, *at.shape, C)."""
+        colour = self.pictures.shape[3:]
+        flat = self.pictures.reshape(len(self.pictures), -1, *colour)
+        pixels = np.stack([view[at.ravel()] for view in flat])
+        if self.settle is not None:
+            pixels = self.settle(pixels, at.ravel())
+        return pixels.reshape(len(flat), *at.shape, -1)
+
+    def both(self, at: Indices) -> NDArray[np.uint8]:
+        """(1 + K, *at.shape, C), the target first."""
+        return np.concatenate([self.of_target(at)[None], self.of_views(at)])
+
+
+def _window_rows(
+    read: _Reader, windows: Indices, rounding: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(Q, C n) statistics, windows of one channel side by side."""
+    values = np.moveaxis(read.both(windows), -1, 1).astype(np.float32)
+    terms, channels = len(values) - 1, values.shape[1]
+    flat = values.reshape(terms + 1, -1, WINDOW * WINDOW)
+    rows = np.empty((rows_of(terms), flat.shape[1]), dtype=np.float32)
+    window_statistics(flat[0], flat[1:], rows)
+    rows[2] = np.tile(rounding, channels)
+    return rows
+
+
+def _extremes(read: _Reader) -> NDArray[np.uint8]:
+    """(K, E) values where a member-view, or a tile of mean or target, is brightest or darkest."""
+    pictures, channels = read.pictures, read.target[0, 0].size
+    flat = pictures.reshape(len(pictures), -1)
+    mean = blend(pictures, [1.0] * len(pictures)).ravel()
+    own = [flat.argmax(axis=1), flat.argmin(axis=1)]
+    spots = np.unique(np.concatenate([*own, *map(_tile_extremes, (mean, read.target.ravel()))]))
+    pixels, channel = np.divmod(spots, channels)
+    values = read.of_views(pixels)
+    return np.ascontiguousarray(values[:, np.arange(spots.size), channel])
+
+
+def _tile_extremes(values: NDArray[Any]) -> Indices:
+    """Where each of `TILES` equal stretches of (n,) values is brightest, and where darkest."""
+    edges = np.linspace(0, values.size, TILES + 1).astype(np.int64)
+    spans = [(start, stop) for start, stop in pairwise(edges) if stop > start]
+    high = [start + values[start:stop].argmax() for start, stop in spans]
+    low = [start + values[start:stop].argmin() for start, stop in spans]
+    return np.array([*high, *low], dtype=np.int64)
+
+
+def _hue_pixels(read: _Reader, at: Indices) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.moveaxis(read.of_views(at), -1, 0))
+
+
+def _hue_counts(picture: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return hue_counts(planar(picture))
+
+
+def _hue_products(
+    target: NDArray[np.uint8],
+    pictures: NDArray[np.uint8],
+    prior: NDArray[Any] | None,
+    wanted: bool,
+) -> NDArray[np.float64]:
+    count = len(pictures) + 2
+    if not wanted:
+        return np.zeros((count, count))
+    of_prior = np.zeros(HUE_BINS) if prior is None else np.asarray(prior, dtype=np.float64)
+    counts = [_hue_counts(target), of_prior, *map(_hue_counts, pictures)]
+    units = centred(np.stack(counts))
+    return units @ units.T
