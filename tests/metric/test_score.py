@@ -20,7 +20,7 @@ from ensemble.metric.score import (
 from tests.reference.corpus import Case, blend, hard_cases, photographs, polygon_mask
 from tests.reference.score import literal_gray_terms, literal_score
 
-SSIM_TOLERANCE, HUE_TOLERANCE = 1e-12, 2e-8
+SSIM_TOLERANCE, HUE_TOLERANCE = 1e-12, 1e-12
 
 
 def ours(case: Case) -> Score:
@@ -48,8 +48,8 @@ def test_gray_equals_the_literal_terms_on_hard_pictures(case: Case) -> None:
 
 
 def ssim_tolerance(pred: np.ndarray) -> float:
-    """Under a data range of 32 the literal score itself rounds in flat areas; see test_ssim."""
-    return max(SSIM_TOLERANCE, 3e-9 / max(1, int(np.ptp(pred))) ** 2)
+    """In smooth crops of a low data range the literal score itself rounds; see test_ssim."""
+    return max(SSIM_TOLERANCE, 3e-8 / max(1, int(np.ptp(pred))) ** 2)
 
 
 @settings(max_examples=60, deadline=None)
