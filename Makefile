@@ -1,0 +1,36 @@
+# make demo   the whole path on real photographs, from nothing
+# make test   the tests, from nothing
+# make check  ruff, mypy, import-linter
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+READY := $(VENV)/.ready
+
+.PHONY: demo test check clean
+
+demo: $(READY)
+	$(BIN)/ens --root $(DEMO) demo --force
+	$(BIN)/ens --root $(DEMO) folds --groups $(DEMO)/data/groups.csv
+	$(BIN)/ens --root $(DEMO) train --fold 0..1
+	$(BIN)/ens --root $(DEMO) blend --trials 200
+	$(BIN)/ens --root $(DEMO) submit --force
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(READY): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) $(DEMO)

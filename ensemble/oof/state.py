@@ -1,0 +1,50 @@
+"""How far each member is with each fold, for `ens status`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
+from ensemble.networks.checkpoint import read_checkpoint
+from ensemble.networks.member import Member
+from ensemble.networks.project import Project
+from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.collect import restoration_for
+from ensemble.oof.provenance import archive_digests
+
+State = Literal["-", "started", "trained", "cached", "stale"]
+
+
+def member_state(project: Project, member: Member, fold: int) -> State:
+    """How far a member is with a fold.
+
+    Returns:
+        `-` nothing is there; `started`, a training can be resumed; `trained`, its predictions are
+        still to be collected; `cached`, ready for `ens blend`; `stale`, made from something else
+        than the present data, folds, settings or weights.
+    """
+    if member.kind == "trained":
+        folder = project.workspace.checkpoint_dir(member.stage, member.name, fold)
+        try:
+            read_checkpoint(folder, member, project.checkpoint_digests(member))
+        except MissingArtefactError:
+            return "started" if folder.exists() and any(folder.iterdir()) else "-"
+        except StaleArtefactError:
+            return "stale"
+    return _archive_state(project, member, fold)
+
+
+def _archive_state(project: Project, member: Member, fold: int) -> State:
+    path = project.workspace.oof_dir(member.stage, member.name, fold)
+    waiting: State = "trained" if member.kind == "trained" else "-"
+    try:
+        archive = ZarrArchive(path)
+        restoration = restoration_for(project, member, fold)
+        expected = archive_digests(project, member, fold, restoration)
+    except MissingArtefactError:
+        return waiting
+    except EnsembleError:
+        return "stale"
+    if archive.manifest.differences(expected):
+        return "stale"
+    return "cached" if archive.complete else waiting

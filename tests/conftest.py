@@ -1,0 +1,66 @@
+"""What every room's tests share: small real photographs, and workspaces made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.data import astronaut
+
+from ensemble.arrays import luma
+from ensemble.config import Config
+from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.data.folds_csv import write_folds
+from ensemble.data.png import write_png
+from ensemble.folds.split import split
+from ensemble.workspace import Workspace
+
+SIZE = 48
+
+
+@pytest.fixture(scope="session")
+def photograph() -> NDArray[np.uint8]:
+    """One real photograph, (512, 512, 3) uint8, shipped in scikit-image's wheel."""
+    return astronaut()
+
+
+@pytest.fixture(scope="session")
+def crops(photograph: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Distinct (SIZE, SIZE, 3) crops of it, at half its scale; none is flat."""
+    half = np.asarray(Image.fromarray(photograph).resize((256, 256), Image.Resampling.LANCZOS))
+    tiles = [
+        np.ascontiguousarray(half[y : y + SIZE, x : x + SIZE])
+        for y in range(0, 256 - SIZE, SIZE)
+        for x in range(0, 256 - SIZE, SIZE)
+    ]
+    return [tile for tile in tiles if luma(tile).std() > 10]
+
+
+@pytest.fixture
+def make_workspace(
+    tmp_path: Path, crops: list[NDArray[np.uint8]]
+) -> Callable[..., tuple[Workspace, Config]]:
+    """Makes a workspace with data, settings for it, and folds."""
+
+    def make(*, n_train: int = 6, n_test: int = 2, n_folds: int = 2, **sections: dict[str, object]):
+        workspace = Workspace(tmp_path / "workspace")
+        names = [f"TRAIN_{i:05d}" for i in range(n_train)]
+        for name, crop in zip(names, crops, strict=False):
+            write_png(workspace.data / "train_gt" / f"{name}.png", crop)
+        for i, crop in enumerate(crops[n_train : n_train + n_test]):
+            damage = sample_damage(size=crop.shape[:2], seed=1000 + i)
+            damaged = apply_damage(luma(crop), damage)
+            write_png(workspace.data / "test_input" / f"TEST_{i:03d}.png", damaged)
+            write_png(workspace.data / "test_target" / f"TEST_{i:03d}.png", crop)
+        folds = split(image_ids=names, groups=names, n_folds=n_folds, seed=0)
+        write_folds(workspace.folds_file, folds)
+        config = Config().replace("data", size=SIZE).replace("folds", n_folds=n_folds)
+        for section, values in sections.items():
+            config = config.replace(section, **values)
+        return workspace, config
+
+    return make

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ensemble.composition.recipe import VIEWS
+from ensemble.config import NormalisationSection
+from ensemble.damage.prefill import prefill
+from ensemble.errors import ConfigError, MissingArtefactError
+from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
+from ensemble.inference.load import load_predictor
+from ensemble.inference.predictor import NetworkPredictor
+from ensemble.networks.member import Member
+from ensemble.networks.project import Project
+from ensemble.networks.zoo import MEMBERS
+
+RESTORER = MEMBERS["restoration"]["unet-efficientnet-b0"]
+RNG = np.random.default_rng(0)
+GRAYS = RNG.integers(0, 256, (5, 20, 24), dtype=np.uint8)
+HOLES = np.zeros(GRAYS.shape, dtype=bool)
+HOLES[:, 5:12, 6:15] = True
+
+
+class _Right(nn.Module):
+    """Looks only to the right, so that a view de-augmented wrongly shows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.roll(x[:, :1], 1, dims=3)
+
+
+class _SecondChannel(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, 1:]
+
+
+def predictor(network: nn.Module, member: Member = RESTORER, batch_size: int = 2):
+    return NetworkPredictor(member, network, NormalisationSection(), batch_size=batch_size)
+
+
+def test_every_view_comes_back_in_the_pose_of_the_input():
+    predictions = predictor(_Right()).predict(GRAYS, HOLES)
+    assert list(predictions) == list(VIEWS)
+    assert np.array_equal(predictions["identity"], np.roll(GRAYS, 1, axis=2))
+    assert np.array_equal(predictions["hflip"], np.roll(GRAYS, -1, axis=2))
+    assert np.array_equal(predictions["vflip"], np.roll(GRAYS, 1, axis=2))
+    assert np.array_equal(predictions["hvflip"], np.roll(GRAYS, -1, axis=2))
+
+
+def test_a_prediction_does_not_depend_on_its_batch():
+    one = predictor(_Right(), batch_size=1).predict(GRAYS, HOLES)
+    many = predictor(_Right(), batch_size=5).predict(GRAYS, HOLES)
+    assert all(np.array_equal(one[view], many[view]) for view in VIEWS)
+
+
+def test_a_prefilled_member_is_shown_the_inpainted_input():
+    member = replace(RESTORER, input_mode="prefilled")
+    shown = predictor(nn.Identity(), member).predict(GRAYS, HOLES, ["identity"])["identity"]
+    for picture, gray, hole in zip(shown, GRAYS, HOLES, strict=True):
+        assert np.array_equal(picture, prefill(gray, hole, method="navier-stokes"))
+
+
+def test_the_mask_is_the_second_channel_and_is_flipped_with_the_picture():
+    member = replace(RESTORER, input_mode="prefilled+mask")
+    shown = predictor(_SecondChannel(), member).predict(GRAYS, HOLES)
+    levels = {False: round(0.5 * 255), True: round((0.225 + 0.5) * 255)}
+    for view in VIEWS:
+        assert np.array_equal(shown[view] == levels[True], HOLES)
+        assert np.array_equal(shown[view] == levels[False], ~HOLES)
+
+
+def test_a_histogram_comes_back_as_it_is():
+    member = MEMBERS["colorization"]["histogram-resnet18"]
+
+    class _Mean(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean(dim=(1, 2, 3))[:, None].expand(-1, 180)
+
+    predictions = predictor(_Mean(), member).predict(GRAYS, HOLES, ["identity", "hflip"])
+    assert predictions["identity"].shape == (5, 180)
+    assert predictions["identity"].dtype == np.float32
+    assert np.allclose(predictions["identity"], predictions["hflip"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["navier-stokes", "telea"])
+def test_inpainting_fills_the_flipped_hole_and_flips_back(name):
+    member = MEMBERS["restoration"][name]
+    predictions = InpaintingPredictor(member).predict(GRAYS, HOLES)
+    direct = prefill(GRAYS[1], HOLES[1], method=name)
+    flipped = prefill(
+        np.ascontiguousarray(GRAYS[1, :, ::-1]),
+        np.ascontiguousarray(HOLES[1, :, ::-1]),
+        method=name,
+    )
+    assert np.array_equal(predictions["identity"][1], direct)
+    assert np.array_equal(predictions["hflip"][1], flipped[:, ::-1])
+
+
+def test_gray_has_no_colour():
+    member = MEMBERS["colorization"]["gray"]
+    predictions = GrayPredictor(member).predict(GRAYS, HOLES)
+    for view in VIEWS:
+        assert np.array_equal(predictions[view], np.stack([GRAYS] * 3, axis=-1))
+
+
+def test_an_untrained_member_says_what_to_run(make_workspace):
+    project = Project.open(*make_workspace())
+    with pytest.raises(
+        MissingArtefactError, match="ens train --stage restoration --member unet-ef"
+    ):
+        load_predictor(project, RESTORER, 0)
+
+
+def test_an_external_member_cannot_predict(make_workspace):
+    project = Project.open(*make_workspace())
+    member = Member("theirs", "colorization", "external", "external")
+    with pytest.raises(ConfigError, match="`theirs` was made elsewhere"):
+        load_predictor(project, member, 0)
