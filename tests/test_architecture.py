@@ -1,0 +1,62 @@
+"""The rooms import only downwards, pure rooms stay pure, and nothing grows past the measure."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "ensemble").rglob("*.py"))
+MOST_LINES = 300
+MOST_FUNCTION_LINES = 40
+FRAMEWORKS = ("torch", "lightning", "segmentation_models_pytorch", "timm", "pandas", "optuna", "zarr")
+
+
+def test_rooms_import_only_the_rooms_below_them():
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("room", ["metric", "damage", "folds", "composition"])
+def test_a_pure_room_loads_no_framework(room):
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in MODULES
+        if path.relative_to(ROOT / "ensemble").parts[0] == room
+    ]
+    script = (
+        f"import importlib, sys; [importlib.import_module(m) for m in {modules}]; "
+        f"print([name for name in {FRAMEWORKS} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_stays_within_the_measure(path):
+    text = path.read_text()
+    assert text.count("\n") <= MOST_LINES
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, functions):
+            documentation = ast.get_docstring(node, clean=False) or ""
+            length = (node.end_lineno or 0) - node.lineno + 1 - documentation.count("\n")
+            assert length <= MOST_FUNCTION_LINES, f"{node.name} has {length} lines"
+
+
+def test_help_needs_no_framework():
+    script = (
+        "import sys; from ensemble.cli import app; "
+        f"print([name for name in {FRAMEWORKS} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

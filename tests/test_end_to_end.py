@@ -1,0 +1,145 @@
+"""The whole path through the command line, on tiny real photographs."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ensemble.cli.app import main
+
+SETTINGS = """
+[data]
+size = 48
+[folds]
+n_folds = 2
+[restoration]
+members = ["small", "navier-stokes"]
+[colorization]
+members = ["tint", "gray"]
+[training]
+encoder_weights = "none"
+epochs = 2
+batch_size = 4
+[[member]]
+name = "small"
+stage = "restoration"
+arch = "Unet"
+encoder = "timm-mobilenetv3_small_minimal_100"
+options = {encoder_depth = 3, decoder_channels = [16, 8, 4]}
+[[member]]
+name = "tint"
+stage = "colorization"
+arch = "FPN"
+encoder = "timm-mobilenetv3_small_minimal_100"
+"""
+
+TRAINED = [
+    f"checkpoints/{stage}/{member}/fold-{fold}/{file}"
+    for stage, member in (("restoration", "small"), ("colorization", "tint"))
+    for fold in (0, 1)
+    for file in ("weights.safetensors", "last.ckpt", "metrics.csv", "manifest.json")
+]
+CACHED = [
+    f"oof/{stage}/{member}/fold-{fold}/manifest.json"
+    for stage, member in (
+        ("restoration", "small"),
+        ("restoration", "navier-stokes"),
+        ("colorization", "tint"),
+        ("colorization", "gray"),
+    )
+    for fold in (0, 1)
+]
+DECIDED = ["oof/recipe.json", "oof/scores.json", "oof/study.db"]
+SENT = [f"submissions/submission.{kind}" for kind in ("zip", "json", "png")]
+
+
+def ens(root: Path, command: str) -> None:
+    try:
+        main(["--root", str(root), *command.split()])
+    except SystemExit as end:
+        assert not end.code, f"`ens {command}` ended with status {end.code}"
+
+
+def refusal(root: Path, command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(["--root", str(root), *command.split()])
+    assert end.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("end_to_end")
+    (root / "ens.toml").write_text(SETTINGS)
+    ens(root, "demo --size 48 --train 12 --test 3")
+    ens(root, f"folds --groups {root}/data/groups.csv")
+    ens(root, "train --fold 0..1")
+    ens(root, "blend --trials 6")
+    ens(root, "submit")
+    return root
+
+
+def contents(root: Path) -> dict[Path, bytes]:
+    kept = [*TRAINED, *CACHED, "oof/recipe.json", "folds.csv"]
+    return {root / name: (root / name).read_bytes() for name in kept}
+
+
+def test_every_artefact_is_there(finished):
+    missing = [n for n in [*TRAINED, *CACHED, *DECIDED, *SENT] if not (finished / n).is_file()]
+    assert not missing
+
+
+def test_the_zip_scores_what_its_manifest_says(finished, capsys):
+    command = (
+        f"score --pred {finished}/submissions/submission.zip --target {finished}/data/test_target "
+        f"--input {finished}/data/test_input --json"
+    )
+    ens(finished, command)
+    printed = json.loads(capsys.readouterr().out)
+    manifest = json.loads((finished / "submissions/submission.json").read_text())
+    for term, value in manifest["facts"]["score"].items():
+        assert printed["mean"][term] == pytest.approx(value, abs=1e-12)
+
+
+def test_submitting_again_gives_the_same_bytes(finished):
+    before = (finished / "submissions/submission.zip").read_bytes()
+    ens(finished, "submit --force")
+    assert (finished / "submissions/submission.zip").read_bytes() == before
+    with zipfile.ZipFile(finished / "submissions/submission.zip") as archive:
+        assert all(re.fullmatch(r"TEST_\d{3}\.png", name) for name in archive.namelist())
+
+
+def test_a_second_training_is_a_no_op(finished):
+    before = contents(finished)
+    ens(finished, "train --fold 0..1")
+    assert contents(finished) == before
+
+
+def test_a_zip_is_not_overwritten_unasked(finished, capsys):
+    assert "--force" in refusal(finished, "submit", capsys)
+
+
+def test_status_names_what_is_next(finished, capsys):
+    ens(finished, "status")
+    printed = capsys.readouterr().out
+    assert printed.count("cached") >= 4
+    assert "next: ens report" in printed
+
+
+def test_tampered_folds_are_refused(finished, capsys):
+    path = finished / "folds.csv"
+    honest = path.read_text()
+    lines = honest.splitlines()
+    header, *rows = lines
+    swapped = [row[:-1] + str(1 - int(row[-1])) for row in rows]
+    try:
+        path.write_text("\n".join([header, *swapped]) + "\n")
+        for command in ("train --fold 0", "blend --trials 2", "submit --force"):
+            message = refusal(finished, command, capsys)
+            assert "another folds" in message
+    finally:
+        path.write_text(honest)
