@@ -151,9 +151,7 @@ class CustomMember(_Section):
     name: str = Field(description="Its name, lower case with hyphens.")
     stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
     arch: str = Field(description="Architecture, as smp spells it.")
-    encoder: str = Field(
-        "", description="Encoder, as smp spells it; none where arch is external."
-    )
+    encoder: str = Field("", description="Encoder, as smp spells it; none where arch is external.")
     options: dict[str, Any] = Field({}, description="Further arguments of the architecture.")
 
 
