@@ -52,8 +52,7 @@ def hue_counts(planes: Planes) -> NDArray[np.int64]:
 def hue_histogram(planes: Planes) -> Histogram:
     """The normalised hue histogram of the planes (3, H, W)."""
     histogram = hue_counts(planes).astype(np.float32)
-    cv2.normalize(histogram, histogram)
-    return histogram
+    return np.asarray(cv2.normalize(histogram, histogram), dtype=np.float32).ravel()
 
 
 def hue_correlation(*, pred: Histogram, target: Histogram) -> float:

@@ -16,7 +16,7 @@ formula rounds.
 
 Source: `skimage.metrics.structural_similarity` with its defaults. Tolerance: 1e-12, and 3e-8 / R^2
 where that is more: with so small an R, scikit-image's running sums round visibly over smooth areas,
-while these sums stay within 1e-15 of the formula in rational numbers (both asserted in the tests).
+while these sums stay within 1e-14 of the formula in rational numbers (both asserted in the tests).
 """
 
 from __future__ import annotations
