@@ -1,0 +1,245 @@
+"""`ens folds`: find near-duplicates, write folds that they cannot leak through, and prove it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from ensemble.cli.context import Context
+from ensemble.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ensemble.data.competition import Competition
+    from ensemble.folds.descriptors import Descriptor
+    from ensemble.folds.groups import Groups
+    from ensemble.folds.split import Folds
+
+DescriptorName = Literal["classical", "encoder", "none"]
+
+
+def folds(
+    ctx: typer.Context,
+    n_folds: Annotated[int | None, typer.Option(help="Number of folds.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides which group goes where.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV of image, label; -1 is like no other.", dir_okay=False)
+    ] = None,
+    descriptor: Annotated[
+        DescriptorName | None, typer.Option(help="How near-duplicates are found.")
+    ] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Look for leaks; exits with 1 if there are any.")
+    ] = False,
+    folds_file: Annotated[
+        Path | None, typer.Option(help="Folds to write or to audit; else folds.csv.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace other folds.")] = False,
+) -> None:
+    """Write folds.csv: photographs of one scene in one fold, folds of equal size and difficulty.
+
+    Options that are not given come from ens.toml. With --audit nothing is split: the folds that
+    are there, or anybody's CSV of image_id and fold, are searched for near-duplicates that lie in
+    different folds, and the top suspects are drawn.
+
+    Examples:
+
+        ens folds
+
+        ens folds --groups clusters.csv --n-folds 4
+
+        ens folds --audit --folds-file plain_kfold.csv
+    """
+    from ensemble.data.competition import Competition
+
+    context: Context = ctx.obj
+    config = context.config
+    competition = Competition.load(context.workspace.data, size=config.data.size, seed=config.seed)
+    path = folds_file or context.workspace.folds_file
+    name = descriptor or config.folds.descriptor
+    if audit:
+        _audit(context, competition, path, name)
+        return
+    _write(
+        context,
+        competition,
+        _Wish(
+            path=path,
+            n_folds=config.folds.n_folds if n_folds is None else n_folds,
+            seed=config.seed if seed is None else seed,
+            groups=groups,
+            descriptor=name,
+            force=force,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Wish:
+    path: Path
+    n_folds: int
+    seed: int
+    groups: Path | None
+    descriptor: DescriptorName
+    force: bool
+
+
+def _write(context: Context, competition: Competition, wish: _Wish) -> None:
+    from ensemble.data.folds_csv import read_groups, write_folds
+    from ensemble.folds.split import split
+    from ensemble.folds.strata import make_strata
+
+    image_ids = competition.train_ids
+    labels = read_groups(wish.groups, image_ids) if wish.groups else None
+    finder = None if labels else _make_descriptor(wish.descriptor)
+    drivers, vectors = _look(context, competition, finder)
+    if labels is None:
+        labels = image_ids if finder is None else _find(context, wish, image_ids, finder, vectors)
+    made = split(
+        image_ids=image_ids,
+        groups=labels,
+        n_folds=wish.n_folds,
+        seed=wish.seed,
+        strata=make_strata(drivers),
+    )
+    _refuse_to_replace(wish, made)
+    write_folds(wish.path, made)
+    context.console.print(_table(made, dict(zip(image_ids, drivers, strict=True))))
+    context.console.print(f"wrote {wish.path}: digest {made.digest()[:12]}")
+    context.console.print("next: ens train --fold all")
+
+
+def _find(
+    context: Context,
+    wish: _Wish,
+    image_ids: tuple[str, ...],
+    finder: Descriptor,
+    vectors: NDArray[Any],
+) -> tuple[str, ...]:
+    """The group of each photograph, in the order of `image_ids`."""
+    from ensemble.folds.descriptors import find_pairs
+    from ensemble.folds.groups import find_groups
+
+    pairs = find_pairs(image_ids=image_ids, vectors=vectors, descriptor=finder)
+    # A fold's share is the largest group that leaves folds of equal size possible.
+    max_size = max(1, len(image_ids) // max(1, wish.n_folds))
+    found = find_groups(pairs=pairs, threshold=finder.threshold, max_size=max_size)
+    _tell_groups(context, found, max_size)
+    group_of = dict(zip(found.image_ids, found.labels, strict=True))
+    return tuple(group_of[image_id] for image_id in image_ids)
+
+
+def _tell_groups(context: Context, found: Groups, max_size: int) -> None:
+    say = context.console.print
+    say(f"found {found.n_groups} groups of lookalikes and {found.n_singletons} single photographs")
+    if found.n_cut:
+        say(
+            f"[yellow]warning[/]: {found.n_cut} pairs of lookalikes were torn apart to keep groups "
+            f"within a fold's share of {max_size} photographs; see `ens folds --audit`"
+        )
+
+
+def _refuse_to_replace(wish: _Wish, made: Folds) -> None:
+    from ensemble.data.folds_csv import read_folds
+    from ensemble.errors import ConfigError
+
+    if not wish.path.exists() or wish.force:
+        return
+    if read_folds(wish.path).digest() != made.digest():
+        raise ConfigError(
+            f"`{wish.path}` holds other folds, and all that was trained on them would be stale; "
+            "keep them, or replace them with `--force`"
+        )
+
+
+def _audit(context: Context, competition: Competition, path: Path, name: DescriptorName) -> None:
+    from ensemble.data.folds_csv import read_foreign_folds
+    from ensemble.data.png import write_png
+    from ensemble.errors import ConfigError
+    from ensemble.folds.audit import audit
+    from ensemble.folds.descriptors import find_pairs
+    from ensemble.report.suspects import draw_suspects
+
+    split = read_foreign_folds(path)
+    finder = _make_descriptor(name)
+    if finder is None:
+        raise ConfigError("`--audit` needs a descriptor, classical or encoder, but got none")
+    _, vectors = _look(context, competition, finder)
+    pairs = find_pairs(image_ids=competition.train_ids, vectors=vectors, descriptor=finder)
+    found = audit(folds=split, pairs=pairs, threshold=finder.threshold)
+    say = context.console.print
+    for suspect in found.suspects[:5]:
+        say(
+            f"{suspect.similarity:.3f}  {suspect.first} (fold {suspect.first_fold})  "
+            f"{suspect.second} (fold {suspect.second_fold})"
+        )
+    say(
+        f"{found.n_leaks} pairs of lookalikes across folds, {found.n_leaking} of "
+        f"{found.n_photographs} photographs leak (similarity {found.threshold:.2f} or more)"
+    )
+    if found.suspects:
+        picture = path.with_name(f"{path.stem}-suspects.png")
+        write_png(picture, draw_suspects(found, competition.target))
+        say(f"wrote {picture}")
+    if found.n_leaks:
+        say("next: ens folds --force, or look at the picture and judge")
+        raise typer.Exit(1)
+    say("next: ens train --fold all")
+
+
+def _make_descriptor(name: DescriptorName) -> Descriptor | None:
+    if name == "none":
+        return None
+    if name == "classical":
+        from ensemble.folds.classical import ClassicalDescriptor
+
+        return ClassicalDescriptor()
+    from ensemble.networks.encoder_descriptor import EncoderDescriptor
+
+    return EncoderDescriptor()
+
+
+def _look(
+    context: Context, competition: Competition, finder: Descriptor | None
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Decode every training photograph once: (N, 3) score drivers and (N, length) descriptors."""
+    import numpy as np
+    from joblib import Parallel, delayed
+
+    from ensemble.folds.strata import score_drivers
+
+    def look(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        sample = competition.train_sample(image_id)
+        drivers = score_drivers(target=sample.target, lost_mask=sample.lost_mask)
+        return drivers, np.empty(0) if finder is None else finder.describe(sample.target)
+
+    image_ids = competition.train_ids
+    drivers, vectors = [], []
+    jobs = (delayed(look)(image_id) for image_id in image_ids)
+    with progress_bar(context.console, "looking at photographs", len(image_ids)) as advance:
+        for row, vector in Parallel(n_jobs=-1, prefer="threads", return_as="generator")(jobs):
+            drivers.append(row)
+            vectors.append(vector)
+            advance(1)
+    return np.stack(drivers), np.stack(vectors)
+
+
+def _table(made: Folds, drivers: dict[str, NDArray[np.float64]]) -> Table:
+    import numpy as np
+
+    table = Table(title="folds")
+    for heading in ("fold", "photographs", "groups", "brightness", "colourfulness", "damaged"):
+        table.add_column(heading, justify="right")
+    for k in range(made.n_folds):
+        ids = made.validation(k)
+        bright, colourful, damaged = np.mean([drivers[image_id] for image_id in ids], axis=0)
+        n_groups = len({made.group_of[image_id] for image_id in ids})
+        cells = (k, len(ids), n_groups, f"{bright:.1f}", f"{colourful:.1f}", f"{damaged:.1%}")
+        table.add_row(*map(str, cells))
+    return table
