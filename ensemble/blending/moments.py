@@ -67,8 +67,8 @@ class PhotoMoments:
         extremes: (K, E) uint8, values at candidate places of the brightest and darkest value.
         hue_pixels: (3, K, n) uint8; n is 0 for gray.
         hue_truth: (180,) float64, the target's hue histogram, centred, of norm 1.
-        hue_products: (K + 2, K + 2) inner products of the centred unit hue histograms of the
-            target, the prior, and the member-views; 0 for gray.
+        hue_products: (K' + 2, K' + 2) inner products of the centred unit hue histograms of the
+            target, the prior, and whatever votes on hues; empty where that was not asked for.
     """
 
     windows: NDArray[np.float32]
@@ -101,21 +101,31 @@ class PhotoMoments:
             return whole, masked, 0.0
         return whole, masked, hue_match(self.hue_pixels, self.hue_truth, given, used)
 
-    def wanted_hue(self, weights: Sequence[float], prior_weight: float) -> float:
-        """Correlation of the truth's hue histogram with the wanted one (`hue_target`).
 
-        What hue transport then realises of it is a little less; see `Objective`.
-        """
-        shares = np.asarray(weights, dtype=np.float64)
-        products = self.hue_products
-        to_truth, to_prior = products[0, 2:] @ shares, products[1, 2:] @ shares
-        norm = np.sqrt(max(shares @ products[2:, 2:] @ shares, 1e-18))
-        # A photograph without a prior has none to mix in.
-        prior = prior_weight if products[1, 1] > 0 else 0.0
-        votes = 1 - prior
-        towards = votes * to_truth / norm + prior * products[0, 1]
-        length = votes**2 + prior**2 + 2 * votes * prior * to_prior / norm
-        return float(towards / np.sqrt(max(length, 1e-18)))
+def wanted_hue(
+    products: NDArray[np.float64], weights: Sequence[float], prior_weight: float
+) -> NDArray[np.float64]:
+    """Correlation of the truth's hue histogram with the wanted one, see `hue_target`.
+
+    What hue transport then realises of it is a little less; see `Objective`.
+
+    Args:
+        products: (..., K + 2, K + 2), `PhotoMoments.hue_products` of some photographs.
+        weights: (K,) of every member-view that votes, sum 1.
+        prior_weight: The prior's share; a photograph without a prior has none to mix in.
+
+    Returns:
+        (...) float64.
+    """
+    shares = np.asarray(weights, dtype=np.float64)
+    to_truth, to_prior = products[..., 0, 2:] @ shares, products[..., 1, 2:] @ shares
+    square = ((products[..., 2:, 2:] @ shares) * shares).sum(axis=-1)
+    norm = np.sqrt(np.maximum(square, 1e-18))
+    prior = np.where(products[..., 1, 1] > 0, prior_weight, 0.0)
+    votes = 1 - prior
+    towards = votes * to_truth / norm + prior * products[..., 0, 1]
+    length = votes**2 + prior**2 + 2 * votes * prior * to_prior / norm
+    return np.asarray(towards / np.sqrt(np.maximum(length, 1e-18)))
 
 
 def photo_moments(
@@ -127,8 +137,8 @@ def photo_moments(
     lost_mask: Mask,
     free: Mask | None = None,
     settle: Settle | None = None,
+    votes: NDArray[Any] | None = None,
     prior: NDArray[Any] | None = None,
-    with_histograms: bool = False,
 ) -> PhotoMoments:
     """Collect one photograph's statistics.
 
@@ -140,8 +150,9 @@ def photo_moments(
         lost_mask: (H, W) bool, the true one.
         free: Where member-views can differ once settled; None for everywhere.
         settle: Applied to the pixels that are read; None leaves them as they are.
-        prior: (180,) hue histogram for `wanted_hue`; None for none.
-        with_histograms: Whether `wanted_hue` will be asked for; it costs a pass over the pictures.
+        votes: (K', 180) hue histograms for `wanted_hue`: of the pictures, and of members that
+            predict nothing else; None where it will not be asked for.
+        prior: (180,) hue histogram of the training photographs; None for none.
 
     Raises:
         ArrayError: `pictures` and `target` differ in shape.
@@ -162,7 +173,7 @@ def photo_moments(
         extremes=_extremes(read),
         hue_pixels=_hue_pixels(read, places.hue) if colour else np.empty((3, 0, 0), np.uint8),
         hue_truth=centred(_hue_counts(target)) if colour else np.zeros(HUE_BINS),
-        hue_products=_hue_products(target, pictures, prior, with_histograms and colour),
+        hue_products=_hue_products(target, votes, prior),
     )
 
 
@@ -210,8 +221,8 @@ def _extremes(read: _Reader) -> NDArray[np.uint8]:
     pictures, channels = read.pictures, read.target[0, 0].size
     flat = pictures.reshape(len(pictures), -1)
     mean = blend(pictures, [1.0] * len(pictures)).ravel()
-    own = [flat.argmax(axis=1), flat.argmin(axis=1)]
-    spots = np.unique(np.concatenate([*own, *map(_tile_extremes, (mean, read.target.ravel()))]))
+    tiles = [_tile_extremes(mean), _tile_extremes(read.target.ravel())]
+    spots = np.unique(np.concatenate([flat.argmax(axis=1), flat.argmin(axis=1), *tiles]))
     pixels, channel = np.divmod(spots, channels)
     values = read.of_views(pixels)
     return np.ascontiguousarray(values[:, np.arange(spots.size), channel])
@@ -235,15 +246,10 @@ def _hue_counts(picture: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _hue_products(
-    target: NDArray[np.uint8],
-    pictures: NDArray[np.uint8],
-    prior: NDArray[Any] | None,
-    wanted: bool,
+    target: NDArray[np.uint8], votes: NDArray[Any] | None, prior: NDArray[Any] | None
 ) -> NDArray[np.float64]:
-    count = len(pictures) + 2
-    if not wanted:
-        return np.zeros((count, count))
+    if votes is None:
+        return np.zeros((0, 0))
     of_prior = np.zeros(HUE_BINS) if prior is None else np.asarray(prior, dtype=np.float64)
-    counts = [_hue_counts(target), of_prior, *map(_hue_counts, pictures)]
-    units = centred(np.stack(counts))
+    units = centred(np.stack([_hue_counts(target), of_prior, *votes]))
     return units @ units.T

@@ -8,6 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from ensemble.arrays import luma
+from ensemble.blending.candidate import Subject
+from ensemble.blending.evidence import ArrayEvidence
+from ensemble.composition.hue_target import hue_histogram
+from ensemble.composition.recipe import Stage, View
+
+SIZE = (40, 44)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -52,3 +60,63 @@ def make_scene(seed: int, *, size: tuple[int, int], terms: int, colour: bool) ->
 def scene():
     """Makes a `Scene` from a seed."""
     return make_scene
+
+
+@pytest.fixture
+def colour_evidence():
+    """Makes an `ArrayEvidence` of colorization: N small photographs, 3 members, some views."""
+    return make_colour_evidence
+
+
+@pytest.fixture
+def gray_evidence():
+    """Makes an `ArrayEvidence` of restoration."""
+    return make_gray_evidence
+
+
+def make_colour_evidence(
+    count: int = 8,
+    *,
+    members: tuple[str, ...] = ("a", "b", "c"),
+    views: tuple[View, ...] = ("identity", "hflip"),
+    folds: int = 2,
+) -> ArrayEvidence:
+    return _evidence("colorization", count, members, views, folds)
+
+
+def make_gray_evidence(
+    count: int = 8,
+    *,
+    members: tuple[str, ...] = ("a", "b", "c"),
+    views: tuple[View, ...] = ("identity", "hflip"),
+    folds: int = 2,
+) -> ArrayEvidence:
+    return _evidence("restoration", count, members, views, folds)
+
+
+def _evidence(
+    stage: Stage, count: int, members: tuple[str, ...], views: tuple[View, ...], folds: int
+) -> ArrayEvidence:
+    subjects, predictions, fold_of, group_of = {}, {}, {}, {}
+    colour = stage == "colorization"
+    for index in range(count):
+        image_id = f"P{index}"
+        scene = make_scene(index, size=SIZE, terms=len(members) * len(views), colour=colour)
+        hole = cv2.erode(scene.lost_mask.astype(np.uint8), np.ones((2, 2))).astype(bool)
+        truth = luma(scene.target) if colour else scene.target
+        gray = truth if colour else np.where(scene.lost_mask, 90, truth).astype(np.uint8)
+        prior = hue_histogram(scene.target) if colour else None
+        subjects[image_id] = Subject(image_id, scene.target, scene.lost_mask, hole, gray, prior)
+        terms = [(member, view) for member in members for view in views]
+        for (member, view), picture in zip(terms, scene.pictures, strict=True):
+            predictions[image_id, member, view] = picture
+        # Two photographs a group; a group lies in one fold.
+        group_of[image_id], fold_of[image_id] = f"g{index // 2}", (index // 2) % folds
+    return ArrayEvidence(
+        stage=stage,
+        views=dict.fromkeys(members, views),
+        subjects=subjects,
+        predictions=predictions,
+        folds=fold_of,
+        groups=group_of,
+    )

@@ -7,7 +7,7 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from ensemble.blending.moment_kernels import blend_range
-from ensemble.blending.moments import photo_moments
+from ensemble.blending.moments import photo_moments, wanted_hue
 from ensemble.blending.sampling import Plan, draw_places
 from ensemble.composition.hue_target import centred, hue_histogram, hue_target
 from ensemble.errors import ArrayError
@@ -135,21 +135,20 @@ def test_windows_where_nothing_differs_are_counted_with_their_share(scene):
 def test_wanted_hue_is_the_correlation_with_the_hue_target(scene, prior_weight):
     one = scene(5, size=SIZE, terms=4, colour=True)
     prior = np.random.default_rng(0).uniform(size=180)
-    moments = moments_of(one, prior=prior, with_histograms=True)
-    wanted = hue_target(
-        histograms=np.stack([hue_histogram(picture) for picture in one.pictures]),
-        weights=WEIGHTS,
-        prior=prior,
-        prior_weight=prior_weight,
-    )
+    votes = np.stack([hue_histogram(picture) for picture in one.pictures])
+    products = moments_of(one, votes=votes, prior=prior).hue_products
+    wanted = hue_target(histograms=votes, weights=WEIGHTS, prior=prior, prior_weight=prior_weight)
     due = centred(wanted) @ centred(hue_histogram(one.target))
-    assert moments.wanted_hue(WEIGHTS, prior_weight) == pytest.approx(due, abs=1e-9)
+    assert wanted_hue(products, WEIGHTS, prior_weight) == pytest.approx(due, abs=1e-9)
+    both = wanted_hue(np.stack([products, products]), WEIGHTS, prior_weight)
+    assert both.tolist() == pytest.approx([due, due], abs=1e-9)
 
 
 def test_without_a_prior_its_weight_counts_as_none(scene):
     one = scene(5, size=SIZE, terms=4, colour=True)
-    moments = moments_of(one, with_histograms=True)
-    assert moments.wanted_hue(WEIGHTS, 0.7) == moments.wanted_hue(WEIGHTS, 0.0)
+    votes = np.stack([hue_histogram(picture) for picture in one.pictures])
+    products = moments_of(one, votes=votes).hue_products
+    assert wanted_hue(products, WEIGHTS, 0.7) == wanted_hue(products, WEIGHTS, 0.0)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(scene):

@@ -1,0 +1,208 @@
+"""Where a search may look: weights on the simplex, sets of views, options of composition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any, Literal, cast
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from ensemble.blending.candidate import Candidate
+from ensemble.blending.weights import LEAST_DRAW, LEAST_WEIGHT, draws_of, on_simplex, tidy
+from ensemble.composition.recipe import VIEWS, Composition, StageRecipe, View
+from ensemble.errors import ConfigError
+
+Params = dict[str, Any]
+
+EVERY_MEMBER = "every member"
+PRIOR_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The candidates of one stage, and their coding as a trial's parameters.
+
+    Attributes:
+        views: The views each member has.
+        voters: Members that only vote on hues: never a blend alone.
+        fixed: The options of composition that are not searched.
+        chroma: Values of `Composition.chroma` to search; empty leaves it as it is in `fixed`.
+        hue: Values of `Composition.hue`, likewise. With more than `none`, the prior's weight is
+            searched too.
+        views_per: Whether all members share one set of views, or each has its own.
+    """
+
+    views: Mapping[str, tuple[View, ...]]
+    voters: frozenset[str] = frozenset()
+    fixed: Composition = field(default_factory=Composition)
+    chroma: tuple[str, ...] = ()
+    hue: tuple[str, ...] = ()
+    views_per: Literal["stage", "member"] = "stage"
+
+    def __post_init__(self) -> None:
+        if not set(self.views) - self.voters:
+            raise ConfigError(
+                "a blend needs one member at least that predicts pictures, but got "
+                f"{sorted(self.views) or 'none'}"
+            )
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """The members, sorted."""
+        return tuple(sorted(self.views))
+
+    @cached_property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """What Optuna is asked to suggest."""
+        found: dict[str, BaseDistribution] = {
+            f"weight/{member}": FloatDistribution(LEAST_DRAW, 1.0) for member in self.members
+        }
+        for owner in self._view_owners:
+            sets = [names(views) for views in view_sets(self._available(owner))]
+            if len(sets) > 1:
+                found[f"views/{owner}"] = CategoricalDistribution(sets)
+        for option in ("chroma", "hue"):
+            values = getattr(self, option)
+            if len(values) > 1:
+                found[option] = CategoricalDistribution(values)
+        if self._with_prior:
+            found["prior_weight"] = FloatDistribution(0.0, 1.0, step=PRIOR_STEP)
+        return found
+
+    def candidate(self, params: Mapping[str, Any]) -> Candidate:
+        """The candidate that parameters stand for, weights tidied: what is scored is what is kept.
+
+        Args:
+            params: A value for each of `distributions`.
+        """
+        weights = on_simplex([params[f"weight/{member}"] for member in self.members])
+        return self.blend_of(weights.tolist(), params)
+
+    def blend_of(self, weights: Sequence[float], params: Mapping[str, Any]) -> Candidate:
+        """The candidate of explicit weights, in the order of `members`, with other parameters."""
+        shares = tidy(self._with_a_picture(weights))
+        kept = {m: float(w) for m, w in zip(self.members, shares, strict=True) if w > 0}
+        views = {member: self._views_of(member, params) for member in kept}
+        options = {
+            name: params[name] for name in ("chroma", "hue", "prior_weight") if name in params
+        }
+        composition = Composition.model_validate({**self._defaults.model_dump(), **options})
+        return Candidate(StageRecipe(weights=kept, views=views), composition)
+
+    def params(self, candidate: Candidate) -> Params:
+        """Parameters that stand for a candidate of this space; the inverse of `candidate`."""
+        recipe, options = candidate.recipe, candidate.composition
+        weights = [recipe.weights.get(member, 0.0) for member in self.members]
+        params: Params = {
+            f"weight/{member}": draw
+            for member, draw in zip(self.members, draws_of(weights), strict=True)
+        }
+        for owner in self._view_owners:
+            if f"views/{owner}" in self.distributions:
+                params[f"views/{owner}"] = names(self._owned_views(owner, recipe))
+        searched = ("chroma", "hue", "prior_weight")
+        params |= {name: getattr(options, name) for name in searched if name in self.distributions}
+        return params
+
+    def plain_mean(self) -> Candidate:
+        """Equal weights and every view of all members, composition as by default."""
+        views = dict(self.views)
+        weights = tidy([1.0] * len(self.members)).tolist()
+        recipe = StageRecipe(weights=dict(zip(self.members, weights, strict=True)), views=views)
+        return Candidate(recipe, self._defaults)
+
+    def singles(self) -> dict[str, Candidate]:
+        """Each member that predicts pictures alone, with every view."""
+        return {
+            member: Candidate(StageRecipe.single(member, self.views[member]), self._defaults)
+            for member in self.members
+            if member not in self.voters
+        }
+
+    def compositions(self) -> tuple[Composition, ...]:
+        """Every combination of the options that are searched, the prior's weight apart."""
+        base = self._defaults.model_dump()
+        return tuple(
+            Composition.model_validate({**base, "chroma": chroma, "hue": hue})
+            for chroma in self.chroma or (base["chroma"],)
+            for hue in self.hue or (base["hue"],)
+        )
+
+    def baselines(self) -> list[Candidate]:
+        """What is tried before anything is searched, so that nothing found is worse.
+
+        The plain mean with each composition, and each member alone with every view and with none
+        but the picture as it is.
+        """
+        mean = self.plain_mean()
+        one_view = [
+            Candidate(StageRecipe.single(member), self._defaults) for member in self.singles()
+        ]
+        means = [Candidate(mean.recipe, composition) for composition in self.compositions()]
+        every = {one.key: one for one in [mean, *self.singles().values(), *one_view, *means]}
+        return list(every.values())
+
+    @cached_property
+    def _defaults(self) -> Composition:
+        """`fixed`, with the first value of each searched option that does not allow its own."""
+        base = self.fixed.model_dump()
+        for option in ("chroma", "hue"):
+            values = getattr(self, option)
+            if values and base[option] not in values:
+                base[option] = values[0]
+        if self._with_prior:
+            steps = round(self.fixed.prior_weight / PRIOR_STEP)
+            base["prior_weight"] = round(steps * PRIOR_STEP, 9)
+        return Composition.model_validate(base)
+
+    @property
+    def _with_prior(self) -> bool:
+        return any(value != "none" for value in self.hue)
+
+    @property
+    def _view_owners(self) -> tuple[str, ...]:
+        return (EVERY_MEMBER,) if self.views_per == "stage" else self.members
+
+    def _available(self, owner: str) -> tuple[View, ...]:
+        if owner != EVERY_MEMBER:
+            return self.views[owner]
+        return tuple(view for view in VIEWS if any(view in own for own in self.views.values()))
+
+    def _views_of(self, member: str, params: Mapping[str, Any]) -> tuple[View, ...]:
+        owner = EVERY_MEMBER if self.views_per == "stage" else member
+        chosen = params.get(f"views/{owner}")
+        if chosen is None:
+            return self.views[member]
+        kept = tuple(view for view in self.views[member] if view in chosen.split("+"))
+        return kept or self.views[member][:1]
+
+    def _owned_views(self, owner: str, recipe: StageRecipe) -> tuple[View, ...]:
+        if owner != EVERY_MEMBER:
+            return recipe.views.get(owner, self.views[owner])
+        return max(recipe.views.values(), key=len)
+
+    def _with_a_picture(self, weights: Sequence[float]) -> list[float]:
+        """The weights, with enough for the first member with pictures if only voters have any."""
+        drawn = [k for k, member in enumerate(self.members) if member not in self.voters]
+        largest = max(drawn, key=lambda k: weights[k])
+        floor = 2 * LEAST_WEIGHT * float(np.sum(weights))
+        return [max(w, floor) if k == largest else w for k, w in enumerate(weights)]
+
+
+def view_sets(available: Sequence[View]) -> list[tuple[View, ...]]:
+    """Every set of views that holds the first of them, the picture as it is; smallest first."""
+    first, rest = tuple(available[:1]), available[1:]
+    return [first + extra for size in range(len(rest) + 1) for extra in combinations(rest, size)]
+
+
+def names(views: Sequence[View]) -> str:
+    """Views as one word.
+
+    >>> names(("identity", "hflip"))
+    'identity+hflip'
+    """
+    return "+".join(cast(Sequence[str], views))

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import multiprocessing
+
+import optuna
+import pytest
+
+from ensemble.blending.own_strategies import STRATEGIES, strategy
+from ensemble.blending.sampling import Plan
+from ensemble.blending.search import search
+from ensemble.blending.space import SearchSpace
+from ensemble.blending.study import open_storage, open_study, study_name
+from ensemble.errors import ConfigError
+
+VIEWS = ("identity", "hflip", "vflip", "hvflip")
+SPACE = SearchSpace(views=dict.fromkeys("abc", VIEWS), chroma=("mean", "median"), hue=("none",))
+BEST = {"a": 0.6, "b": 0.1, "c": 0.3}
+
+
+def value(candidate):
+    """Highest at `BEST` with two views and the median; smooth in the weights."""
+    weights = candidate.recipe.weights
+    distance = sum((weights.get(member, 0) - due) ** 2 for member, due in BEST.items())
+    views = abs(len(next(iter(candidate.recipe.views.values()))) - 2)
+    return -distance - 0.05 * views - 0.05 * (candidate.composition.chroma != "median")
+
+
+def run(study, sampler="tpe", trials=60, **options):
+    return search(study, SPACE, value, sampler=sampler, trials=trials, seed=0, **options)
+
+
+class StrategyContract:
+    """What every strategy must guarantee; a subclass names its strategy."""
+
+    name: str
+    close = 0.12
+
+    def test_it_comes_close_to_the_best(self):
+        found = run(open_study(None, "s"), self.name, trials=150)
+        assert found.ranked[0][1] > -self.close
+
+    def test_it_is_never_worse_than_the_baselines(self):
+        found = run(open_study(None, "s"), self.name, trials=30)
+        assert found.ranked[0][1] >= max(value(baseline) for baseline in SPACE.baselines())
+
+    def test_the_same_seed_finds_the_same(self):
+        first, second = (run(open_study(None, "s"), self.name, trials=40) for _ in range(2))
+        assert [v for _, v in first.ranked] == [v for _, v in second.ranked]
+        assert first.ranked[0][0].key == second.ranked[0][0].key
+
+    def test_a_continued_search_is_the_uninterrupted_one(self, tmp_path):
+        storage = open_storage(tmp_path / "study.db")
+        run(open_study(storage, "s"), self.name, trials=20)
+        continued = run(open_study(storage, "s"), self.name, trials=35)
+        assert continued.done == 35
+        once = run(open_study(None, "s"), self.name, trials=35)
+        assert [v for _, v in continued.ranked] == [v for _, v in once.ranked]
+
+    def test_every_proposal_lies_in_the_space(self):
+        study = open_study(None, "s")
+        study.sampler = strategy(self.name).sampler(SPACE, 3)
+        for _ in range(30):
+            trial = study.ask(SPACE.distributions)
+            assert trial.params.keys() == SPACE.distributions.keys()
+            for name, distribution in SPACE.distributions.items():
+                assert distribution._contains(distribution.to_internal_repr(trial.params[name]))
+            study.tell(trial, value(SPACE.candidate(trial.params)))
+
+    def test_trials_do_not_repeat_one_another(self):
+        study = open_study(None, "s")
+        run(study, self.name, trials=40)
+        drawn = {tuple(sorted(trial.params.items())) for trial in study.trials}
+        assert len(drawn) > 32
+
+
+class TestTpe(StrategyContract):
+    name = "tpe"
+
+
+class TestCmaEs(StrategyContract):
+    name = "cma-es"
+
+
+class TestRandom(StrategyContract):
+    name = "random"
+
+
+class TestGreedy(StrategyContract):
+    name = "greedy"
+    close = 0.02
+
+
+class TestLocal(StrategyContract):
+    name = "local"
+    close = 0.02
+
+
+def test_every_strategy_has_its_contract_test():
+    tested = {contract.name for contract in StrategyContract.__subclasses__()}
+    assert tested == set(STRATEGIES)
+
+
+def test_an_unknown_sampler_is_refused():
+    with pytest.raises(ConfigError, match="one of tpe, cma-es, random, greedy, local, but got `x`"):
+        strategy("x")
+
+
+def test_enough_trials_are_not_added_to():
+    study = open_study(None, "s")
+    run(study, trials=20)
+    assert run(study, trials=20).done == 20
+
+
+def test_no_trials_still_give_the_baselines():
+    found = run(open_study(None, "s"), trials=0)
+    assert found.done == len(SPACE.baselines())
+
+
+def test_an_interruption_keeps_what_is_finished():
+    study = open_study(None, "s")
+    calls = []
+
+    def interrupted(candidate):
+        if len(calls) == 15:
+            raise KeyboardInterrupt
+        calls.append(candidate)
+        return value(candidate)
+
+    found = search(study, SPACE, interrupted, sampler="tpe", trials=40, seed=0)
+    assert (found.done, found.missing) == (15, 25)
+    assert all(trial.state.is_finished() for trial in study.trials if trial.number <= 15)
+    assert run(study, trials=40).missing == 0
+
+
+def test_threads_share_a_study():
+    found = run(open_study(None, "s"), trials=40, jobs=3)
+    assert found.done >= 40
+
+
+def _worker(storage, barrier):
+    study = open_study(open_storage(storage), "shared")
+    barrier.wait()
+    run(study, "random", trials=40)
+
+
+@pytest.mark.parametrize("name", ["study.db", "study.log"])
+def test_two_processes_share_trials_and_lose_none(tmp_path, name):
+    storage = str(tmp_path / name)
+    open_study(open_storage(storage), "shared")
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    workers = [context.Process(target=_worker, args=(storage, barrier)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    trials = open_study(open_storage(storage), "shared").trials
+    finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    assert 40 <= len(finished) <= 41
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    drawn = {tuple(trial.params.items()) for trial in finished}
+    assert len(drawn) >= 40 - len(SPACE.baselines())
+
+
+def test_a_journal_is_a_journal_whichever_way_it_is_written(tmp_path):
+    run(open_study(open_storage(f"journal:///{tmp_path}/one.log"), "s"), trials=12)
+    again = open_study(open_storage(tmp_path / "one.log"), "s")
+    assert len(again.trials) >= 12
+
+
+def test_a_storage_that_cannot_be_opened_is_refused():
+    with pytest.raises(ConfigError, match="`--storage` must be a SQLite file, journal:///PATH or"):
+        open_storage("nosuchdatabase://somewhere/else")
+
+
+def test_a_study_is_named_after_all_that_its_trials_depend_on():
+    name = study_name("colorization", evidence="e", space=SPACE, plan=Plan())
+    other_space = SearchSpace(views=dict.fromkeys("abc", VIEWS))
+    others = {
+        study_name("restoration", evidence="e", space=SPACE, plan=Plan()),
+        study_name("colorization", evidence="f", space=SPACE, plan=Plan()),
+        study_name("colorization", evidence="e", space=other_space, plan=Plan()),
+        study_name("colorization", evidence="e", space=SPACE, plan=Plan(seed=1)),
+    }
+    assert name not in others
+    assert len(others) == 4
+    assert name == study_name("colorization", evidence="e", space=SPACE, plan=Plan())
