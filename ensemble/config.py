@@ -150,7 +150,10 @@ class CustomMember(_Section):
 
     name: str = Field(description="Its name, lower case with hyphens.")
     stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
-    arch: str = Field(description="Architecture, as smp spells it.")
+    arch: str = Field(
+        description="Architecture, as smp spells it; or histogram, with an encoder of timm; or "
+        "external, for predictions made elsewhere."
+    )
     encoder: str = Field("", description="Encoder, as smp spells it; none where arch is external.")
     options: dict[str, Any] = Field({}, description="Further arguments of the architecture.")
 
