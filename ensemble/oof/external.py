@@ -41,6 +41,7 @@ def import_oof(
         MissingFileError: A photograph's prediction is not there.
         DataError: A prediction is unreadable, of the wrong mode or size.
     """
+    _check_external(member)
     folds = range(project.folds.n_folds)
     return [
         _archive(
@@ -60,10 +61,19 @@ def import_test(
     project: Project, member: Member, source: Path, *, advance: Callable[[int], None]
 ) -> ZarrArchive:
     """Archive an external member's predictions of the test photographs; see `import_oof`."""
+    _check_external(member)
     made_from = {"test": project.competition.test_digest(), "member": member.digest()}
     path = project.workspace.external_test_dir(member.stage, member.name)
     image_ids = project.competition.test_ids
     return _archive(project, member, source, image_ids, path, made_from, advance)
+
+
+def _check_external(member: Member) -> None:
+    if member.kind != "external":
+        raise ConfigError(
+            f"only external members are imported, but `{member.name}` is {member.kind}; add a "
+            '[[member]] table with `arch = "external"` to ens.toml'
+        )
 
 
 def _archive(
@@ -75,11 +85,6 @@ def _archive(
     made_from: dict[str, str],
     advance: Callable[[int], None],
 ) -> ZarrArchive:
-    if member.kind != "external":
-        raise ConfigError(
-            f"only external members are imported, but `{member.name}` is {member.kind}; add a "
-            '[[member]] table with `arch = "external"` to ens.toml'
-        )
     pictures = _Pictures(source, member, project.competition.size)
     pictures.require(image_ids)
     height_width = project.competition.size

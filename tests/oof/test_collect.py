@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ensemble.composition.blend import blend_gray
+from ensemble.composition.recipe import VIEWS, StageRecipe
+from ensemble.config import Config
+from ensemble.damage.prefill import prefill
+from ensemble.data.folds_csv import write_folds
+from ensemble.data.masks import located_mask
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.folds.split import split
+from ensemble.inference.fixed import InpaintingPredictor
+from ensemble.networks.project import Project
+from ensemble.oof import collect as room
+from ensemble.oof.collect import collect, plain_restoration, restoration_for
+from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.state import member_state
+
+MEMBERS = {
+    "restoration": {"members": ("navier-stokes", "telea")},
+    "colorization": {"members": ("gray",)},
+}
+
+
+@pytest.fixture
+def project(make_workspace) -> Project:
+    return Project.open(*make_workspace(**MEMBERS))
+
+
+def navier_stokes(project):
+    return project.members("restoration")[0]
+
+
+def test_each_photograph_is_predicted_by_its_own_fold(project):
+    for fold in (0, 1):
+        archive = collect(project, navier_stokes(project), fold)
+        assert archive.complete
+        assert archive.image_ids == project.folds.validation(fold)
+    predictions = ArchivedPredictions(project, [navier_stokes(project)], [0, 1])
+    assert set(predictions.image_ids) == set(project.folds.image_ids)
+    image_id = project.folds.validation(1)[0]
+    damaged = project.competition.train_sample(image_id).damaged
+    expected = prefill(
+        damaged, located_mask(project.competition, image_id, damaged), method="navier-stokes"
+    )
+    assert np.array_equal(predictions.read(image_id, "navier-stokes", "identity"), expected)
+
+
+def test_collecting_again_predicts_nothing(project, monkeypatch):
+    collect(project, navier_stokes(project), 0)
+    monkeypatch.setattr(room, "load_predictor", lambda *_: pytest.fail("predicted again"))
+    assert collect(project, navier_stokes(project), 0).complete
+
+
+def test_an_interrupted_collection_goes_on_where_it_stopped(project, monkeypatch):
+    monkeypatch.setattr(room, "FLUSH_EVERY", 1)
+    seen: list[int] = []
+
+    def stop_after_one(count: int) -> None:
+        seen.append(count)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(project, navier_stokes(project), 0, advance=stop_after_one)
+    assert member_state(project, navier_stokes(project), 0) == "-"
+    rest: list[int] = []
+    archive = collect(project, navier_stokes(project), 0, advance=rest.append)
+    assert archive.complete
+    assert sum(seen) + sum(rest) == len(archive.image_ids)
+    assert member_state(project, navier_stokes(project), 0) == "cached"
+
+
+def test_colorization_starts_from_the_blend_of_the_same_fold(project):
+    recipe = StageRecipe(
+        weights={"navier-stokes": 0.25, "telea": 0.75},
+        views={"navier-stokes": ("identity",), "telea": VIEWS},
+    )
+    for member in project.members("restoration"):
+        collect(project, member, 0)
+    gray_member = project.members("colorization")[0]
+    archive = collect(project, gray_member, 0, restoration=recipe)
+    predictions = ArchivedPredictions(project, project.members("restoration"), [0])
+    for image_id in archive.image_ids:
+        sample = project.competition.train_sample(image_id)
+        hole = located_mask(project.competition, image_id, sample.damaged)
+        shown = restored_gray(project, predictions, recipe, image_id)
+        assert np.array_equal(archive.read(image_id, "identity"), np.stack([shown] * 3, axis=-1))
+        assert np.array_equal(shown[~hole], sample.damaged[~hole])
+        blend = blend_gray(recipe, partial(predictions.read, image_id))
+        assert np.abs(shown[hole] - blend[hole]).max() <= 0.5
+
+
+def test_another_blend_makes_the_colorization_stale(project):
+    for member in project.members("restoration"):
+        collect(project, member, 0)
+    colorizer = project.members("colorization")
+    first = StageRecipe.single("telea")
+    collect(project, colorizer[0], 0, restoration=first)
+    ArchivedPredictions(project, colorizer, [0], restoration=first)
+    with pytest.raises(StaleArtefactError, match="another restoration"):
+        ArchivedPredictions(
+            project, colorizer, [0], restoration=StageRecipe.single("navier-stokes")
+        )
+
+
+def test_other_folds_make_every_archive_stale_and_collecting_mends_it(project):
+    member = navier_stokes(project)
+    collect(project, member, 0)
+    names = project.folds.image_ids
+    write_folds(
+        project.workspace.folds_file, split(image_ids=names, groups=names, n_folds=2, seed=1)
+    )
+    other = Project.open(project.workspace, project.config)
+    assert other.folds != project.folds
+    assert member_state(other, member, 0) == "stale"
+    with pytest.raises(StaleArtefactError, match="another folds than the present one"):
+        ArchivedPredictions(other, [member], [0])
+    assert collect(other, member, 0).image_ids == other.folds.validation(0)
+
+
+def test_an_incomplete_archive_is_not_read(project, monkeypatch):
+    monkeypatch.setattr(room, "FLUSH_EVERY", 1)
+    monkeypatch.setattr(
+        InpaintingPredictor,
+        "predict",
+        lambda self, grays, masks, views=VIEWS: (_ for _ in ()).throw(KeyboardInterrupt),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        collect(project, navier_stokes(project), 0)
+    with pytest.raises(MissingArtefactError, match="lacks 3 of 3 photographs; run `ens oof"):
+        ArchivedPredictions(project, [navier_stokes(project)], [0])
+
+
+def test_the_plain_mean_is_of_the_members_that_are_there(project):
+    recipe = plain_restoration(project, 0)
+    assert recipe is not None
+    assert recipe.weights == {"navier-stokes": 0.5, "telea": 0.5}
+    assert restoration_for(project, navier_stokes(project), 0) is None
+    untrained = Project(
+        project.workspace,
+        Config().replace("data", size=project.config.data.size),
+        project.competition,
+        project.folds,
+    )
+    assert plain_restoration(untrained, 0) is None

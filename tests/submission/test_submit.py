@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from ensemble.arrays import luma
+from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
+from ensemble.damage.prefill import prefill
+from ensemble.data.masks import located_mask
+from ensemble.data.png import decode_rgb, read_rgb, write_png
+from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
+from ensemble.networks.project import Project
+from ensemble.submission.submit import submit
+from ensemble.workspace import atomic_write
+from tests.reference.score import literal_score
+
+MEMBERS = {
+    "restoration": {"members": ("navier-stokes", "telea")},
+    "colorization": {"members": ("gray",)},
+}
+
+
+def ignore(_: int) -> None: ...
+
+
+@pytest.fixture
+def project(make_workspace) -> Project:
+    return Project.open(*make_workspace(**MEMBERS))
+
+
+def write_recipe(project: Project, **changes) -> Recipe:
+    values = {
+        "restoration": StageRecipe(
+            weights={"navier-stokes": 0.25, "telea": 0.75},
+            views={"navier-stokes": ("identity",), "telea": ("identity",)},
+        ),
+        "colorization": StageRecipe.single("gray"),
+        "composition": Composition(hue="none"),
+        "folds": (0, 1),
+        "made_from": project.digests,
+        **changes,
+    }
+    recipe = Recipe(**values)
+    atomic_write(project.workspace.recipe_file, recipe.to_json())
+    return recipe
+
+
+def test_a_picture_is_the_blend_of_both_stages(project):
+    write_recipe(project)
+    made = submit(project, name="s", force=False, advance=ignore)
+    assert [answer.image_id for answer in made.answers] == list(project.competition.test_ids)
+    for answer in made.answers:
+        damaged = project.competition.test_input(answer.image_id)
+        hole = located_mask(project.competition, answer.image_id, damaged)
+        first = prefill(damaged, hole, method="navier-stokes").astype(float)
+        second = prefill(damaged, hole, method="telea").astype(float)
+        blend = np.where(hole, 0.25 * first + 0.75 * second, damaged)
+        assert np.abs(answer.gray - blend).max() <= 0.5
+        assert np.array_equal(answer.picture, np.stack([answer.gray] * 3, axis=-1))
+
+
+def test_the_zip_holds_the_answers_and_the_manifest_their_score(project):
+    write_recipe(project)
+    made = submit(project, name="s", force=False, advance=ignore)
+    scores = []
+    with zipfile.ZipFile(made.zip_file) as archive:
+        for answer in made.answers:
+            name = f"{answer.image_id}.png"
+            sent = decode_rgb(archive.read(name), name=name)
+            assert np.array_equal(sent, answer.picture)
+            target = read_rgb(project.workspace.data / "test_target" / name)
+            mask = answer.damaged != luma(target)
+            scores.append(literal_score(pred=sent, target=target, lost_mask=mask))
+    facts = json.loads(made.manifest_file.read_text())["facts"]
+    expected = np.mean([one.score for one in scores])
+    assert facts["score"]["score"] == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_mask_drawn_by_hand_overrides_the_located_hole(project):
+    write_recipe(project)
+    image_id = project.competition.test_ids[0]
+    drawn = np.zeros(project.competition.size, dtype=bool)
+    drawn[4:14, 5:20] = True
+    write_png(project.workspace.data / "test_masks" / f"{image_id}.png", drawn)
+    first = submit(project, name="s", force=False, advance=ignore).answers[0]
+    assert np.array_equal(first.gray[~drawn], first.damaged[~drawn])
+    assert not np.array_equal(first.gray[drawn], first.damaged[drawn])
+
+
+def test_the_slides_composition_pastes_nothing_back(project):
+    write_recipe(project, composition=SLIDES)
+    made = submit(project, name="s", force=False, advance=ignore)
+    assert made.score is not None
+
+
+def test_without_a_recipe(project):
+    with pytest.raises(MissingArtefactError, match="run `ens blend`"):
+        submit(project, name="s", force=False, advance=ignore)
+
+
+def test_a_recipe_tuned_on_other_folds_is_refused(project):
+    write_recipe(project, made_from={**project.digests, "folds": "other"})
+    with pytest.raises(StaleArtefactError, match="another folds .* run `ens blend` again"):
+        submit(project, name="s", force=False, advance=ignore)
+
+
+def test_a_recipe_with_a_member_that_is_gone_is_refused(project):
+    write_recipe(project, restoration=StageRecipe.single("biharmonic"))
+    with pytest.raises(StaleArtefactError, match="`biharmonic`, which is no longer a member"):
+        submit(project, name="s", force=False, advance=ignore)
+
+
+def test_nothing_is_overwritten_unasked(project):
+    write_recipe(project)
+    made = submit(project, name="s", force=False, advance=ignore)
+    before = made.zip_file.read_bytes()
+    with pytest.raises(SubmissionError, match="--force"):
+        submit(project, name="s", force=False, advance=ignore)
+    again = submit(project, name="s", force=True, advance=ignore)
+    assert again.zip_file.read_bytes() == before
