@@ -11,6 +11,7 @@ from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
 from ensemble.composition.recipe import STAGES
+from ensemble.errors import ConfigError
 
 app = typer.Typer(
     help="Refill the cache of out-of-fold predictions, or import a teammate's.",
@@ -24,6 +25,9 @@ def oof(
     fold: Annotated[str, typer.Option(help="0, or 0,2, or 0..4, or all.")] = "all",
     stage: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
     member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="A released colorizer's weights file; needs --member.")
+    ] = None,
 ) -> None:
     """Collect the out-of-fold predictions that are missing or stale.
 
@@ -37,6 +41,8 @@ def oof(
 
     context: Context = ctx.obj
     project = Project.open(context.workspace, context.config)
+    if weights is not None:
+        _install(member, weights)
     wanted = parse_folds(fold, project.folds.n_folds)
     jobs = [
         (one, k)
@@ -58,6 +64,14 @@ def oof(
     )
 
 
+def _install(member: str | None, weights: Path) -> None:
+    from ensemble.networks.colorizers.released import install_weights
+
+    if member is None:
+        raise ConfigError("--weights is the file of one released colorizer; name it by --member")
+    install_weights(member, weights)
+
+
 @app.command("import")
 def import_(
     ctx: typer.Context,
@@ -73,7 +87,6 @@ def import_(
     The member must be in ens.toml: a [[member]] table with `arch = "external"`, and its name in
     the stage's `members`. Its out-of-fold predictions must come from the folds of folds.csv.
     """
-    from ensemble.errors import ConfigError
     from ensemble.networks.project import Project
     from ensemble.oof.external import import_oof, import_test
 

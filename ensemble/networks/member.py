@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ensemble.composition.recipe import HUE_BINS, Stage
 from ensemble.manifest import digest_json
 
-Stage = Literal["restoration", "colorization"]
 Kind = Literal["trained", "fixed", "external"]
 InputMode = Literal["damaged", "prefilled", "prefilled+mask", "restored"]
 Output = Literal["gray", "rgb", "histogram"]
 Options = tuple[tuple[str, Any], ...]
 
 HISTOGRAM_ARCH = "histogram"
-HISTOGRAM_BINS = 180
+HISTOGRAM_BINS = HUE_BINS
 
 
 @dataclass(frozen=True)
