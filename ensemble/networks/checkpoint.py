@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
+from ensemble.composition.recipe import Stage
 from ensemble.config import RUNTIME_KEYS, Config
 from ensemble.manifest import Manifest, digest_file, digest_json, read_manifest
 from ensemble.networks.build import build
-from ensemble.networks.member import Member, Stage
+from ensemble.networks.member import Member
 from ensemble.networks.weights import load_weights
 
 WEIGHTS = "weights.safetensors"
 MANIFEST = "manifest.json"
 
 
-def settings_digest(config: Config, stage: Stage) -> str:
-    """SHA-256 of every setting that decides what a network of this stage learns.
+def learning_settings(config: Config, stage: Stage) -> dict[str, Any]:
+    """Every setting that decides what a network of this stage learns, nested as in ens.toml.
 
     The members themselves are not in it (each has a digest of its own), nor are the keys that
     only decide how fast it learns, nor the number of epochs: a training can be extended.
@@ -26,7 +28,12 @@ def settings_digest(config: Config, stage: Stage) -> str:
     stage_settings = {key: value for key, value in content[stage].items() if key != "members"}
     learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
     shared = {key: content[key] for key in ("seed", "data", "normalisation")}
-    return digest_json({**shared, "stage": stage_settings, "training": learning})
+    return {**shared, "stage": stage_settings, "training": learning}
+
+
+def settings_digest(config: Config, stage: Stage) -> str:
+    """SHA-256 of `learning_settings`."""
+    return digest_json(learning_settings(config, stage))
 
 
 def checkpoint_digests(config: Config, member: Member, *, data: str, folds: str) -> dict[str, str]:

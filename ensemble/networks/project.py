@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from ensemble.composition.recipe import Stage
 from ensemble.config import Config
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import read_folds
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.folds.split import Folds
 from ensemble.networks.checkpoint import checkpoint_digests
-from ensemble.networks.member import Member, Stage
+from ensemble.networks.member import Member
 from ensemble.networks.zoo import resolve
 from ensemble.workspace import Workspace
 

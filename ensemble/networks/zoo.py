@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
+from ensemble.composition.recipe import STAGES, Stage
 from ensemble.config import CustomMember
 from ensemble.errors import ConfigError
-from ensemble.networks.member import HISTOGRAM_ARCH, InputMode, Member, Stage, frozen_options
+from ensemble.networks.member import HISTOGRAM_ARCH, InputMode, Member, frozen_options
 from ensemble.networks.nearest import unknown_name
 
 DEFAULT_INPUT_MODE: InputMode = "damaged"
-STAGES: tuple[Stage, ...] = get_args(Stage)
 SCSE = {"decoder_attention_type": "scse"}
 
 
