@@ -1,0 +1,104 @@
+"""From a project to the loaders of one job."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from ensemble.arrays import Mask
+from ensemble.config import TrainingSection
+from ensemble.damage.polygons import sample_damage
+from ensemble.networks.project import Project
+from ensemble.training.batches import Batch, EpochKeys, Shape, TrainingBatches
+from ensemble.training.job import Job
+from ensemble.training.position import Position
+from ensemble.training.tasks import Task
+from ensemble.training.trainer import Hardware
+from ensemble.training.validation import ValidationBatch, ValidationBatches
+
+MOST_WORKERS = 12
+
+
+def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
+    """How an epoch of the job is cut into batches.
+
+    Raises:
+        ConfigError: The batch cannot be divided among the devices.
+    """
+    settings = project.config.training
+    return Shape(
+        photographs=len(project.folds.training(job.fold)),
+        batch_size=settings.batch_size,
+        limit=settings.max_steps_per_epoch,
+        rank=hardware.rank,
+        world=hardware.world,
+    )
+
+
+def training_loader(
+    project: Project, job: Job, task: Task, shape: Shape, position: Position
+) -> DataLoader[Batch]:
+    """Gives the batches that are left of the epoch at `position`."""
+    competition = project.competition
+    batches = TrainingBatches(
+        project.folds.training(job.fold),
+        competition,
+        partial(draw_damage, competition.size),
+        wants=task.wants,
+        shape=shape,
+        seed=project.config.seed,
+    )
+    sampler = EpochKeys(shape.batches, position)
+    return DataLoader(batches, sampler=sampler, **_reading(project.config.training))
+
+
+def validation_loader(
+    project: Project, job: Job, task: Task, shape: Shape
+) -> DataLoader[ValidationBatch]:
+    """Gives the fold's photographs, this process's share of them."""
+    batches = ValidationBatches(
+        project.folds.validation(job.fold),
+        project.competition,
+        task.validation_input,
+        batch_size=project.config.inference.batch_size,
+        rank=shape.rank,
+        world=shape.world,
+    )
+    return DataLoader(batches, **_reading(project.config.training))
+
+
+def draw_damage(size: tuple[int, int], seed: int) -> tuple[Mask, int]:
+    """The lost pixels of a fresh damage and the gray that fills them."""
+    damage = sample_damage(size=size, seed=seed)
+    return damage.lost_mask(), damage.fill
+
+
+def workers(settings: TrainingSection) -> int:
+    """How many processes read data.
+
+    Without a GPU the network itself keeps every core busy, and readers would only take turns with
+    it; with one, all cores but one read.
+    """
+    if settings.num_workers >= 0:
+        return settings.num_workers
+    return min(MOST_WORKERS, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
+
+
+def _reading(settings: TrainingSection) -> dict[str, Any]:
+    count = workers(settings)
+    return {
+        "batch_size": None,  # the data set gives whole batches
+        "num_workers": count,
+        "pin_memory": torch.cuda.is_available(),
+        "persistent_workers": count > 0,
+        "worker_init_fn": _one_thread if count else None,
+    }
+
+
+def _one_thread(worker: int) -> None:
+    cv2.setNumThreads(0)

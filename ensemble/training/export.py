@@ -1,0 +1,97 @@
+"""From the weights of epochs to the weights that predict."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from safetensors.torch import load_file
+from torch.utils.data import DataLoader
+
+from ensemble.manifest import Manifest, digest_file, read_manifest, write_manifest
+from ensemble.networks.weights import fill, save_weights
+from ensemble.training.ema import mean_of_states
+from ensemble.training.history import best_epoch, out_of_patience
+from ensemble.training.job import JobFiles
+from ensemble.training.learner import Learner
+from ensemble.training.origin import Origin
+from ensemble.training.state import full_disk_is_told
+from ensemble.workspace import atomic_path
+
+
+def export(
+    files: JobFiles,
+    learner: Learner,
+    trainer: Trainer,
+    loader: DataLoader[Any],
+    scores: Sequence[float],
+    origin: Origin,
+) -> Manifest:
+    """Write the weights that predict, then the manifest that says so.
+
+    They are the best epoch's, or with `average_last` the mean of the last epochs', which is
+    validated once more.
+
+    Args:
+        files: The job's.
+        learner: Its network is filled with the weights.
+        trainer: Validates an average.
+        loader: The validation photographs.
+        scores: The `val_score` of each epoch.
+        origin: What the training was made from.
+
+    Returns:
+        The manifest, in every process.
+    """
+    best = best_epoch(scores)
+    facts: dict[str, Any] = {
+        "val_score": scores[best],
+        "best_epoch": best + 1,
+        "epochs": len(scores),
+        "scores": list(scores),
+        "stopped_early": out_of_patience(scores, learner.settings.patience),
+        "settings": dict(origin.settings),
+    }
+    if learner.settings.average_last:
+        facts |= _average(files, learner, trainer, loader, len(scores))
+    if trainer.is_global_zero:
+        _write(files, learner, facts, origin)
+    _wait_for_all(trainer)
+    return read_manifest(files.manifest)
+
+
+def _average(
+    files: JobFiles, learner: Learner, trainer: Trainer, loader: DataLoader[Any], epochs: int
+) -> dict[str, Any]:
+    """Fill the learner with the mean of the last epochs' weights, and validate them."""
+    last = range(max(0, epochs - learner.settings.average_last), epochs)
+    states = [load_file(files.epoch_weights(epoch)) for epoch in last]
+    fill(learner.kept, mean_of_states(states), source="the mean of the last epochs")
+    (metrics,) = trainer.validate(learner, loader, verbose=False)
+    return {"val_score": float(metrics["val_score"]), "averaged_epochs": [e + 1 for e in last]}
+
+
+def _write(files: JobFiles, learner: Learner, facts: dict[str, Any], origin: Origin) -> None:
+    files.manifest.unlink(missing_ok=True)
+    with full_disk_is_told(files.weights):
+        if learner.settings.average_last:
+            save_weights(files.weights, learner.kept)
+        else:
+            with atomic_path(files.weights) as temporary:
+                shutil.copyfile(files.epoch_weights(facts["best_epoch"] - 1), temporary)
+        facts["weights"] = digest_file(files.weights)
+        write_manifest(
+            files.manifest,
+            kind="checkpoint",
+            made_from=origin.made_from,
+            seed=learner.seed,
+            facts=facts,
+        )
+
+
+def _wait_for_all(trainer: Trainer) -> None:
+    if trainer.world_size > 1 and torch.distributed.is_initialized():
+        torch.distributed.barrier()

@@ -1,0 +1,174 @@
+"""One training, from what is on disk to a finished set of weights."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+import torch
+from lightning.pytorch import Trainer
+
+from ensemble.errors import ConfigError
+from ensemble.manifest import Manifest
+from ensemble.networks.build import build
+from ensemble.networks.member import Member
+from ensemble.networks.project import Project
+from ensemble.training.colorization import ColorizationTask, HistogramTask
+from ensemble.training.data import epoch_shape, training_loader, validation_loader
+from ensemble.training.export import export
+from ensemble.training.job import Job, JobFiles
+from ensemble.training.keeper import Keeper
+from ensemble.training.learner import Learner
+from ensemble.training.origin import Origin, needs_restorers, origin_of
+from ensemble.training.position import step_seed
+from ensemble.training.records import Records
+from ensemble.training.restoration import RestorationTask
+from ensemble.training.restorers import load_restorers
+from ensemble.training.resume import Found, find
+from ensemble.training.tasks import GrayOf, Task
+from ensemble.training.trainer import Hardware, make_trainer, quiet
+from ensemble.workspace import exclusive_lock
+
+
+def fit(
+    job: Job,
+    *,
+    project: Project,
+    validation_grays: GrayOf | None = None,
+    progress: bool = True,
+    restart: bool = False,
+    hardware: Hardware | None = None,
+) -> Manifest:
+    """Carry out a training: begin it, go on where it stopped, or find that it has finished.
+
+    Args:
+        job: What to train.
+        project: Data, folds, settings; its workspace holds the job's files.
+        validation_grays: For colorization, gives the restored gray of a validation photograph;
+            None validates on clean gray.
+        progress: Whether to draw a bar.
+        restart: Remove whatever the job has left and begin anew.
+        hardware: Devices and machines; one device by default.
+
+    Returns:
+        The manifest of the finished weights; its facts hold `val_score`, `epochs` and `scores`.
+
+    Raises:
+        StaleArtefactError: What the job left was made from something else, or is damaged; the
+            message names what differs and the remedy. Nothing is changed.
+        LockedError: Another process is at the same job.
+        TrainingError: The loss is not finite any more, or the disk is full; the last checkpoint is
+            intact.
+        MissingArtefactError: Restorers that training needs have not finished.
+        ConfigError: The member is not trained, or the batch cannot be divided among the devices.
+    """
+    hardware = hardware or Hardware()
+    if hardware.rank:
+        return _Run(job, project, hardware, progress=False).finish(validation_grays)
+    files = job.files(project.workspace)
+    with exclusive_lock(files.folder, what=f"training {job}"):
+        if restart:
+            shutil.rmtree(files.folder, ignore_errors=True)
+        files.folder.mkdir(parents=True, exist_ok=True)
+        _sweep(files)
+        return _Run(job, project, hardware, progress=progress).finish(validation_grays)
+
+
+def make_task(
+    job: Job, member: Member, project: Project, validation_grays: GrayOf | None = None
+) -> Task:
+    """What the job's member learns; loads the restorers if it learns from restored gray."""
+    if job.stage == "restoration":
+        return RestorationTask(member, project.config)
+    restorers = load_restorers(project, job.fold) if needs_restorers(job, project) else None
+    kind = HistogramTask if member.output == "histogram" else ColorizationTask
+    return kind(member, project.config, restorers=restorers, validation_grays=validation_grays)
+
+
+def member_of(job: Job, project: Project) -> Member:
+    """The member of a job.
+
+    Raises:
+        ConfigError: ens.toml does not name it, or it is not trained.
+    """
+    members = {member.name: member for member in project.members(job.stage)}
+    if job.member not in members:
+        raise ConfigError(
+            f"`{job.member}` must be a {job.stage} member that ens.toml names, one of "
+            f"{', '.join(members)}"
+        )
+    return members[job.member]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One process's part in a job."""
+
+    job: Job
+    project: Project
+    hardware: Hardware
+    progress: bool
+
+    @property
+    def files(self) -> JobFiles:
+        return self.job.files(self.project.workspace)
+
+    def finish(self, validation_grays: GrayOf | None) -> Manifest:
+        """Do what is left to do."""
+        member = member_of(self.job, self.project)
+        origin = origin_of(self.job, member, self.project)
+        found = find(self.job, self.files, origin, self.project.config.training)
+        if found.manifest is not None:
+            return found.manifest
+        task = make_task(self.job, member, self.project, validation_grays)
+        with quiet():
+            return self._learn(member, task, found, origin)
+
+    def _learn(self, member: Member, task: Task, found: Found, origin: Origin) -> Manifest:
+        settings = self.project.config.training
+        shape = epoch_shape(self.project, self.job, self.hardware)
+        learner = self._learner(member, task, found, shape.batches)
+        trainer = self._trainer(found, origin, shape.batches)
+        validation = validation_loader(self.project, self.job, task, shape)
+        if not found.is_over(settings):
+            training = training_loader(self.project, self.job, task, shape, found.position)
+            resumed = self.files.last if found.resumed else None
+            try:
+                trainer.fit(learner, training, validation, ckpt_path=resumed, weights_only=True)
+            except SystemExit:
+                raise KeyboardInterrupt from None
+        return export(self.files, learner, trainer, validation, found.scores, origin)
+
+    def _learner(self, member: Member, task: Task, found: Found, batches: int) -> Learner:
+        config = self.project.config
+        weights = "none" if found.resumed else config.training.encoder_weights
+        torch.manual_seed(step_seed(config.seed, (0, 0), 0))
+        return Learner(
+            build(member, encoder_weights=weights),
+            task,
+            config.training,
+            position=found.position,
+            batches=batches,
+            seed=config.seed,
+        )
+
+    def _trainer(self, found: Found, origin: Origin, batches: int) -> Trainer:
+        settings, files = self.project.config.training, self.files
+        keeper = Keeper(files, settings, found.position, found.scores, origin.notes())
+        records = Records(
+            files,
+            found.position,
+            found.scores,
+            epochs=settings.epochs,
+            batches=batches,
+            batch_size=settings.batch_size,
+        )
+        callbacks = [keeper, records]
+        return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)
+
+
+def _sweep(files: JobFiles) -> None:
+    """Remove what a killed process was in the middle of writing."""
+    for scratch in files.folder.glob(".*"):
+        if scratch.is_dir():
+            shutil.rmtree(scratch, ignore_errors=True)

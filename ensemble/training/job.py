@@ -1,0 +1,83 @@
+"""What a training is called, and the files it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ensemble.composition.recipe import Stage
+from ensemble.networks.checkpoint import MANIFEST, WEIGHTS
+from ensemble.workspace import Workspace
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One network to train.
+
+    Attributes:
+        stage: `restoration` or `colorization`.
+        member: The member's name.
+        fold: The fold it never sees.
+    """
+
+    stage: Stage
+    member: str
+    fold: int
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.member} fold {self.fold}"
+
+    @property
+    def command(self) -> str:
+        """What to type to run it."""
+        return f"ens train --stage {self.stage} --member {self.member} --fold {self.fold}"
+
+    def files(self, workspace: Workspace) -> JobFiles:
+        """Where its files lie."""
+        return JobFiles(workspace.checkpoint_dir(self.stage, self.member, self.fold))
+
+
+@dataclass(frozen=True)
+class JobFiles:
+    """The files of one training, all in one folder."""
+
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """The weights that predict; whole or not there."""
+        return self.folder / WEIGHTS
+
+    @property
+    def manifest(self) -> Path:
+        """What they were made from; its presence says that the training has finished."""
+        return self.folder / MANIFEST
+
+    @property
+    def last(self) -> Path:
+        """The state of training, to go on from."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """One row an epoch."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def progress(self) -> Path:
+        """How far it is, for the table of `ens train`."""
+        return self.folder / "progress.json"
+
+    @property
+    def log(self) -> Path:
+        """What its process printed."""
+        return self.folder / "train.log"
+
+    def epoch_weights(self, epoch: int) -> Path:
+        """The weights after an epoch, kept while they may still be wanted."""
+        return self.folder / f"epoch-{epoch:04d}.safetensors"
+
+    def kept_epochs(self) -> tuple[int, ...]:
+        """The epochs whose weights are there, in order."""
+        found = self.folder.glob("epoch-*.safetensors")
+        return tuple(sorted(int(path.stem.removeprefix("epoch-")) for path in found))

@@ -1,0 +1,102 @@
+"""What training minimises. Every loss is a mean over the batch, in normalised space unless said."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+WINDOW = 7
+RIM = 4
+_K1, _K2 = 0.01, 0.03
+
+
+def pixel_loss(pred: Tensor, target: Tensor, *, l1: float, mse: float) -> Tensor:
+    """l1 * mean |d| + mse * mean d^2 over every pixel.
+
+    Args:
+        pred: (N, C, H, W).
+        target: The same shape.
+        l1: Weight of the mean absolute error.
+        mse: Weight of the mean squared error.
+    """
+    difference = pred.float() - target
+    return l1 * difference.abs().mean() + mse * difference.square().mean()
+
+
+def hole_loss(pred: Tensor, target: Tensor, lost_mask: Tensor, *, l1: float, mse: float) -> Tensor:
+    """`pixel_loss` over the holes and a rim of 4 px around them alone.
+
+    Args:
+        pred: (N, 1, H, W).
+        target: The same shape.
+        lost_mask: (N, H, W) bool.
+        l1: Weight of the mean absolute error.
+        mse: Weight of the mean squared error.
+    """
+    mask = lost_mask[:, None].to(torch.float32)
+    near = functional.max_pool2d(mask, 2 * RIM + 1, stride=1, padding=RIM)  # (N, 1, H, W)
+    difference = (pred.float() - target) * near
+    total = l1 * difference.abs().sum() + mse * difference.square().sum()
+    return total / near.sum().clamp_min(1)
+
+
+def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
+    """The competition's masked SSIM, one-dimensional along the raster, differentiable.
+
+    No window spans two pictures. The data range is that of the whole pred, as in the score, but
+    no gradient flows through it: it belongs to two pixels only.
+
+    Args:
+        pred: (N, H, W) on the scale 0..255, pasted back: the input outside the hole.
+        target: (N, H, W) on the same scale.
+        lost_mask: (N, H, W) bool, at least 7 pixels each.
+
+    Returns:
+        (N,), each at most 1.
+
+    Source: `ensemble.metric.masked_ssim`. Tolerance: 1e-10 in float64; 1e-3 in float32.
+    """
+    with torch.no_grad():
+        pred_range = pred.amax((1, 2)) - pred.amin((1, 2))  # (N,)
+    picture = lost_mask.nonzero()[:, 0]  # (L,), the picture each lost pixel is of, in raster order
+    inside = picture[: 1 - WINDOW] == picture[WINDOW - 1 :]  # (L - 6,)
+    of = picture[: 1 - WINDOW][inside]  # (K,), the picture of each window
+    value = _ssim_of_windows(
+        _windows(pred[lost_mask])[inside], _windows(target[lost_mask])[inside], pred_range[of]
+    )
+    sums = torch.zeros_like(pred_range).index_add(0, of, value)
+    return sums / torch.bincount(of, minlength=len(pred_range))
+
+
+def histogram_loss(pred: Tensor, target: Tensor) -> Tensor:
+    """1 - Pearson's correlation of histograms, as OpenCV's HISTCMP_CORREL.
+
+    Args:
+        pred: (N, B), any scale.
+        target: (N, B).
+    """
+    return 1 - correlation(pred, target).mean()
+
+
+def correlation(pred: Tensor, target: Tensor) -> Tensor:
+    """Pearson's correlation of each row of (N, B) with its twin: (N,)."""
+    a = functional.normalize(pred.float() - pred.float().mean(1, keepdim=True), dim=1)
+    b = functional.normalize(target.float() - target.float().mean(1, keepdim=True), dim=1)
+    return (a * b).sum(1)
+
+
+def _windows(pixels: Tensor) -> Tensor:
+    """(L,) to (L - 6, 7)."""
+    return pixels.unfold(0, WINDOW, 1)
+
+
+def _ssim_of_windows(x: Tensor, y: Tensor, pred_range: Tensor) -> Tensor:
+    """SSIM of windows x and y, (K, 7), with data range (K,); sample covariance. (K,)."""
+    c1, c2 = (_K1 * pred_range) ** 2, (_K2 * pred_range) ** 2
+    mean_x, mean_y = x.mean(1), y.mean(1)
+    dx, dy = x - mean_x[:, None], y - mean_y[:, None]
+    var_x, var_y, cov = ((a * b).sum(1) / (WINDOW - 1) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
+    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
+    bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
+    return top / bottom

@@ -1,0 +1,72 @@
+"""The device's side of `ensemble.arrays` and `ensemble.networks.tensors`: uint8 tensors in bulk.
+
+Batches travel to the device as uint8 and become floats there: a quarter of the traffic, and the
+host has nothing to compute.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ensemble.config import NormalisationSection
+
+
+def luma(target: Tensor) -> Tensor:
+    """`ensemble.arrays.luma` of a batch, exactly.
+
+    Args:
+        target: (N, H, W, 3) uint8.
+
+    Returns:
+        (N, H, W) uint8.
+    """
+    red, green, blue = target.to(torch.int32).unbind(-1)
+    return ((red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16).to(torch.uint8)
+
+
+def mirror(pictures: Tensor, chosen: Tensor) -> Tensor:
+    """Flip some pictures of a batch left to right.
+
+    Args:
+        pictures: (N, H, W) or (N, H, W, 3), any dtype.
+        chosen: (N,) bool.
+    """
+    columns = chosen.view(-1, *[1] * (pictures.ndim - 1))
+    return torch.where(columns, pictures.flip(2), pictures)
+
+
+def damage(gray: Tensor, lost_mask: Tensor, fill: Tensor) -> Tensor:
+    """Fill the lost pixels.
+
+    Args:
+        gray: (N, H, W) uint8.
+        lost_mask: (N, H, W) bool.
+        fill: (N,) uint8.
+    """
+    return torch.where(lost_mask, fill[:, None, None], gray)
+
+
+def normalise(pictures: Tensor, normalisation: NormalisationSection) -> Tensor:
+    """What `ensemble.networks.tensors.to_tensor` makes, on the device.
+
+    Args:
+        pictures: (N, H, W) or (N, H, W, 3) uint8.
+        normalisation: Mean and standard deviation.
+
+    Returns:
+        (N, 1, H, W) or (N, 3, H, W) float32, laid out channels last.
+    """
+    channels_last = pictures[..., None] if pictures.ndim == 3 else pictures
+    scaled = channels_last.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return scaled.sub_(normalisation.mean).div_(normalisation.std)
+
+
+def denormalise(tensor: Tensor, normalisation: NormalisationSection) -> Tensor:
+    """Back to the scale 0..255, neither rounded nor clipped; float32."""
+    return (tensor.float() * normalisation.std + normalisation.mean) * 255
+
+
+def round_to_levels(values: Tensor) -> Tensor:
+    """The nearest level of 0..255 as uint8, halves to the even one."""
+    return values.round().clamp(0, 255).to(torch.uint8)

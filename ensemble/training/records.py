@@ -1,0 +1,127 @@
+"""The callback that records how a training goes: `metrics.csv` and `progress.json`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from ensemble.training.history import best_epoch
+from ensemble.training.job import JobFiles
+from ensemble.training.position import Position
+from ensemble.workspace import atomic_write
+
+EVERY_SECONDS = 2.0
+
+
+class Records(Callback):
+    """Writes a row an epoch, and every two seconds how far the training is.
+
+    Args:
+        files: Where to.
+        position: Where training is.
+        scores: The `val_score` of each epoch so far.
+        epochs: Most epochs.
+        batches: Steps an epoch.
+        batch_size: Photographs a step.
+    """
+
+    def __init__(
+        self,
+        files: JobFiles,
+        position: Position,
+        scores: Sequence[float],
+        *,
+        epochs: int,
+        batches: int,
+        batch_size: int,
+    ) -> None:
+        self.files = files
+        self.position = position
+        self.scores = scores
+        self.epochs, self.batches, self.batch_size = epochs, batches, batch_size
+        self.rate = 0.0
+        self._rows = [
+            row for row in _read_rows(files.metrics) if int(row["epoch"]) <= position.epoch
+        ]
+        self._started = self._epoch_started = self._told = 0.0
+        self._done_before = self._first_batch = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+        self._done_before = self._done()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._epoch_started, self._first_batch = time.monotonic(), self.position.batch
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Tell, if it is time."""
+        seconds = time.monotonic() - self._epoch_started
+        steps = self.position.batch - self._first_batch
+        self.rate = steps * self.batch_size / max(seconds, 1e-9)
+        if time.monotonic() - self._told >= EVERY_SECONDS:
+            self._tell(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add a row."""
+        metrics = {
+            name: float(value)
+            for name, value in sorted(trainer.callback_metrics.items())
+            if name == "train_loss" or name.startswith("val_")
+        }
+        row = {
+            "epoch": len(self.scores),
+            "updates": self.position.updates,
+            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            **metrics,
+            "images_per_second": round(self.rate, 2),
+            "seconds": round(time.monotonic() - self._epoch_started, 2),
+        }
+        self._rows.append({name: str(value) for name, value in row.items()})
+        if trainer.is_global_zero:
+            atomic_write(self.files.metrics, _csv_text(self._rows))
+        self._tell(trainer)
+
+    def _tell(self, trainer: Trainer) -> None:
+        self._told = time.monotonic()
+        if trainer.is_global_zero:
+            atomic_write(self.files.progress, json.dumps(self._progress()))
+
+    def _progress(self) -> dict[str, float | int | None]:
+        total, done = self.epochs * self.batches, self._done()
+        pace = (done - self._done_before) / max(time.monotonic() - self._started, 1e-9)
+        return {
+            "epoch": min(self.position.epoch + 1, self.epochs),
+            "epochs": self.epochs,
+            "done": done / total,
+            "best_score": self.scores[best_epoch(self.scores)] if self.scores else None,
+            "images_per_second": self.rate,
+            "seconds_left": (total - done) / pace if pace else None,
+        }
+
+    def _done(self) -> int:
+        return self.position.epoch * self.batches + self.position.batch
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def _csv_text(rows: Sequence[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[-1]), extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,127 @@
+"""The Lightning Trainer, set up for one job."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+
+from ensemble.config import TrainingSection
+from ensemble.training.job import JobFiles
+from ensemble.training.state import WholeCheckpoints
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What one training runs on.
+
+    Attributes:
+        devices: Processes on this machine, each with a GPU of its own where there are any.
+        nodes: Machines.
+    """
+
+    devices: int = 1
+    nodes: int = 1
+
+    @property
+    def world(self) -> int:
+        """Processes altogether."""
+        return self.devices * self.nodes
+
+    @property
+    def rank(self) -> int:
+        """Of this process, as torchrun numbers them."""
+        return int(os.environ.get("RANK", "0")) if self.world > 1 else 0
+
+
+def make_trainer(
+    settings: TrainingSection,
+    files: JobFiles,
+    hardware: Hardware,
+    callbacks: Sequence[Callback],
+    *,
+    progress: bool,
+) -> Trainer:
+    """A trainer that validates each epoch and leaves checkpoints to the callbacks.
+
+    Args:
+        settings: `[training]` of ens.toml.
+        files: Where TensorBoard's log goes, if TensorBoard is installed.
+        hardware: Devices and machines.
+        callbacks: The job's own.
+        progress: Whether to draw a bar.
+    """
+    gpu = torch.cuda.is_available()
+    bar: list[Callback] = [RichProgressBar()] if progress else []
+    return Trainer(
+        accelerator="gpu" if gpu else "cpu",
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy=_strategy(hardware),
+        sync_batchnorm=gpu and hardware.world > 1,
+        precision=precision(settings),
+        max_epochs=settings.epochs,
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.clip_norm or None,
+        callbacks=[*callbacks, *bar],
+        plugins=[WholeCheckpoints()],
+        logger=_tensorboard(files),
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=50,
+    )
+
+
+def precision(settings: TrainingSection) -> Precision:
+    """bf16 where asked for, or on a GPU that has it; float32 elsewhere."""
+    if settings.precision == "auto":
+        has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return "bf16-mixed" if has_bf16 else "32-true"
+    return "bf16-mixed" if settings.precision == "bf16" else "32-true"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's hints to itself; its errors still pass."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _strategy(hardware: Hardware) -> Any:
+    if hardware.world == 1:
+        return "auto"
+    # Each process computes the same running statistics (synchronised on GPUs), and validates a
+    # share of its own: buffers need no broadcast, which would have to happen equally often.
+    return DDPStrategy(broadcast_buffers=False)
+
+
+def _tensorboard(files: JobFiles) -> Any:
+    if find_spec("tensorboard") is None:
+        return False
+    return TensorBoardLogger(files.folder, name="", version="tensorboard")

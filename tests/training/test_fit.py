@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from ensemble.arrays import luma
+from ensemble.composition.paste_back import paste_back
+from ensemble.damage.locate import locate_hole
+from ensemble.errors import ConfigError, LockedError, MissingArtefactError
+from ensemble.manifest import read_manifest
+from ensemble.metric.score import gray_score
+from ensemble.networks.checkpoint import load_network
+from ensemble.networks.project import Project
+from ensemble.networks.tensors import to_tensor, to_uint8
+from ensemble.training.fit import fit
+from ensemble.training.job import Job
+from ensemble.workspace import exclusive_lock
+
+MakeProject = Callable[..., Project]
+COLORIZER = Job("colorization", "tiny-colorizer", 0)
+
+
+def test_it_leaves_weights_a_manifest_and_records(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project()
+    manifest = fit(restoration_job, project=project, progress=False)
+    files = restoration_job.files(project.workspace)
+    assert read_manifest(files.manifest) == manifest
+    member = project.members("restoration")[0]
+    assert manifest.made_from == project.checkpoint_digests(member)
+    assert manifest.facts["epochs"] == 2
+    rows = list(csv.DictReader(files.metrics.open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    scores = [float(row["val_score"]) for row in rows]
+    assert scores == pytest.approx(manifest.facts["scores"])
+    assert manifest.facts["val_score"] == max(manifest.facts["scores"])
+    assert json.loads(files.progress.read_text())["done"] == 1.0
+    assert (files.folder / "tensorboard").exists()
+
+
+def test_val_score_is_the_score_of_the_kept_weights_pasted_back(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project(epochs=1)
+    manifest = fit(restoration_job, project=project, progress=False)
+    member = project.members("restoration")[0]
+    network = load_network(restoration_job.files(project.workspace).folder, member)
+    crossing = project.config.normalisation.model_dump()
+    scores = []
+    for image_id in project.folds.validation(0):
+        sample = project.competition.train_sample(image_id)
+        output = network(to_tensor(sample.damaged[None], **crossing))
+        answer = paste_back(
+            restored=to_uint8(output, **crossing)[0],
+            damaged=sample.damaged,
+            lost_mask=locate_hole(sample.damaged).lost_mask,
+        )
+        target = luma(sample.target)
+        scores.append(gray_score(pred=answer, target=target, lost_mask=sample.lost_mask).score)
+    assert manifest.facts["val_score"] == pytest.approx(np.mean(scores), abs=2e-3)
+
+
+def test_a_finished_job_is_skipped(make_project: MakeProject, restoration_job: Job) -> None:
+    project = make_project(epochs=1)
+    first = fit(restoration_job, project=project, progress=False)
+    files = restoration_job.files(project.workspace)
+    before = {path: path.stat().st_mtime_ns for path in files.folder.iterdir()}
+    assert fit(restoration_job, project=project, progress=False) == first
+    assert {path: path.stat().st_mtime_ns for path in files.folder.iterdir()} == before
+
+
+def test_restart_begins_anew(make_project: MakeProject, restoration_job: Job) -> None:
+    project = make_project(epochs=1)
+    fit(restoration_job, project=project, progress=False)
+    files = restoration_job.files(project.workspace)
+    weights = files.weights.read_bytes()
+    (files.folder / "of the past").write_text("")
+    fit(
+        restoration_job,
+        project=make_project(epochs=1, learning_rate=0.5),
+        progress=False,
+        restart=True,
+    )
+    assert not (files.folder / "of the past").exists()
+    assert files.weights.read_bytes() != weights
+
+
+def test_two_processes_on_one_job_are_one_too_many(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project()
+    folder = restoration_job.files(project.workspace).folder
+    with (
+        exclusive_lock(folder, what="training"),
+        pytest.raises(LockedError, match="training restoration tiny-restorer fold 0"),
+    ):
+        fit(restoration_job, project=project, progress=False, restart=True)
+
+
+def test_patience_ends_a_training(make_project: MakeProject, restoration_job: Job) -> None:
+    # A rate of next to nothing changes no score: the first epoch stays the best.
+    project = make_project(epochs=9, patience=2, learning_rate=1e-30, weight_decay=0.0)
+    facts = fit(restoration_job, project=project, progress=False).facts
+    assert facts["stopped_early"]
+    assert facts["epochs"] < 9
+    assert facts["epochs"] == facts["best_epoch"] + 2
+    longer = make_project(epochs=20, patience=2, learning_rate=1e-30, weight_decay=0.0)
+    assert fit(restoration_job, project=longer, progress=False).facts == facts
+
+
+def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> None:
+    project = make_project(epochs=1)
+    grays: list[str] = []
+
+    def validation_gray(image_id: str) -> np.ndarray:
+        grays.append(image_id)
+        return luma(project.competition.target(image_id))
+
+    fit(COLORIZER, project=project, validation_grays=validation_gray, progress=False)
+    assert sorted(grays) == list(project.folds.validation(0))
+    rows = list(csv.DictReader(COLORIZER.files(project.workspace).metrics.open()))
+    terms = {
+        name: float(rows[0][f"val_{name}"]) for name in ("score", "ssim", "masked_ssim", "hue")
+    }
+    weighted = 0.2 * terms["ssim"] + 0.4 * terms["masked_ssim"] + 0.4 * terms["hue"]
+    assert terms["score"] == pytest.approx(weighted, abs=1e-6)
+    histogram = fit(Job("colorization", "tiny-histogram", 0), project=project, progress=False)
+    assert -1 <= histogram.facts["val_score"] <= 1
+
+
+def test_learning_from_restored_gray_needs_the_restorers(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project(section="colorization", train_on="restored")
+    with pytest.raises(MissingArtefactError, match="ens train --stage restoration"):
+        fit(COLORIZER, project=project, progress=False)
+    fit(restoration_job, project=project, progress=False)
+    manifest = fit(COLORIZER, project=project, progress=False)
+    assert "restorers" in manifest.made_from
+
+
+def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
+    with pytest.raises(ConfigError, match="`big` must be a restoration member.*tiny-restorer"):
+        fit(Job("restoration", "big", 0), project=make_project(), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("section", "settings"),
+    [
+        ("restoration", {"input_mode": "prefilled"}),
+        ("restoration", {"input_mode": "prefilled+mask", "hole_loss": 0.5}),
+        ("restoration", {"masked_ssim_loss": 0.5}),
+        ("training", {"clip_norm": 1.0, "schedule": "one-cycle", "accumulate": 2}),
+        ("training", {"precision": "bf16", "compile": False}),
+    ],
+)
+def test_each_way_of_training_restoration(
+    make_project: MakeProject, restoration_job: Job, section: str, settings: dict[str, object]
+) -> None:
+    manifest = fit(
+        restoration_job, project=make_project(section=section, **settings), progress=False
+    )
+    assert 0 < manifest.facts["val_score"] < 1
+
+
+def test_ema_weights_are_what_is_validated_and_kept(
+    make_project: MakeProject, restoration_job: Job, tmp_path: Path
+) -> None:
+    plain, ema = make_project(tmp_path / "a"), make_project(tmp_path / "b", ema_decay=0.9)
+    first = fit(restoration_job, project=plain, progress=False)
+    second = fit(restoration_job, project=ema, progress=False)
+    assert first.facts["scores"] != second.facts["scores"]
+    kept = load_file(restoration_job.files(ema.workspace).weights)
+    assert kept.keys() == load_file(restoration_job.files(plain.workspace).weights).keys()
+
+
+def test_average_of_the_last_epochs_is_validated_and_kept(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project(epochs=3, average_last=2, patience=0)
+    facts = fit(restoration_job, project=project, progress=False).facts
+    files = restoration_job.files(project.workspace)
+    assert facts["averaged_epochs"] == [2, 3]
+    states = [load_file(files.epoch_weights(epoch)) for epoch in (1, 2)]
+    kept = load_file(files.weights)
+    for key, value in kept.items():
+        if value.is_floating_point():
+            mean = (states[0][key] + states[1][key]) / 2
+            np.testing.assert_allclose(value.numpy(), mean.numpy(), atol=1e-6)
+    assert facts["val_score"] not in facts["scores"]
