@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from ensemble.blending.space import Params, SearchSpace
 from ensemble.blending.strategies import (
@@ -92,15 +92,13 @@ def _other_options(space: SearchSpace, options: Mapping[str, Any]) -> Iterator[P
     """Options that differ in one: another category, or one step of a number."""
     for name, value in options.items():
         distribution = space.distributions[name]
-        if isinstance(distribution, CategoricalDistribution):
-            others = [choice for choice in distribution.choices if choice != value]
-        else:
-            others = _steps(distribution, value)
-        for other in others:
+        for other in _neighbours(distribution, value):
             yield {**options, name: other}
 
 
-def _steps(distribution: Any, value: float) -> list[float]:
+def _neighbours(distribution: BaseDistribution, value: Any) -> list[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return [choice for choice in distribution.choices if choice != value]
     assert isinstance(distribution, FloatDistribution)
     step = 2 * (distribution.step or 0.05)
     steps = [round(value - step, 9), round(value + step, 9)]

@@ -77,15 +77,23 @@ def _sqlite(text: str) -> RDBStorage:
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     arguments = {"connect_args": {"timeout": BUSY_SECONDS}}
     storage = RDBStorage(url, engine_kwargs=arguments)
-    event.listen(storage.engine, "connect", _relax)
+    event.listen(storage.engine, "connect", _prepare_connection)
+    event.listen(storage.engine, "begin", _begin)
     storage.engine.dispose()
     return storage
 
 
-def _relax(connection: Any, _record: Any) -> None:
-    """Flush once a checkpoint instead of once a parameter: trials may be lost only to a power cut.
+def _prepare_connection(connection: Any, _record: Any) -> None:
+    """Flush once a checkpoint instead of once a parameter: only a power cut can lose trials.
 
-    A process that is killed loses nothing.
+    A process that is killed loses nothing. Python's own implicit transactions are switched off:
+    they begin at the first write, see `_begin`.
     """
+    connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin(connection: Any) -> None:
+    """Lock before reading: else two processes may both read that a trial waits, and both take it."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.shortlist import OPTIONS, PLAIN, SLIDES_ROW, TUNED
+from ensemble.blending.space import SearchSpace
+from ensemble.blending.tune import Settings, tune
+from ensemble.composition.recipe import Composition
+
+PLAIN_OPTIONS = Composition(hue="none")
+SETTINGS = Settings(trials=25, threads=1)
+
+
+def space_of(evidence, **options):
+    return SearchSpace(views=evidence.views, fixed=PLAIN_OPTIONS, **options)
+
+
+@pytest.fixture
+def tuned(colour_evidence):
+    evidence = colour_evidence()
+    space = space_of(evidence, chroma=("mean", "preserving"))
+    return evidence, tune(evidence, space, evidence.image_ids, SETTINGS)
+
+
+def test_what_is_reported_is_exact(tuned):
+    evidence, result = tuned
+    rows = list(result.rows)
+    again = exact_scores(evidence, list(result.rows.values()), evidence.image_ids)
+    for name, terms in zip(rows, again, strict=True):
+        assert np.array_equal(result.terms[name], terms)
+
+
+def test_rows_are_members_plain_means_and_each_step(tuned):
+    _, result = tuned
+    assert list(result.rows) == ["a", "b", "c", SLIDES_ROW, PLAIN, OPTIONS, TUNED]
+
+
+def test_the_tuned_blend_is_no_worse_than_any_baseline(tuned):
+    evidence, result = tuned
+    score = {n: total(evidence.stage, terms).mean() for n, terms in result.terms.items()}
+    assert score[TUNED] >= max(score[n] for n in ("a", "b", "c", PLAIN, OPTIONS))
+
+
+def test_a_step_is_kept_only_where_it_is_convincing(tuned):
+    _, result = tuned
+    convincing = [judged.name for judged in result.judged if judged.cross_fitted.convincing]
+    assert [judged.name for judged in result.judged] == [f"the {OPTIONS}", f"the {TUNED}"]
+    assert result.kept_name == (convincing[-1].removeprefix("the ") if convincing else PLAIN)
+    assert result.kept == result.rows[result.kept_name]
+
+
+def test_force_tuned_overrides(colour_evidence):
+    evidence = colour_evidence()
+    settings = replace(SETTINGS, force_tuned=True)
+    result = tune(evidence, space_of(evidence), evidence.image_ids, settings)
+    assert result.kept_name == TUNED
+
+
+def test_the_same_seed_gives_the_same_bit_for_bit(gray_evidence, tmp_path):
+    evidence = gray_evidence()
+    space = space_of(evidence)
+    results = [
+        tune(evidence, space, evidence.image_ids, replace(SETTINGS, threads=t, storage=storage))
+        for t, storage in ((1, None), (2, str(tmp_path / "study.db")))
+    ]
+    first, second = results
+    assert first.kept.key == second.kept.key
+    assert first.rows[TUNED].key == second.rows[TUNED].key
+    for name, terms in first.terms.items():
+        assert np.array_equal(terms, second.terms[name])
+    for name, terms in first.cross_fitted.items():
+        assert np.array_equal(terms, second.cross_fitted[name])
+
+
+def test_one_fold_is_cross_fitted_in_halves_and_says_so(gray_evidence):
+    evidence = gray_evidence(folds=1)
+    result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
+    assert "Only one fold is finished: cross-fitting splits its groups in halves" in result.notes[0]
+    assert set(result.cross_fitted) == {TUNED}
+
+
+def test_one_group_keeps_the_plain_mean(gray_evidence):
+    evidence = gray_evidence(count=2)
+    result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
+    assert result.kept_name == PLAIN
+    assert "nothing can be cross-fitted" in result.notes[0]
+
+
+def test_an_interrupted_search_keeps_the_best_so_far(gray_evidence, monkeypatch):
+    from ensemble.blending.objective import Objective
+
+    evidence, calls = gray_evidence(), []
+    real = Objective.value
+
+    def interrupted(self, candidate, rows=None):
+        calls.append(candidate)
+        if len(calls) == 14:
+            raise KeyboardInterrupt
+        return real(self, candidate, rows)
+
+    monkeypatch.setattr(Objective, "value", interrupted)
+    result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
+    assert result.found.missing == 12
+    assert "Interrupted: 13 of 25 trials are done and the best so far is used" in result.notes[0]
+    assert result.judged
+
+
+def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidence, monkeypatch):
+    from ensemble.blending import tune as module
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "cross_fitted", interrupted)
+    evidence = gray_evidence()
+    result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
+    assert result.kept_name == TUNED
+    assert "nothing says that it generalises" in result.notes[0]
