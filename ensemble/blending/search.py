@@ -91,7 +91,7 @@ def search(
             )
     except KeyboardInterrupt:
         stop.set()
-    return Found(_ranked(study, space), _done(study), wanted)
+    return Found(_ranked(_first(study, wanted), space), _done(study), wanted)
 
 
 def _enqueue(study: optuna.Study, space: SearchSpace) -> None:
@@ -118,9 +118,15 @@ def _done(study: optuna.Study) -> int:
     return len(_finished(study))
 
 
-def _ranked(study: optuna.Study, space: SearchSpace) -> tuple[tuple[Candidate, float], ...]:
+def _first(study: optuna.Study, wanted: int) -> list[FrozenTrial]:
+    """The trials that were finished first, so that all processes of a study end with the same."""
+    order = sorted(_finished(study), key=lambda trial: (str(trial.datetime_complete), trial.number))
+    return order[:wanted]
+
+
+def _ranked(trials: list[FrozenTrial], space: SearchSpace) -> tuple[tuple[Candidate, float], ...]:
     best: dict[str, tuple[Candidate, float]] = {}
-    for trial in sorted(_finished(study), key=lambda trial: (-(trial.value or 0.0), trial.number)):
+    for trial in sorted(trials, key=lambda trial: (-(trial.value or 0.0), trial.number)):
         candidate = space.candidate(trial.params)
         best.setdefault(candidate.key, (candidate, float(trial.value or 0.0)))
     return tuple(best.values())

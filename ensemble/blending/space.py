@@ -90,6 +90,8 @@ class SearchSpace:
         options = {
             name: params[name] for name in ("chroma", "hue", "prior_weight") if name in params
         }
+        if options.get("hue") == "score" and "chroma" in options:
+            options["chroma"] = self._defaults.chroma
         composition = Composition.model_validate({**self._defaults.model_dump(), **options})
         return Candidate(StageRecipe(weights=kept, views=views), composition)
 
@@ -110,10 +112,8 @@ class SearchSpace:
 
     def plain_mean(self) -> Candidate:
         """Equal weights and every view of all members, composition as by default."""
-        views = dict(self.views)
-        weights = tidy([1.0] * len(self.members)).tolist()
-        recipe = StageRecipe(weights=dict(zip(self.members, weights, strict=True)), views=views)
-        return Candidate(recipe, self._defaults)
+        weights = StageRecipe.plain_mean(list(self.members)).weights
+        return Candidate(StageRecipe(weights=weights, views=dict(self.views)), self._defaults)
 
     def singles(self) -> dict[str, Candidate]:
         """Each member that predicts pictures alone, with every view."""
@@ -124,12 +124,16 @@ class SearchSpace:
         }
 
     def compositions(self) -> tuple[Composition, ...]:
-        """Every combination of the options that are searched, the prior's weight apart."""
+        """Every combination of the options that are searched, the prior's weight apart.
+
+        The look `score` takes no more than the least chroma, so there the members' chroma is moot.
+        """
         base = self._defaults.model_dump()
         return tuple(
             Composition.model_validate({**base, "chroma": chroma, "hue": hue})
-            for chroma in self.chroma or (base["chroma"],)
             for hue in self.hue or (base["hue"],)
+            for chroma in self.chroma or (base["chroma"],)
+            if hue != "score" or chroma == base["chroma"]
         )
 
     def baselines(self) -> list[Candidate]:

@@ -95,5 +95,5 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Any) -> None:
-    """Lock before reading: else two processes may both read that a trial waits, and both take it."""
+    """Lock before reading: else two processes both read that a trial waits, and both take it."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")

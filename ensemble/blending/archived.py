@@ -1,0 +1,152 @@
+"""Evidence from the archives of a project: what `ens blend` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import luma
+from ensemble.blending.candidate import Subject
+from ensemble.blending.evidence import Evidence, sample_groups
+from ensemble.composition.hue_target import hue_histogram, prior_histogram
+from ensemble.composition.recipe import VIEWS, Stage, StageRecipe, View
+from ensemble.data.masks import located_mask
+from ensemble.errors import MissingArtefactError
+from ensemble.manifest import digest_json
+from ensemble.networks.member import Member
+from ensemble.networks.project import Project
+from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.provenance import finished_folds
+
+PRIOR_SAMPLE = 2000
+
+Priors = Mapping[int, NDArray[np.float64]]
+
+
+class ArchivedEvidence(Evidence):
+    """Out-of-fold predictions of one stage, read photograph by photograph.
+
+    Args:
+        project: Data and folds.
+        members: Members of one stage.
+        folds: Folds that all of them finished.
+        restored: For colorization, stage 1's predictions and the blend stage 2 started from.
+        priors: Hue prior of each fold, see `fold_priors`.
+
+    Raises:
+        MissingArtefactError: An archive is missing or not complete.
+        StaleArtefactError: An archive was made from something else than the present things.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        members: Sequence[Member],
+        folds: Sequence[int],
+        *,
+        restored: tuple[ArchivedPredictions, StageRecipe] | None = None,
+        priors: Priors | None = None,
+    ) -> None:
+        recipe = restored[1] if restored else None
+        self.predictions = ArchivedPredictions(project, members, folds, restoration=recipe)
+        self.stage: Stage = self.predictions.stage
+        self.views = {member.name: views_of(member) for member in members}
+        self.voters = frozenset(m.name for m in members if m.output == "histogram")
+        self.folds = self.predictions.folds
+        self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
+        self._project, self._restored, self._priors = project, restored, dict(priors or {})
+        said = {fold: prior.tolist() for fold, prior in self._priors.items()}
+        self.digest = digest_json([project.digests, self.predictions.made_from(), said])
+
+    def subject(self, image_id: str) -> Subject:
+        """See `Evidence.subject`."""
+        sample = self._project.competition.train_sample(image_id)
+        located = located_mask(self._project.competition, image_id, sample.damaged)
+        gray, target, prior = sample.damaged, luma(sample.target), None
+        if self._restored is not None:
+            predictions, recipe = self._restored
+            gray = restored_gray(self._project, predictions, recipe, image_id)
+            target, prior = sample.target, self._priors.get(self.folds[image_id])
+        return Subject(image_id, target, sample.lost_mask, located, gray, prior)
+
+    def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
+        """See `Evidence.read`."""
+        return self.predictions.read(image_id, member, view)
+
+
+def views_of(member: Member) -> tuple[View, ...]:
+    """The views worth telling apart: an external member has one picture that stands for all."""
+    return VIEWS[:1] if member.kind == "external" else VIEWS
+
+
+def finished(
+    project: Project, folds: Sequence[int]
+) -> tuple[dict[Stage, tuple[Member, ...]], tuple[int, ...]]:
+    """The members and the folds to blend: every member has finished every fold.
+
+    Of all such choices with both stages present, the one with most finished trainings; then the
+    one with most members.
+
+    Args:
+        project: Whose trainings.
+        folds: Folds that may be used.
+
+    Raises:
+        MissingArtefactError: No fold is finished in both stages.
+    """
+    stages: tuple[Stage, Stage] = ("restoration", "colorization")
+    done = {
+        (stage, m): set(finished_folds(project, m))
+        for stage in stages
+        for m in project.members(stage)
+    }
+    best: tuple[int, int] = (0, 0)
+    chosen: tuple[dict[Stage, tuple[Member, ...]], tuple[int, ...]] | None = None
+    for count in range(1, len(folds) + 1):
+        for some in combinations(folds, count):
+            there: dict[Stage, tuple[Member, ...]] = {
+                stage: tuple(m for (s, m), k in done.items() if s == stage and k >= set(some))
+                for stage in stages
+            }
+            members = sum(map(len, there.values()))
+            pictured = [m for m in there["colorization"] if m.output != "histogram"]
+            if there["restoration"] and pictured and (members * count, members) > best:
+                best, chosen = (members * count, members), (there, some)
+    if chosen is None:
+        raise MissingArtefactError(
+            "a blend needs one fold at least that a member of each stage has finished, but there "
+            f"is none among the folds {', '.join(map(str, folds))}; run `ens train --fold "
+            f"{folds[0]}`"
+        )
+    return chosen
+
+
+def fold_priors(project: Project, folds: Sequence[int], *, threads: int) -> Priors:
+    """Of each fold, the hue histogram that fits the photographs its networks learn from.
+
+    Up to `PRIOR_SAMPLE` photographs are looked at, whole groups drawn with the settings' seed;
+    none of a fold's own validation photographs has a part in its prior.
+
+    Args:
+        project: Data and folds.
+        folds: Which folds.
+        threads: joblib's number of jobs.
+    """
+    fold_of = project.folds.fold_of
+    groups = {image_id: str(group) for image_id, group in project.folds.group_of.items()}
+    ids = sample_groups(fold_of, groups, count=PRIOR_SAMPLE, seed=project.config.seed)
+    parallel = joblib.Parallel(n_jobs=threads, prefer="threads")
+    histograms = np.stack(
+        parallel(joblib.delayed(_histogram_of)(project, image_id) for image_id in ids)
+    )
+    labels = np.array([fold_of[image_id] for image_id in ids])
+    return {fold: prior_histogram(histograms[labels != fold]) for fold in folds}
+
+
+def _histogram_of(project: Project, image_id: str) -> NDArray[np.float64]:
+    return hue_histogram(project.competition.target(image_id))
