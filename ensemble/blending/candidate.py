@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
 from ensemble.composition.blend import Read, answer, blend_colours, blend_gray
-from ensemble.composition.compose import compose_gray
+from ensemble.composition.chroma import ChromaMode, blend_chroma
+from ensemble.composition.compose import compose_gray, compose_rgb
 from ensemble.composition.recipe import Composition, Stage, StageRecipe
 
 
@@ -78,5 +79,17 @@ def rendered(stage: Stage, subject: Subject, read: Read, candidate: Candidate) -
             lost_mask=subject.located,
             options=options,
         )
+    if options.hue == "none":
+        # Nobody's hues are asked for: counting them would take longer than the score.
+        blend = _blend_rgb(candidate.recipe, read, options.chroma)
+        return compose_rgb(blend=blend, gray=subject.gray, hue_target=None, options=options)
     colours = blend_colours(candidate.recipe, read, options.chroma)
     return answer(colours, gray=subject.gray, prior=subject.prior, options=options)
+
+
+def _blend_rgb(recipe: StageRecipe, read: Read, mode: ChromaMode) -> NDArray[np.float32]:
+    """The picture of `blend_colours`, without the histograms."""
+    said = [(read(member, view), weight) for member, view, weight in recipe.terms()]
+    drawn = [(picture, weight) for picture, weight in said if picture.ndim == 3]
+    pictures, weights = (np.array(column) for column in zip(*drawn, strict=True))
+    return blend_chroma(pictures=pictures, weights=weights, mode=mode)

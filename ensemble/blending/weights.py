@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.errors import ArrayError
-from ensemble.metric.compiled import kernel
 
 LEAST_DRAW = 1e-4
 LEAST_WEIGHT = 0.01
 DECIMALS = 4
-
-_BLOCK = 1 << 14
 
 Weights = NDArray[np.float64]
 
@@ -113,8 +109,7 @@ def one_more(bag: Sequence[int]) -> tuple[tuple[int, ...], ...]:
 def blend(pictures: NDArray[np.uint8], weights: Sequence[float]) -> NDArray[np.float32]:
     """The weighted mean of pictures, not rounded.
 
-    Works through blocks that fit the cache and skips pictures of weight 0, so it needs no memory
-    beyond its result; the order of summation is fixed, so the result is too.
+    Needs no memory beyond its result; see `weighted_mean`, which every composed blend is made of.
 
     Args:
         pictures: (K, H, W) or (K, H, W, 3) uint8.
@@ -132,10 +127,7 @@ def blend(pictures: NDArray[np.uint8], weights: Sequence[float]) -> NDArray[np.f
             f"`pictures` must be uint8 with one of {len(shares)} weights each, "
             f"but got {pictures.dtype} of shape {pictures.shape}"
         )
-    flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
-    mean = np.zeros(flat.shape[1], dtype=np.float32)
-    _blend(flat, shares, mean)
-    return mean.reshape(pictures.shape[1:])
+    return weighted_mean(pictures, shares)
 
 
 def _checked(weights: Sequence[float]) -> Weights:
@@ -144,13 +136,3 @@ def _checked(weights: Sequence[float]) -> Weights:
     if not finite or shares.min() < 0 or shares.sum() <= 0:
         raise ArrayError(f"weights must not be negative nor all 0, but got {list(weights)}")
     return shares / shares.sum()
-
-
-@kernel
-def _blend(pictures: Any, weights: Any, mean: Any) -> None:
-    for start in range(0, mean.shape[0], _BLOCK):
-        stop = min(start + _BLOCK, mean.shape[0])
-        for k in range(weights.shape[0]):
-            if weights[k] != 0:
-                for j in range(start, stop):
-                    mean[j] += weights[k] * np.float32(pictures[k, j])
