@@ -18,17 +18,19 @@ from ensemble.folds.descriptors import Descriptor
 from ensemble.folds.neighbours import Found, cosine_neighbours, unique_pairs
 
 ENOUGH_SHARED: Final = 8
-"""Features in line that make two photographs one scene. Of 359,976 pairs of different photographs
-one had 6 and none more, each further one being some 20 times rarer: at 8, under 0.1 % of 30,000
+"""Features in line that make two photographs one scene. By chance, 1 pair of different photographs
+in 100,000 has 6, and each further one is some 20 times rarer: at 8, under 0.1 % of 30,000
 photographs should find a false partner. See `benchmarks/folds.py`."""
 
 FEW_FEATURES: Final = 32
-"""Photographs with fewer are compared by layout too."""
+"""Two photographs that both have fewer are compared by layout too."""
 
 ENOUGH_CORRELATED: Final = 0.96
-"""Correlation of layouts that makes one scene; the most of 359,976 different pairs was 0.917."""
+"""Correlation of two layouts that makes one scene."""
 
 LAYOUT: Final = 8
+COLOUR_WEIGHT: Final = 3.0
+COLOUR_STEP: Final = 10.0
 
 
 class ClassicalDescriptor(Descriptor):
@@ -64,24 +66,29 @@ class ClassicalDescriptor(Descriptor):
 
 
 def _alike_in_layout(thumbnails: NDArray[np.uint8], few: NDArray[np.int64]) -> Found:
-    """Compare the rows `few` with all thumbnails, (N, L, L, 3), and with their mirror images."""
-    plain, flipped = _directions(thumbnails), _directions(thumbnails[:, :, ::-1])
+    """Compare the rows `few` of the thumbnails, (N, L, L, 3), as they are and mirrored."""
+    plain, flipped = _directions(thumbnails[few]), _directions(thumbnails[few][:, :, ::-1])
     floor = 2 * ENOUGH_CORRELATED - 1
     columns = [
-        cosine_neighbours(queries=plain[few], rows=rows, n_nearest=16, floor=floor)
+        cosine_neighbours(queries=plain, rows=rows, n_nearest=16, floor=floor)
         for rows in (plain, flipped)
     ]
     query, row, cosine = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return few[query], row, np.clip((cosine - floor) / (1 - floor), 0, 1)
+    return few[query], few[row], np.clip((cosine - floor) / (1 - floor), 0, 1)
 
 
 def _directions(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, L, L, 3) to unit vectors that keep contrast and colour, and drop brightness.
+    """(n, L, L, 3) to unit vectors that compare contrast and, the less of it there is, colour.
 
-    One more component, of 4 gray levels, makes flat pictures alike and their noise unimportant.
+    Each channel's mean is taken out, so exposure matters little. It comes back as an angle on
+    circles whose weight is that of `COLOUR_WEIGHT` gray levels of contrast: it drowns where there
+    is contrast, and keeps blue skies apart from gray ones, whose gradients are all alike.
     """
-    values = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    values -= values.mean(axis=1, keepdims=True)
-    still = np.full((len(values), 1), 4 * np.sqrt(values.shape[1]), dtype=np.float32)
-    values = np.concatenate([values, still], axis=1)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    values = thumbnails.astype(np.float32)
+    means = values.mean(axis=(1, 2), keepdims=True)
+    contrast = (values - means).reshape(len(values), 3 * LAYOUT * LAYOUT)
+    angles = means.reshape(-1, 3) / COLOUR_STEP
+    radius = COLOUR_WEIGHT * np.sqrt(contrast.shape[1] / 3)
+    circles = radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    directions = np.concatenate([contrast, circles], axis=1)
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
