@@ -1,0 +1,69 @@
+"""`ens damage`: look at the holes that were located, the doubtful ones first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ensemble.cli.context import Context
+from ensemble.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from ensemble.data.competition import Competition
+    from ensemble.report.holes import Hole
+
+COLUMNS = 4
+
+
+def damage(
+    ctx: typer.Context,
+    split: Annotated[Literal["train", "test"], typer.Option(help="Which photographs.")] = "test",
+    limit: Annotated[int, typer.Option(min=1, help="Most photographs looked at.")] = 1000,
+    shown: Annotated[int, typer.Option(min=1, help="Most photographs drawn.")] = 32,
+    output: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+) -> None:
+    """Locate the holes and draw their outlines, the doubtful ones first.
+
+    A wrong one is put right by hand: paint the hole white on black and save it as
+    data/test_masks/NAME.png. For training photographs the truth is known, and the accuracy of the
+    locator on them is printed.
+
+    Examples:
+
+        ens damage
+
+        ens damage --split train --limit 200
+    """
+    from ensemble.data.competition import Competition
+    from ensemble.data.png import write_png
+    from ensemble.report.holes import accuracy, hole_sheet
+
+    context: Context = ctx.obj
+    workspace, config, say = context.workspace, context.config, context.console.print
+    competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
+    holes = _look(context, competition, split, limit)
+    path = output or workspace.root / f"damage-{split}.png"
+    write_png(path, hole_sheet(holes[:shown], columns=COLUMNS))
+    doubtful = [hole.image_id for hole in holes if hole.doubtful]
+    say(f"located {len(holes)} holes, {len(doubtful)} of them doubtful: {' '.join(doubtful[:20])}")
+    if split == "train":
+        say(accuracy(holes))
+    say(f"wrote {path}")
+    say("next: paint the wrong ones into data/test_masks, then ens submit")
+
+
+def _look(context: Context, competition: Competition, split: str, limit: int) -> list[Hole]:
+    from joblib import Parallel, delayed
+
+    from ensemble.report.holes import look
+
+    image_ids = (competition.test_ids if split == "test" else competition.train_ids)[:limit]
+    with progress_bar(context.console, "locating holes", len(image_ids)) as advance:
+        found = []
+        tasks = (delayed(look)(competition, image_id) for image_id in image_ids)
+        for hole in Parallel(n_jobs=-1, prefer="threads", return_as="generator")(tasks):
+            found.append(hole)
+            advance(1)
+    return sorted(found, key=lambda hole: (not hole.doubtful, hole.confidence))

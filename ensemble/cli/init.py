@@ -1,0 +1,50 @@
+"""`ens init`: a commented `ens.toml` to edit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ensemble.cli.context import Context
+from ensemble.config import Config, config_text
+from ensemble.errors import ConfigError
+from ensemble.workspace import atomic_write
+
+
+def init(
+    ctx: typer.Context,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="slides-final, slides-mobilenet-scse, slides-regnetx, slides-b4-resnext, "
+            "slides-all or training-free."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an ens.toml.")] = False,
+) -> None:
+    """Write an ens.toml with every setting, its default and what it means.
+
+    Examples:
+
+        ens init
+
+        ens init --preset training-free
+    """
+    context: Context = ctx.obj
+    path = context.workspace.config_file
+    if path.exists() and not force:
+        raise ConfigError(f"`{path}` is there already; edit it, or give --force to replace it")
+    config, heading = _preset(preset) if preset else (Config(), "Settings of ens.")
+    atomic_write(path, config_text(config, heading=heading))
+    context.console.print(f"wrote {path}")
+    context.console.print(
+        "next: ens folds" if context.workspace.data.exists() else "next: ens demo"
+    )
+
+
+def _preset(name: str) -> tuple[Config, str]:
+    from ensemble.networks.presets import preset_config, preset_text
+
+    comments = [line[1:].strip() for line in preset_text(name).splitlines() if line[:1] == "#"]
+    return preset_config(name), "\n# ".join(comments) or name

@@ -1,0 +1,49 @@
+"""`ens report`: one page with everything a recipe stands on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.cli.context import Context
+from ensemble.errors import MissingArtefactError
+from ensemble.workspace import Workspace, atomic_write
+
+
+def report(
+    ctx: typer.Context,
+    output: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+) -> None:
+    """Write one self-contained HTML page: scores, verdicts, the recipe, and contact sheets.
+
+    Examples:
+
+        ens report
+    """
+    from ensemble.report.page import report_page
+
+    context: Context = ctx.obj
+    workspace = context.workspace
+    if not workspace.table_file.exists() or not workspace.recipe_file.exists():
+        raise MissingArtefactError(f"`{workspace.table_file}` is not there; run `ens blend`")
+    path = output or workspace.root / "report.html"
+    page = report_page(
+        title=f"ens: {workspace.root.resolve().name}",
+        stages=json.loads(workspace.table_file.read_text())["stages"],
+        recipe=workspace.recipe_file.read_text(),
+        pictures=_pictures(workspace),
+    )
+    atomic_write(path, page)
+    context.console.print(f"wrote {path}")
+    context.console.print("next: open it in a browser")
+
+
+def _pictures(workspace: Workspace) -> list[tuple[str, bytes]]:
+    sheets = [
+        *sorted(workspace.submissions.glob("*.png")),
+        *sorted(workspace.root.glob("damage-*.png")),
+    ]
+    return [(sheet.stem, sheet.read_bytes()) for sheet in sheets]

@@ -1,0 +1,87 @@
+"""`ens score`: the exact competition score of any predictions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ensemble.cli.context import Context
+from ensemble.cli.progress import progress_bar
+from ensemble.errors import ConfigError
+from ensemble.workspace import atomic_write
+
+if TYPE_CHECKING:
+    from ensemble.data.pairs import MaskOf
+    from ensemble.metric.batch import NamedScore
+
+TERMS = ("score", "ssim", "masked_ssim", "hue")
+
+
+def score(
+    ctx: typer.Context,
+    pred: Annotated[Path, typer.Option(help="Folder or zip of predicted PNGs.")],
+    target: Annotated[Path, typer.Option(help="Folder of true RGB PNGs.")],
+    masks: Annotated[Path | None, typer.Option(help="Folder of masks, white where lost.")] = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option("--input", help="Folder of damaged PNGs: lost is where they differ."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    per_image: Annotated[
+        Path | None, typer.Option(help="Write each picture's terms to this CSV.")
+    ] = None,
+) -> None:
+    """Score predictions exactly as the competition does.
+
+    Examples:
+
+        ens score --pred submissions/submission.zip --target truth --input data/test_input
+
+        ens score --pred predictions --target truth --masks masks --json
+    """
+    from ensemble.data.pairs import pair_loaders
+    from ensemble.metric.batch import score_lazily
+
+    context: Context = ctx.obj
+    loaders = pair_loaders(pred, target, _mask_of(masks, inputs))
+    scores: list[NamedScore] = []
+    with progress_bar(context.console, "scoring", len(loaders)) as advance:
+        for named in score_lazily(loaders):
+            scores.append(named)
+            advance(1)
+    if per_image is not None:
+        atomic_write(per_image, _csv(scores))
+    mean = {term: sum(getattr(s.score, term) for s in scores) / len(scores) for term in TERMS}
+    if as_json:
+        print(json.dumps({"pictures": len(scores), "mean": mean}))
+        return
+    table = Table("pictures", *TERMS)
+    table.add_row(str(len(scores)), *(f"{mean[term]:.6f}" for term in TERMS))
+    context.console.print(table)
+    if per_image is not None:
+        context.console.print(f"wrote {per_image}")
+
+
+def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:
+    from ensemble.data.pairs import differing_masks, drawn_masks
+
+    if masks is not None and inputs is None:
+        return drawn_masks(masks)
+    if inputs is not None and masks is None:
+        return differing_masks(inputs)
+    raise ConfigError("the lost region is known from --masks or from --input; give one of them")
+
+
+def _csv(scores: list[NamedScore]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", *TERMS])
+    for named in scores:
+        writer.writerow([named.name, *(repr(getattr(named.score, term)) for term in TERMS)])
+    return text.getvalue()

@@ -1,0 +1,85 @@
+"""Located holes to look at, and how well they were located where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensemble.arrays import Gray, Mask, Rgb
+from ensemble.damage.locate import locate_hole
+from ensemble.data.competition import Competition
+from ensemble.data.masks import located_mask, mask_file
+from ensemble.report.contact_sheet import contact_sheet
+from ensemble.report.outline import outline
+
+GOOD_IOU = 0.99
+
+
+@dataclass(frozen=True)
+class Hole:
+    """One photograph's located hole.
+
+    Attributes:
+        image_id: The photograph.
+        damaged: (H, W) uint8.
+        lost_mask: (H, W) bool, located or drawn by hand.
+        confidence: 0..1; 1 for one drawn by hand.
+        doubtful: Whether a person should look.
+        iou: Overlap with the truth, 0..1; None where the truth is not known.
+    """
+
+    image_id: str
+    damaged: Gray
+    lost_mask: Mask
+    confidence: float
+    doubtful: bool
+    iou: float | None
+
+
+def look(competition: Competition, image_id: str) -> Hole:
+    """Locate one photograph's hole; a mask drawn by hand stands as it is."""
+    if competition.is_test(image_id):
+        damaged, truth = competition.test_input(image_id), None
+    else:
+        sample = competition.train_sample(image_id)
+        damaged, truth = sample.damaged, sample.lost_mask
+    mask = located_mask(competition, image_id, damaged)
+    if competition.is_test(image_id) and mask_file(competition, image_id).is_file():
+        return Hole(image_id, damaged, mask, 1.0, False, None)
+    found = locate_hole(damaged)
+    iou = None if truth is None else _iou(mask, truth, damaged, found.fill)
+    return Hole(image_id, damaged, mask, found.confidence, found.doubtful, iou)
+
+
+def hole_sheet(holes: Sequence[Hole], *, columns: int) -> Rgb:
+    """A contact sheet of outlined holes, several photographs a row."""
+    pictures = [outline(hole.damaged, hole.lost_mask) for hole in holes]
+    names = [hole.image_id + (" ?" if hole.doubtful else "") for hole in holes]
+    blank = np.full_like(pictures[0], 250)
+    rows, captions = [], []
+    for start in range(0, len(pictures), columns):
+        row = pictures[start : start + columns]
+        rows.append([*row, *[blank] * (columns - len(row))])
+        captions.append("    ".join(names[start : start + columns]))
+    return contact_sheet(rows, headings=[""] * columns, captions=captions)
+
+
+def accuracy(holes: Sequence[Hole]) -> str:
+    """One sentence on how well training holes were located."""
+    ious = np.array([hole.iou for hole in holes], dtype=float)
+    failed = ious < GOOD_IOU
+    flagged = np.array([hole.doubtful for hole in holes])
+    return (
+        f"against the true holes: mean IoU {ious.mean():.4f}, IoU >= {GOOD_IOU} on "
+        f"{1 - failed.mean():.1%}, {flagged[failed].sum()} of {failed.sum()} failures flagged, "
+        f"{flagged.mean():.1%} flagged in all"
+    )
+
+
+def _iou(mask: Mask, truth: Mask, damaged: Gray, fill: int) -> float:
+    """Overlap where it can be judged: a lost pixel whose true gray is the fill shows no damage."""
+    judged = truth | (damaged != fill)
+    union = (mask | truth) & judged
+    return float((mask & truth & judged).sum() / max(1, union.sum()))
