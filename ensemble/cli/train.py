@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,13 +10,14 @@ import typer
 
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
+from ensemble.cli.progress import progress_bar
 from ensemble.config import Config
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ensemble.jobs.run import Outcome
+    from ensemble.jobs.entry import Entry
     from ensemble.networks.project import Project
     from ensemble.training.job import Job
 
@@ -87,10 +89,7 @@ def train(
     jobs = plan(project, folds, stage=stage, member=member)
     machines = _Machines(_parse_gpus(gpus), dask, devices, num_nodes)
     _record_encoder_weights(context, config)
-    finished = _run(context, project, jobs, machines, restart=restart)
-    _tell(context, finished)
-    if len(finished) < len(jobs):
-        raise typer.Exit(1)
+    _tell(context, project, _run(context, project, jobs, machines, restart=restart))
 
 
 def _run(
@@ -100,15 +99,90 @@ def _run(
     machines: _Machines,
     *,
     restart: bool,
-) -> list[Outcome]:
-    from ensemble.jobs.run import run_job
+) -> Sequence[Entry]:
+    from ensemble.training.fit import remove
 
-    outcomes = []
-    for number, job in enumerate(jobs, start=1):
+    if restart:
+        for job in jobs:
+            remove(job, context.workspace)
+    _decode(context, project, jobs)
+    if machines.dask:
+        return _on_cluster(context, project, jobs, machines.dask)
+    if machines.gpus:
+        return _on_gpus(context, project, jobs, machines.gpus)
+    return _one_after_the_other(context, project, jobs, machines)
+
+
+def _one_after_the_other(
+    context: Context, project: Project, jobs: Sequence[Job], machines: _Machines
+) -> list[Entry]:
+    from ensemble.jobs.distributed import run_distributed
+    from ensemble.jobs.entry import Entry
+    from ensemble.jobs.run import run_job
+    from ensemble.training.fit import member_of
+
+    several = machines.devices * machines.nodes > 1
+    entries = [Entry(job) for job in jobs]
+    for number, entry in enumerate(entries, start=1):
+        job = entry.job
         context.console.print(f"[{number}/{len(jobs)}] {job}", highlight=False, markup=False)
-        progress = context.console.is_terminal
-        outcomes.append(run_job(job, project, progress=progress, restart=restart))
-    return outcomes
+        try:
+            if several and member_of(job, project).kind == "trained":
+                run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
+            else:
+                run_job(job, project, progress=context.console.is_terminal)
+            entry.state = "done"
+        except TrainingError as error:
+            entry.state, entry.reason = "failed", str(error)
+    return entries
+
+
+def _on_gpus(
+    context: Context, project: Project, jobs: Sequence[Job], gpus: Sequence[int]
+) -> Sequence[Entry]:
+    from ensemble.jobs.queue import Queue, Slot
+
+    slots = [Slot(f"on GPU {gpu}", gpu) for gpu in gpus]
+    with _live_table(context, project) as on_change:
+        return Queue(jobs, project, slots, on_change).run()
+
+
+def _on_cluster(
+    context: Context, project: Project, jobs: Sequence[Job], address: str
+) -> Sequence[Entry]:
+    from ensemble.jobs.cluster import connect, run_on_cluster
+
+    with connect(address) as client, _live_table(context, project) as on_change:
+        return run_on_cluster(jobs, project, client, on_change)
+
+
+@contextmanager
+def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequence[Entry]], None]]:
+    """Gives what is to be told the entries; it redraws the table, or without a terminal nothing."""
+    from rich.live import Live
+
+    from ensemble.jobs.table import table_of
+
+    if not context.console.is_terminal:
+        yield lambda entries: None
+        return
+    with Live(console=context.console, auto_refresh=False) as live:
+        yield lambda entries: live.update(table_of(entries, project), refresh=True)
+
+
+def _decode(context: Context, project: Project, jobs: Sequence[Job]) -> None:
+    """Fill the cache of decoded photographs, if a training is going to read it."""
+    from ensemble.data.cache import open_cache
+    from ensemble.training.data import decoded_folder
+    from ensemble.training.fit import member_of
+
+    trained = [job for job in jobs if member_of(job, project).kind == "trained"]
+    unfinished = any(not job.files(context.workspace).manifest.exists() for job in trained)
+    if not project.config.training.cache or not unfinished:
+        return
+    total = len(project.competition.train_ids)
+    with progress_bar(context.console, "decoding photographs", total) as advance:
+        open_cache(decoded_folder(project), project.competition, advance=advance)
 
 
 def _parse_gpus(text: str | None) -> tuple[int, ...]:
@@ -144,14 +218,19 @@ def _record_encoder_weights(context: Context, config: Config) -> None:
     context.console.print(f"recorded encoder_weights = {value} in {context.workspace.config_file}")
 
 
-def _tell(context: Context, outcomes: Sequence[Outcome]) -> None:
-    from rich.table import Table
+def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
+    from ensemble.jobs.table import table_of
 
-    table = Table("stage", "member", "fold", "epochs", "val_score")
-    for outcome in outcomes:
-        job, score = outcome.job, outcome.val_score
-        shown = "-" if score is None else f"{score:.4f}"
-        table.add_row(job.stage, job.member, str(job.fold), str(outcome.epochs or "-"), shown)
-    context.console.print(table)
-    context.console.print(f"wrote {context.workspace.checkpoints} and {context.workspace.oof}")
-    context.console.print("next: ens blend --trials 200")
+    console = context.console
+    console.print(table_of(entries, project))
+    for entry in entries:
+        if entry.reason and entry.state != "done":
+            console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
+    console.print(f"wrote {context.workspace.checkpoints} and {context.workspace.oof}")
+    failed = [entry for entry in entries if entry.state != "done"]
+    if failed:
+        console.print(
+            f"next: mend what failed, then run the same command again ({len(failed)} left)"
+        )
+        raise typer.Exit(1)
+    console.print("next: ens blend --trials 200")

@@ -4,3 +4,5 @@
 data, the folds, the settings and the seed: what a step sees depends on its epoch and its number
 alone, so a training that was killed goes on as if it had not been.
 """
+
+from ensemble.networks import cpu_torchvision  # noqa: F401  (before Lightning: see its docstring)

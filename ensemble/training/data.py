@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,15 +14,21 @@ from torch.utils.data import DataLoader
 from ensemble.arrays import Mask
 from ensemble.config import TrainingSection
 from ensemble.damage.polygons import sample_damage
+from ensemble.data.cache import CachedPhotographs, open_cache
+from ensemble.data.competition import Competition
 from ensemble.networks.project import Project
 from ensemble.training.batches import Batch, EpochKeys, Shape, TrainingBatches
 from ensemble.training.job import Job
+from ensemble.training.memo import Memo
 from ensemble.training.position import Position
+from ensemble.training.state import full_disk_is_told
 from ensemble.training.tasks import Task
 from ensemble.training.trainer import Hardware
 from ensemble.training.validation import ValidationBatch, ValidationBatches
 
 MOST_WORKERS = 12
+
+Photographs = Competition | CachedPhotographs
 
 
 def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
@@ -40,15 +47,30 @@ def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
     )
 
 
+def decoded_folder(project: Project) -> Path:
+    """Where the decoded photographs are kept."""
+    return project.workspace.cache / "photographs"
+
+
+def photographs(project: Project) -> Photographs:
+    """Where photographs are read: the cache of decoded ones, or the files themselves.
+
+    Raises:
+        ConfigError: There is no room for the cache.
+    """
+    if not project.config.training.cache:
+        return project.competition
+    return open_cache(decoded_folder(project), project.competition)
+
+
 def training_loader(
     project: Project, job: Job, task: Task, shape: Shape, position: Position
 ) -> DataLoader[Batch]:
     """Gives the batches that are left of the epoch at `position`."""
-    competition = project.competition
     batches = TrainingBatches(
         project.folds.training(job.fold),
-        competition,
-        partial(draw_damage, competition.size),
+        photographs(project),
+        partial(draw_damage, project.competition.size),
         wants=task.wants,
         shape=shape,
         seed=project.config.seed,
@@ -57,17 +79,21 @@ def training_loader(
     return DataLoader(batches, sampler=sampler, **_reading(project.config.training))
 
 
-def validation_loader(
-    project: Project, job: Job, task: Task, shape: Shape
-) -> DataLoader[ValidationBatch]:
-    """Gives the fold's photographs, this process's share of them."""
+def validation_memo(project: Project, job: Job, task: Task, shape: Shape) -> Memo:
+    """Remembers what is shown of this process's share of the fold's photographs."""
+    image_ids = project.folds.validation(job.fold)[shape.rank :: shape.world]
+    folder = job.files(project.workspace).folder / f".validation-{shape.rank}"
+    with full_disk_is_told(folder):
+        return Memo(task.validation_input, image_ids, project.competition.size, folder)
+
+
+def validation_loader(project: Project, memo: Memo) -> DataLoader[ValidationBatch]:
+    """Gives the photographs of a memo."""
     batches = ValidationBatches(
-        project.folds.validation(job.fold),
-        project.competition,
-        task.validation_input,
+        memo.image_ids,
+        photographs(project),
+        memo,
         batch_size=project.config.inference.batch_size,
-        rank=shape.rank,
-        world=shape.world,
     )
     return DataLoader(batches, **_reading(project.config.training))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
@@ -14,7 +17,12 @@ from ensemble.networks.build import build
 from ensemble.networks.member import Member
 from ensemble.networks.project import Project
 from ensemble.training.colorization import ColorizationTask, HistogramTask
-from ensemble.training.data import epoch_shape, training_loader, validation_loader
+from ensemble.training.data import (
+    epoch_shape,
+    training_loader,
+    validation_loader,
+    validation_memo,
+)
 from ensemble.training.export import export
 from ensemble.training.job import Job, JobFiles
 from ensemble.training.keeper import Keeper
@@ -27,7 +35,7 @@ from ensemble.training.restorers import load_restorers
 from ensemble.training.resume import Found, find
 from ensemble.training.tasks import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, quiet
-from ensemble.workspace import exclusive_lock
+from ensemble.workspace import Workspace, exclusive_lock
 
 
 def fit(
@@ -72,6 +80,17 @@ def fit(
         files.folder.mkdir(parents=True, exist_ok=True)
         _sweep(files)
         return _Run(job, project, hardware, progress=progress).finish(validation_grays)
+
+
+def remove(job: Job, workspace: Workspace) -> None:
+    """Remove whatever a job has left.
+
+    Raises:
+        LockedError: A process is at it.
+    """
+    files = job.files(workspace)
+    with exclusive_lock(files.folder, what=f"removing {job}"):
+        shutil.rmtree(files.folder, ignore_errors=True)
 
 
 def make_task(
@@ -125,19 +144,16 @@ class _Run:
             return self._learn(member, task, found, origin)
 
     def _learn(self, member: Member, task: Task, found: Found, origin: Origin) -> Manifest:
-        settings = self.project.config.training
         shape = epoch_shape(self.project, self.job, self.hardware)
         learner = self._learner(member, task, found, shape.batches)
         trainer = self._trainer(found, origin, shape.batches)
-        validation = validation_loader(self.project, self.job, task, shape)
-        if not found.is_over(settings):
-            training = training_loader(self.project, self.job, task, shape, found.position)
-            resumed = self.files.last if found.resumed else None
-            try:
-                trainer.fit(learner, training, validation, ckpt_path=resumed, weights_only=True)
-            except SystemExit:
-                raise KeyboardInterrupt from None
-        return export(self.files, learner, trainer, validation, found.scores, origin)
+        with closing(validation_memo(self.project, self.job, task, shape)) as memo:
+            validation = validation_loader(self.project, memo)
+            if not found.is_over(self.project.config.training):
+                training = training_loader(self.project, self.job, task, shape, found.position)
+                resumed = self.files.last if found.resumed else None
+                _interruptible(trainer, learner, training, validation, resumed)
+            return export(self.files, learner, trainer, validation, found.scores, origin)
 
     def _learner(self, member: Member, task: Task, found: Found, batches: int) -> Learner:
         config = self.project.config
@@ -163,8 +179,20 @@ class _Run:
             batches=batches,
             batch_size=settings.batch_size,
         )
-        callbacks = [keeper, records]
+        callbacks = [records, keeper]
         return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)
+
+
+def _interruptible(
+    trainer: Trainer, learner: Learner, training: Any, validation: Any, resumed: Path | None
+) -> None:
+    """Fit; Lightning turns Ctrl-C into an exit, which here stays what it is."""
+    try:
+        trainer.fit(learner, training, validation, ckpt_path=resumed, weights_only=True)
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _sweep(files: JobFiles) -> None:

@@ -23,6 +23,9 @@ EVERY_SECONDS = 2.0
 class Records(Callback):
     """Writes a row an epoch, and every two seconds how far the training is.
 
+    It stands before the `Keeper`: a row is on disk before the checkpoint that counts its epoch, and
+    rows that no checkpoint counts are dropped when the training is gone on with.
+
     Args:
         files: Where to.
         position: Where training is.
@@ -80,7 +83,7 @@ class Records(Callback):
             if name == "train_loss" or name.startswith("val_")
         }
         row = {
-            "epoch": len(self.scores),
+            "epoch": self.position.epoch + 1,
             "updates": self.position.updates,
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             **metrics,
@@ -90,6 +93,9 @@ class Records(Callback):
         self._rows.append({name: str(value) for name, value in row.items()})
         if trainer.is_global_zero:
             atomic_write(self.files.metrics, _csv_text(self._rows))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell a last time."""
         self._tell(trainer)
 
     def _tell(self, trainer: Trainer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,9 +13,7 @@ from torch.utils.data import Dataset
 
 from ensemble.arrays import Gray, Mask
 from ensemble.data.competition import Sample
-
-ShownOf = Callable[[Sample], tuple[Gray, Mask]]
-"""From a sample, the gray the network is shown and the located hole."""
+from ensemble.training.memo import ShownOf
 
 
 class Samples(Protocol):
@@ -66,15 +64,13 @@ class ValidationBatch(NamedTuple):
 
 
 class ValidationBatches(Dataset[ValidationBatch]):
-    """Validation photographs in batches; each process of several validates its share.
+    """Validation photographs in batches.
 
     Args:
-        image_ids: The photographs of the fold.
+        image_ids: The photographs of the fold that this process validates.
         samples: Where they come from.
         shown_of: What the network is to be shown of each.
         batch_size: Photographs a forward pass.
-        rank: Of this process.
-        world: Number of processes.
     """
 
     def __init__(
@@ -84,10 +80,8 @@ class ValidationBatches(Dataset[ValidationBatch]):
         shown_of: ShownOf,
         *,
         batch_size: int,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
-        self.image_ids = tuple(image_ids)[rank::world]
+        self.image_ids = tuple(image_ids)
         self.samples = samples
         self.shown_of = shown_of
         self.batch_size = batch_size

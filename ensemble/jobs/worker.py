@@ -1,0 +1,119 @@
+"""One job in a process of its own: `python -m ensemble.jobs.worker ORDER`.
+
+The order travels as JSON on the command line, so a process on another machine needs nothing but
+the shared folder. Exit status 0 is done, 2 is a refusal that another try would meet again, and
+anything else is a failure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from pydantic import BaseModel, ConfigDict
+
+from ensemble.composition.recipe import Stage
+from ensemble.config import Config
+from ensemble.errors import ConfigError, EnsembleError
+from ensemble.networks.project import Project
+from ensemble.training.job import Job
+from ensemble.workspace import Workspace
+
+REFUSED = 2
+_PR_SET_PDEATHSIG = 1
+
+
+class Order(BaseModel):
+    """What a process is to do.
+
+    Attributes:
+        root: The workspace, absolute; the same on every machine.
+        config: The settings, flags included.
+        stage: The job's stage.
+        member: The job's member.
+        fold: The job's fold.
+        devices: Processes of this one training on each machine.
+        nodes: Machines of this one training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path
+    config: Config
+    stage: Stage
+    member: str
+    fold: int
+    devices: int = 1
+    nodes: int = 1
+
+    @classmethod
+    def of(cls, job: Job, project: Project, *, devices: int = 1, nodes: int = 1) -> Order:
+        """The order to do `job`."""
+        return cls(
+            root=project.workspace.root.resolve(),
+            config=project.config,
+            stage=job.stage,
+            member=job.member,
+            fold=job.fold,
+            devices=devices,
+            nodes=nodes,
+        )
+
+    @property
+    def job(self) -> Job:
+        """What to do."""
+        return Job(self.stage, self.member, self.fold)
+
+    def command(self, launcher: Sequence[str] = ()) -> list[str]:
+        """What to execute; `launcher` stands between python and the module."""
+        return [sys.executable, *launcher, "-m", __name__, self.model_dump_json()]
+
+
+def start(
+    command: Sequence[str], *, log: IO[bytes], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process that writes to `log` and dies with this one."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **environment},
+        preexec_fn=_die_with_parent,
+    )
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread that started it ends; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do one order; returns the exit status."""
+    from ensemble.jobs.run import run_job
+    from ensemble.training.trainer import Hardware
+
+    order = Order.model_validate_json(arguments[0])
+    try:
+        if not order.root.is_dir():
+            raise ConfigError(
+                f"`{order.root}` must be the same shared folder on every machine, but is not "
+                "there on this one"
+            )
+        project = Project.open(Workspace(order.root), order.config)
+        run_job(order.job, project, hardware=Hardware(order.devices, order.nodes))
+    except EnsembleError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

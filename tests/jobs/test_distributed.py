@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ensemble.errors import ConfigError, TrainingError
+from ensemble.jobs.distributed import run_distributed
+from ensemble.jobs.run import run_job
+from ensemble.jobs.worker import Order
+from ensemble.manifest import read_manifest
+from ensemble.networks.project import Project
+from ensemble.oof.archive import ZarrArchive
+from ensemble.training.job import Job
+
+MakeProject = Callable[..., Project]
+# Without batch normalisation, which torch synchronises between processes on GPUs only.
+NORMLESS = Job("restoration", "normless", 0)
+
+
+def _project(make_project: MakeProject, root: Path) -> Project:
+    project = make_project(root, section="restoration", members=("normless",))
+    config = project.config.replace("training", epochs=2, checkpoint_minutes=1e-9)
+    return Project(project.workspace, config, project.competition, project.folds)
+
+
+def test_two_processes_learn_what_one_does(
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    one, two = (_project(make_project, tmp_path / name) for name in ("one", "two"))
+    run_job(NORMLESS, one)
+    run_distributed(NORMLESS, two, devices=2, nodes=1)
+    mine, theirs = (NORMLESS.files(project.workspace) for project in (one, two))
+    ours, expected = load_file(theirs.weights), load_file(mine.weights)
+    for key, value in expected.items():
+        torch.testing.assert_close(ours[key], value, atol=2e-5, rtol=1e-3)
+    scores = [read_manifest(files.manifest).facts["scores"] for files in (mine, theirs)]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-3)
+    assert ZarrArchive(two.workspace.oof_dir("restoration", "normless", 0)).complete
+
+
+def test_a_batch_that_cannot_be_divided_is_told_at_once(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"batch_size=4, devices=3"):
+        run_distributed(NORMLESS, _project(make_project, tmp_path), devices=3, nodes=1)
+
+
+def test_a_failing_process_fails_the_training(
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [sys.executable, "-c", "import sys; sys.exit(3)"]
+    monkeypatch.setattr(Order, "command", lambda self, launcher: failing)
+    with pytest.raises(TrainingError, match="normless fold 0 on 2 x 1 devices failed .* 3"):
+        run_distributed(NORMLESS, _project(make_project, tmp_path), devices=2, nodes=1)
+
+
+def test_machines_must_know_where_to_meet(
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(ConfigError, match=r"MASTER_ADDR.* is not set; on every machine"):
+        run_distributed(NORMLESS, _project(make_project, tmp_path), devices=1, nodes=2)

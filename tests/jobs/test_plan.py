@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ensemble.errors import ConfigError
+from ensemble.jobs.plan import blockers, plan
+from ensemble.networks.project import Project
+from ensemble.training.job import Job
+
+MakeProject = Callable[..., Project]
+
+
+def test_restoration_of_a_fold_comes_before_its_colorization(make_project: MakeProject) -> None:
+    jobs = plan(make_project(), [1, 0])
+    assert [(job.fold, job.stage, job.member) for job in jobs[:4]] == [
+        (1, "restoration", "tiny-restorer"),
+        (1, "restoration", "navier-stokes"),
+        (1, "colorization", "tiny-colorizer"),
+        (1, "colorization", "tiny-histogram"),
+    ]
+    assert [job.fold for job in jobs] == [1] * 4 + [0] * 4
+
+
+def test_stage_and_member_choose(make_project: MakeProject) -> None:
+    project = make_project()
+    assert {job.stage for job in plan(project, [0], stage="colorization")} == {"colorization"}
+    assert plan(project, [0], member="navier-stokes") == (Job("restoration", "navier-stokes", 0),)
+    with pytest.raises(ConfigError, match=r"member=unet.*tiny-restorer, navier-stokes"):
+        plan(project, [0], member="unet")
+
+
+def test_colorization_waits_for_the_restoration_of_its_fold() -> None:
+    jobs = [Job("restoration", "a", 0), Job("restoration", "a", 1), Job("colorization", "b", 0)]
+    assert blockers(jobs[2], jobs) == {jobs[0]}
+    assert blockers(jobs[0], jobs) == frozenset()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ensemble.jobs.worker import REFUSED, Order, main
+from ensemble.networks.project import Project
+from ensemble.oof.archive import ZarrArchive
+from ensemble.training.job import Job
+
+RESTORER = Job("restoration", "tiny-restorer", 0)
+
+
+def test_an_order_is_carried_out_with_the_settings_it_carries(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(epochs=1)
+    order = Order.of(RESTORER, project)
+    (project.workspace.root / "ens.toml").unlink()
+    assert main([order.model_dump_json()]) == 0
+    assert ZarrArchive(project.workspace.oof_dir("restoration", "tiny-restorer", 0)).complete
+
+
+def test_a_refusal_is_printed_and_told_by_the_status(
+    make_project: Callable[..., Project], capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = Order.of(RESTORER, make_project()).model_copy(update={"root": Path("/not/shared")})
+    assert main([order.model_dump_json()]) == REFUSED
+    assert "must be the same shared folder on every machine" in capsys.readouterr().err
