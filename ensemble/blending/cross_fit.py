@@ -59,9 +59,10 @@ def paired_gain(
     sums = np.bincount(codes, weights=differences, minlength=count)
     mean = float(differences.mean())
     clustered = sums - sizes * mean
-    correction = count / (count - 1) if count > 1 else np.inf
-    error = float(np.sqrt(correction * (clustered**2).sum()) / len(differences))
-    error = error if count > 1 else np.inf
+    error = np.inf
+    if count > 1:
+        variance = count / (count - 1) * float((clustered**2).sum())
+        error = float(np.sqrt(variance)) / len(differences)
     drawn = np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])

@@ -20,6 +20,7 @@ from ensemble.blending.space import SearchSpace
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import Composition, StageRecipe, View
+from ensemble.metric.threads import cores
 
 CALIBRATED = 64
 
@@ -41,7 +42,7 @@ class Objective:
         space: What will be asked for.
         image_ids: The photographs.
         plan: How much of each to read.
-        jobs: Threads, for collecting and for estimating.
+        jobs: Threads, for collecting and for estimating; -1 for all cores.
         advance: Told 1 for each photograph that is collected.
     """
 
@@ -56,7 +57,7 @@ class Objective:
         advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.evidence, self.space, self.image_ids = evidence, space, tuple(image_ids)
-        self.jobs = max(1, joblib.effective_n_jobs(jobs))
+        self.jobs = jobs if jobs > 0 else cores()
         self.terms = [(m, v) for m in space.members for v in space.views[m]]
         self.drawn = [(m, v) for m, v in self.terms if m not in space.voters]
         self.moments = self._collect(plan, advance)

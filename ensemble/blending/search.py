@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.own_strategies import strategy
 from ensemble.blending.space import SearchSpace
+from ensemble.metric.threads import cores
 
 Value = Callable[[Candidate], float]
 
@@ -62,7 +63,7 @@ def search(
         trials: Finished trials wanted in the study, baselines included.
         seed: Seed of what is drawn; with one job and one process, the result depends on nothing
             else.
-        jobs: Threads that run trials, by joblib.
+        jobs: Threads that run trials, by joblib; -1 for all cores.
         advance: Told 1 for each trial that finished here.
 
     Returns:
@@ -82,7 +83,7 @@ def search(
             advance(1)
 
     try:
-        count = joblib.effective_n_jobs(jobs)
+        count = jobs if jobs > 0 else cores()
         if count == 1:
             work()
         else:

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
-import joblib
 import optuna
 
 from ensemble.blending.candidate import Candidate
@@ -21,6 +20,7 @@ from ensemble.blending.shortlist import OPTIONS, PLAIN, TUNED, Shortlist, option
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study, study_name
 from ensemble.blending.verdict import Judged, climb
+from ensemble.metric.threads import cores
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -45,7 +45,7 @@ class Settings:
     sampler: str = "tpe"
     seed: int = 0
     jobs: int = 1
-    threads: int = field(default_factory=joblib.cpu_count)
+    threads: int = field(default_factory=cores)
     storage: str | None = None
     force_tuned: bool = False
     plan: Plan = field(default_factory=Plan)

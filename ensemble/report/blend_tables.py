@@ -118,7 +118,7 @@ def _terms_of(found: Summary) -> list[str]:
 
 
 def _table(title: str, first: str, numbers: list[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
     table.add_column(first)
     for name in numbers:
         table.add_column(name, justify="right")

@@ -1,0 +1,278 @@
+"""How fast a blend is tuned, against the literal loop, and what that costs in score and memory.
+
+    python benchmarks/blend.py PHOTOS [--images 300] [--trials 200] [--seeds 3]
+                               [--exact-images 100] [--scale 100,300,1000]
+
+PHOTOS is a folder of photographs; they are scaled to 512 x 512, and every member and view is a
+deterministic distortion of them (blur, noise, shifted colours, less saturation). Predictions are
+written uncompressed to a temporary folder beforehand, which no way is charged for; both ways read
+them from there.
+
+The literal loop blends with numpy and scores with scikit-image and OpenCV, on one core, as in the
+competition's notebooks. It is timed on a few photographs and extrapolated. Ours is timed whole:
+collecting the statistics, the trials in a SQLite study, and scoring the best and all baselines
+exactly. The score found is compared to that of a search with the same sampler, seed and trials
+whose every trial is scored exactly, on `--exact-images` of the photographs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ensemble.blending.candidate import Candidate, Subject
+from ensemble.blending.evidence import Evidence
+from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.objective import Objective
+from ensemble.blending.sampling import Plan
+from ensemble.blending.search import search
+from ensemble.blending.shortlist import shortlist
+from ensemble.blending.space import SearchSpace
+from ensemble.blending.study import open_storage, open_study
+from ensemble.composition.recipe import SLIDES, VIEWS, View
+from tests.reference.corpus import polygon_mask
+from tests.reference.score import literal_score
+
+MEMBERS = ("blurred", "noisy", "faded")
+LITERAL_SAMPLE = 6
+
+
+def distorted(target: NDArray[np.uint8], member: int, view: int, seed: int) -> NDArray[np.uint8]:
+    """What a network of some weakness says of a photograph, a little different in each view."""
+    rng = np.random.default_rng([seed, member, view])
+    size = target.shape[0]
+    blur, noise, saturation = ((2.5, 6, 0.8), (0.8, 22, 0.9), (1.2, 8, 0.45))[member]
+    picture = cv2.GaussianBlur(target, (0, 0), blur).astype(np.float32)
+    gray = picture.mean(axis=-1, keepdims=True)
+    coarse = rng.normal(0, noise, (size // 4, size // 4, 3)).astype(np.float32)
+    spots = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
+    # The colour cast is the member's own; a flip changes little of it.
+    cast = np.random.default_rng([seed, member]).normal(0, 9, 3) + rng.normal(0, 2, 3)
+    shifted = gray + saturation * (picture - gray) + spots + cast.astype(np.float32)
+    return np.clip(np.rint(shifted), 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEvidence(Evidence):
+    """Distorted photographs in uncompressed files; photograph i is in file i modulo `stored`."""
+
+    folder: Path
+    count: int
+    stored: int
+    size: int
+
+    stage = "colorization"
+    views = dict.fromkeys(MEMBERS, VIEWS)
+    digest = "benchmark"
+
+    @cached_property
+    def folds(self) -> dict[str, int]:
+        return {f"{i:05d}": i % 5 for i in range(self.count)}
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        return {image_id: image_id for image_id in self.folds}
+
+    def subject(self, image_id: str) -> Subject:
+        mask = polygon_mask((self.size, self.size), seed=int(image_id))
+        target = self._picture(image_id, 0)
+        return Subject(image_id, target, mask, mask, target[..., 1])
+
+    def read(self, image_id: str, member: str, view: View) -> NDArray[np.uint8]:
+        place = 1 + MEMBERS.index(member) * len(VIEWS) + VIEWS.index(view)
+        return self._picture(image_id, place)
+
+    def _picture(self, image_id: str, place: int) -> NDArray[np.uint8]:
+        shape = (self.size, self.size, 3)
+        file = self.folder / f"{int(image_id) % self.stored}.bin"
+        length = int(np.prod(shape))
+        return np.fromfile(file, np.uint8, length, offset=place * length).reshape(shape)
+
+
+def store(photos: Path, folder: Path, count: int, size: int) -> None:
+    files = sorted(file for file in photos.iterdir() if file.suffix in {".jpg", ".jpeg", ".png"})
+    if not files:
+        raise SystemExit(f"{photos} must hold .jpg, .jpeg or .png photographs, but holds none")
+
+    def write(index: int) -> None:
+        photograph = cv2.imread(str(files[index % len(files)]))[..., ::-1]
+        target = cv2.resize(photograph, (size, size), interpolation=cv2.INTER_CUBIC)
+        views = [distorted(target, m, v, index) for m in range(len(MEMBERS)) for v in range(4)]
+        np.stack([target, *views]).tofile(folder / f"{index}.bin")
+
+    joblib.Parallel(n_jobs=2, prefer="threads")(joblib.delayed(write)(i) for i in range(count))
+
+
+def space() -> SearchSpace:
+    return SearchSpace(views=StoredEvidence.views, fixed=SLIDES, views_per="member")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search found, how long each part took, and the most memory it had."""
+
+    best: Candidate
+    score: float
+    seconds: dict[str, float]
+    peak_mib: float
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+
+def ours(
+    evidence: Evidence, *, trials: int, seed: int, sampler: str, folder: Path, jobs: int = 2
+) -> Outcome:
+    ids, clock = evidence.image_ids, [time.perf_counter()]
+    objective = Objective(evidence, space(), ids, plan=Plan(seed=seed), jobs=jobs)
+    clock.append(time.perf_counter())
+    study = open_study(open_storage(folder / f"{time.time_ns()}.db"), "benchmark")
+    found = search(study, space(), objective.value, sampler=sampler, trials=trials, seed=seed)
+    clock.append(time.perf_counter())
+    listed = list(shortlist(objective, found).candidates.values())
+    exact = total("colorization", exact_scores(evidence, listed, ids, jobs=jobs)).mean(axis=1)
+    clock.append(time.perf_counter())
+    parts = ("collect", "trials", f"exact scores of {len(listed)}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    best = int(exact.argmax())
+    return Outcome(
+        listed[best], float(exact[best]), dict(zip(parts, np.diff(clock), strict=True)), peak
+    )
+
+
+def exact_search(evidence: Evidence, *, trials: int, seed: int, sampler: str) -> float:
+    """The best score of a search whose every trial is scored exactly."""
+    ids = evidence.image_ids
+
+    def value(candidate: Candidate) -> float:
+        terms = exact_scores(evidence, [candidate], ids, jobs=2)
+        return float(total("colorization", terms).mean())
+
+    study = open_study(None, "exact")
+    return search(study, space(), value, sampler=sampler, trials=trials, seed=seed).ranked[0][1]
+
+
+def literal_seconds(evidence: Evidence) -> float:
+    """Seconds the literal loop takes for one photograph of one trial: the mean over a few."""
+    weights = np.full(12, 1 / 12)
+    start = time.perf_counter()
+    for image_id in evidence.image_ids[:LITERAL_SAMPLE]:
+        subject = evidence.subject(image_id)
+        pictures = [evidence.read(image_id, m, v) for m in MEMBERS for v in VIEWS]
+        blend = np.tensordot(weights, np.stack(pictures).astype(np.float64), axes=1)
+        pred = np.clip(np.rint(blend), 0, 255).astype(np.uint8)
+        literal_score(pred=pred, target=subject.target, lost_mask=subject.lost_mask)
+    return (time.perf_counter() - start) / LITERAL_SAMPLE
+
+
+def apart(work: Any, *arguments: Any) -> Any:
+    """Run in a process of its own, so that its peak memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def _ours_apart(evidence: StoredEvidence, options: argparse.Namespace, folder: Path) -> Outcome:
+    ours(_few(evidence), trials=10, seed=0, sampler=options.sampler, folder=folder)
+    return ours(evidence, trials=options.trials, seed=0, sampler=options.sampler, folder=folder)
+
+
+def _few(evidence: StoredEvidence) -> StoredEvidence:
+    """Enough to load or compile every kernel before the clock starts."""
+    return StoredEvidence(evidence.folder, 4, evidence.stored, evidence.size)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--exact-images", type=int, default=100)
+    parser.add_argument("--scale", default="100,300,1000", help="numbers of photographs")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        store(options.photos, folder, options.images, options.size)
+        evidence = StoredEvidence(folder, options.images, options.images, options.size)
+        report_speed(evidence, options, folder)
+        report_scale(evidence, options, folder)
+        report_quality(evidence, options, folder)
+
+
+def report_speed(evidence: StoredEvidence, options: argparse.Namespace, folder: Path) -> None:
+    literal = literal_seconds(evidence)
+    outcome = apart(_ours_apart, evidence, options, folder)
+    whole = literal * options.images * options.trials
+    say = Console(width=100).print
+    say(
+        f"{options.trials} trials, {options.images} photographs of {options.size} x "
+        f"{options.size}, {len(MEMBERS)} members x {len(VIEWS)} views, sampler {options.sampler}"
+    )
+    say(
+        f"literal loop: {1000 * literal:.0f} ms a photograph and trial (timed on {LITERAL_SAMPLE}, "
+        f"one core), extrapolated to {whole:.0f} s"
+    )
+    for part, seconds in outcome.seconds.items():
+        say(f"  ours, {part}: {seconds:.1f} s")
+    say(
+        f"ours, whole, 2 cores: {outcome.total:.1f} s: {whole / outcome.total:.0f} times the speed "
+        "(due: 200)"
+    )
+
+
+def report_scale(evidence: StoredEvidence, options: argparse.Namespace, folder: Path) -> None:
+    table = Table(title="Cost by photographs", title_justify="left")
+    for column in ("photographs", "seconds", "ms a photograph", "peak MiB (due: 2048)"):
+        table.add_column(column, justify="right")
+    for count in map(int, filter(None, options.scale.split(","))):
+        some = StoredEvidence(folder, count, evidence.stored, evidence.size)
+        outcome = apart(_ours_apart, some, options, folder)
+        each = 1000 * outcome.total / count
+        table.add_row(f"{count}", f"{outcome.total:.1f}", f"{each:.1f}", f"{outcome.peak_mib:.0f}")
+    say = Console(width=100).print
+    if table.rows:
+        say(table)
+        say(f"More than {evidence.stored} photographs reuse their files, with holes of their own.")
+
+
+def report_quality(evidence: StoredEvidence, options: argparse.Namespace, folder: Path) -> None:
+    count = min(options.exact_images, options.images)
+    if not count or not options.seeds:
+        return
+    some = StoredEvidence(folder, count, evidence.stored, evidence.size)
+    table = Table(title=f"Exact score found on {count} photographs", title_justify="left")
+    for column in ("seed", "fast objective", "every trial exact", "difference (due: >= -0.0005)"):
+        table.add_column(column, justify="right")
+    for seed in range(options.seeds):
+        fast = ours(
+            some, trials=options.trials, seed=seed, sampler=options.sampler, folder=folder
+        ).score
+        exact = exact_search(some, trials=options.trials, seed=seed, sampler=options.sampler)
+        table.add_row(f"{seed}", f"{fast:.5f}", f"{exact:.5f}", f"{fast - exact:+.5f}")
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.arrays import luma
+from ensemble.blending import archived
+from ensemble.blending.archived import ArchivedEvidence, finished, fold_priors
+from ensemble.composition.hue_target import hue_histogram, prior_histogram
+from ensemble.composition.recipe import VIEWS, StageRecipe
+from ensemble.errors import MissingArtefactError
+from ensemble.networks.project import Project
+from ensemble.oof.collect import collect
+from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+
+RECIPE = StageRecipe(
+    weights={"navier-stokes": 0.4, "telea": 0.6},
+    views=dict.fromkeys(("navier-stokes", "telea"), VIEWS),
+)
+
+
+@pytest.fixture
+def project(make_workspace) -> Project:
+    return Project.open(
+        *make_workspace(
+            restoration={"members": ("navier-stokes", "telea")}, colorization={"members": ("gray",)}
+        )
+    )
+
+
+@pytest.fixture
+def collected(project) -> Project:
+    for fold in (0, 1):
+        for member in project.members("restoration"):
+            collect(project, member, fold)
+        collect(project, project.members("colorization")[0], fold, restoration=RECIPE)
+    return project
+
+
+def restoration(project):
+    return ArchivedEvidence(project, project.members("restoration"), (0, 1))
+
+
+def colorization(project, priors=None):
+    restored = ArchivedPredictions(project, project.members("restoration"), (0, 1))
+    members = project.members("colorization")
+    return ArchivedEvidence(project, members, (0, 1), restored=(restored, RECIPE), priors=priors)
+
+
+def test_restoration_reads_the_damaged_gray_and_its_truth(collected):
+    evidence = restoration(collected)
+    image_id = evidence.image_ids[0]
+    sample = collected.competition.train_sample(image_id)
+    subject = evidence.subject(image_id)
+    assert np.array_equal(subject.target, luma(sample.target))
+    assert np.array_equal(subject.gray, sample.damaged)
+    assert np.array_equal(subject.lost_mask, sample.lost_mask)
+    assert set(evidence.image_ids) == set(collected.folds.image_ids)
+    assert evidence.folds[image_id] == collected.folds.fold_of[image_id]
+
+
+def test_colorization_starts_from_the_restored_gray(collected):
+    priors = fold_priors(collected, (0, 1), threads=1)
+    evidence = colorization(collected, priors)
+    image_id = evidence.image_ids[-1]
+    subject = evidence.subject(image_id)
+    predictions = ArchivedPredictions(collected, collected.members("restoration"), (0, 1))
+    due = restored_gray(collected, predictions, RECIPE, image_id)
+    assert np.array_equal(subject.gray, due)
+    assert np.array_equal(evidence.read(image_id, "gray", "hflip"), np.repeat(due[..., None], 3, 2))
+    assert np.array_equal(subject.prior, priors[evidence.folds[image_id]])
+
+
+def test_a_prior_sees_nothing_of_its_own_fold(project):
+    priors = fold_priors(project, (0, 1), threads=2)
+    for fold in (0, 1):
+        seen = [project.competition.target(i) for i in project.folds.training(fold)]
+        due = prior_histogram(np.stack([hue_histogram(target) for target in seen]))
+        assert priors[fold] == pytest.approx(due, abs=1e-12)
+
+
+def test_the_digest_changes_with_what_is_read(collected):
+    priors = fold_priors(collected, (0, 1), threads=1)
+    digests = {
+        restoration(collected).digest,
+        colorization(collected).digest,
+        colorization(collected, priors).digest,
+        ArchivedEvidence(collected, collected.members("restoration")[:1], (0, 1)).digest,
+        ArchivedEvidence(collected, collected.members("restoration"), (1,)).digest,
+    }
+    assert len(digests) == 5
+    assert restoration(collected).digest in digests
+
+
+def chosen(project, monkeypatch, done):
+    """What `finished` chooses where each member finished the folds of `done`."""
+    monkeypatch.setattr(archived, "finished_folds", lambda _, member: done[member.name])
+    members, folds = finished(project, (0, 1, 2, 3))
+    return [m.name for stage in members.values() for m in stage], folds
+
+
+@pytest.mark.parametrize(
+    ("done", "members", "folds"),
+    [
+        ({"navier-stokes": (0, 1), "telea": (0, 1), "gray": (0, 1)}, "all", (0, 1)),
+        # Three members of one fold beat two members of one.
+        ({"navier-stokes": (0, 1), "telea": (1,), "gray": (0, 1)}, "without telea", (0, 1)),
+        ({"navier-stokes": (0, 1), "telea": (1,), "gray": (1,)}, "all", (1,)),
+        ({"navier-stokes": (0,), "telea": (0,), "gray": (0, 1, 2)}, "all", (0,)),
+        (
+            {"navier-stokes": (0, 1, 2, 3), "telea": (0,), "gray": (0, 1, 2)},
+            "without telea",
+            (0, 1, 2),
+        ),
+    ],
+)
+def test_the_most_finished_trainings_are_blended(project, monkeypatch, done, members, folds):
+    expected = ["navier-stokes", "telea", "gray"]
+    if members == "without telea":
+        expected.remove("telea")
+    assert chosen(project, monkeypatch, done) == (expected, folds)
+
+
+def test_a_stage_that_has_finished_nothing_is_refused(project, monkeypatch):
+    done = {"navier-stokes": (0, 1), "telea": (0,), "gray": ()}
+    with pytest.raises(
+        MissingArtefactError, match="none among the folds 0, 1, 2, 3; run `ens train"
+    ):
+        chosen(project, monkeypatch, done)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from ensemble.blending.candidate import Candidate
+from ensemble.blending.evidence import ArrayEvidence, sample_groups
+from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.worth import worth
+from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
+from ensemble.errors import MissingArtefactError
+from ensemble.metric.score import gray_score, score
+
+IDS = [f"P{i:03d}" for i in range(200)]
+FOLDS = {image_id: (i // 4) % 5 for i, image_id in enumerate(IDS)}
+GROUPS = {image_id: f"g{i // 4}" for i, image_id in enumerate(IDS)}
+
+
+def test_a_sample_is_of_whole_groups_alike_from_each_fold():
+    drawn = sample_groups(FOLDS, GROUPS, count=80, seed=0)
+    assert len(drawn) == 80
+    assert set(Counter(FOLDS[image_id] for image_id in drawn).values()) == {16}
+    assert set(Counter(GROUPS[image_id] for image_id in drawn).values()) == {4}
+    assert list(drawn) == sorted(drawn)
+
+
+def test_a_sample_depends_on_its_seed():
+    first = sample_groups(FOLDS, GROUPS, count=80, seed=0)
+    assert first == sample_groups(FOLDS, GROUPS, count=80, seed=0)
+    assert first != sample_groups(FOLDS, GROUPS, count=80, seed=1)
+
+
+@pytest.mark.parametrize("count", [0, 200, 999])
+def test_a_sample_of_all_is_all(count):
+    assert sample_groups(FOLDS, GROUPS, count=count, seed=0) == tuple(IDS)
+
+
+def test_a_prediction_that_is_not_there_is_named(gray_evidence):
+    with pytest.raises(MissingArtefactError, match="no `vflip` prediction of `P0` by `a`"):
+        gray_evidence().read("P0", "a", "vflip")
+
+
+def test_a_reader_reads_each_prediction_once(gray_evidence, monkeypatch):
+    calls = []
+    real = ArrayEvidence.read
+    monkeypatch.setattr(ArrayEvidence, "read", lambda *args: calls.append(args[1:]) or real(*args))
+    read = gray_evidence().reader("P0")
+    assert np.array_equal(read("a", "identity"), read("a", "identity"))
+    assert calls == [("P0", "a", "identity")]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_exact_scores_are_the_metrics(colour_evidence, gray_evidence, jobs):
+    one = Candidate(StageRecipe.single("b"), SLIDES)
+    for evidence, metric in ((colour_evidence(), score), (gray_evidence(), gray_score)):
+        terms = exact_scores(evidence, [one], evidence.image_ids, jobs=jobs)
+        assert terms.shape == (1, 8, 3)
+        for image_id, found in zip(evidence.image_ids, terms[0], strict=True):
+            subject = evidence.subject(image_id)
+            due = metric(
+                pred=evidence.read(image_id, "b", "identity"),
+                target=subject.target,
+                lost_mask=subject.lost_mask,
+            )
+            assert total(evidence.stage, found) == pytest.approx(due.score, abs=1e-12)
+            assert found[0] == due.ssim
+
+
+def test_nothing_to_score_gives_no_scores(gray_evidence):
+    evidence = gray_evidence()
+    assert exact_scores(evidence, [], evidence.image_ids).shape == (0, 8, 3)
+
+
+def test_worth_leaves_out_each_member_and_adds_one_view_after_another(gray_evidence):
+    evidence = gray_evidence()
+    views = ("identity", "hflip")
+    recipe = StageRecipe(weights={"a": 0.5, "b": 0.2, "c": 0.3}, views=dict.fromkeys("abc", views))
+    options = Composition(hue="none")
+    found = worth(evidence, Candidate(recipe, options), evidence.image_ids)
+    rest = StageRecipe(weights={"b": 0.4, "c": 0.6}, views=dict.fromkeys("bc", views))
+    plain = recipe.model_copy(update={"views": dict.fromkeys("abc", views[:1])})
+    due = exact_scores(
+        evidence, [Candidate(rest, options), Candidate(plain, options)], evidence.image_ids
+    )
+    assert np.array_equal(found.without["a"], due[0])
+    assert {name: passes for name, (passes, _) in found.views.items()} == {
+        "identity": 3,
+        "identity+hflip": 6,
+    }
+    assert np.array_equal(found.views["identity"][1], due[1])
+
+
+def test_the_only_member_cannot_be_left_out(gray_evidence):
+    evidence = gray_evidence()
+    alone = Candidate(StageRecipe.single("a"), Composition(hue="none"))
+    assert worth(evidence, alone, evidence.image_ids).without == {}

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.objective import Objective
+from ensemble.blending.sampling import Plan
+from ensemble.blending.space import SearchSpace
+from ensemble.blending.strategies import random_params
+from ensemble.composition.recipe import SLIDES, Composition
+
+
+def compared(evidence, space, count=30):
+    """Estimated and exact mean scores of random candidates."""
+    objective = Objective(evidence, space, evidence.image_ids, plan=Plan())
+    rng = np.random.default_rng(0)
+    candidates = [space.candidate(random_params(space, rng)) for _ in range(count)]
+    exact = total(evidence.stage, exact_scores(evidence, candidates, evidence.image_ids))
+    return np.array([objective.value(one) for one in candidates]), exact.mean(axis=1)
+
+
+def test_it_ranks_restorations_as_the_exact_score_does(gray_evidence):
+    evidence = gray_evidence()
+    space = SearchSpace(views=evidence.views, fixed=Composition(hue="none"))
+    estimated, exact = compared(evidence, space)
+    assert spearmanr(estimated, exact)[0] > 0.99
+    assert np.abs(estimated - exact - (estimated - exact).mean()).max() < 0.005
+
+
+@pytest.mark.parametrize("fixed", [SLIDES, Composition(hue="none")])
+def test_it_ranks_colorizations_as_the_exact_score_does(colour_evidence, fixed):
+    evidence = colour_evidence()
+    estimated, exact = compared(evidence, SearchSpace(views=evidence.views, fixed=fixed))
+    assert spearmanr(estimated, exact)[0] > 0.97
+    assert np.abs(estimated - exact - (estimated - exact).mean()).max() < 0.01
+
+
+def test_it_is_exact_for_the_plain_mean_it_was_calibrated_on(colour_evidence):
+    evidence = colour_evidence()
+    space = SearchSpace(
+        views=evidence.views, chroma=("mean", "median", "preserving"), hue=("none", "score")
+    )
+    objective = Objective(evidence, space, evidence.image_ids, plan=Plan())
+    mean = space.plain_mean()
+    for options in space.compositions():
+        one = type(mean)(mean.recipe, options)
+        exact = total(evidence.stage, exact_scores(evidence, [one], evidence.image_ids)).mean()
+        assert objective.value(one) == pytest.approx(exact, abs=1e-12)
+
+
+def test_rows_are_all_that_is_read_of_it(gray_evidence):
+    evidence = gray_evidence()
+    space = SearchSpace(views=evidence.views, fixed=Composition(hue="none"))
+    whole = Objective(evidence, space, evidence.image_ids, plan=Plan())
+    some = Objective(evidence, space, evidence.image_ids[2:5], plan=Plan())
+    one = space.plain_mean()
+    assert whole.value(one, np.array([2, 3, 4])) == some.value(one)
+
+
+def test_threads_change_nothing(colour_evidence):
+    evidence = colour_evidence()
+    space = SearchSpace(views=evidence.views, hue=("none", "score"))
+    one = space.plain_mean()
+    values = {
+        Objective(evidence, space, evidence.image_ids, plan=Plan(), jobs=jobs).value(one)
+        for jobs in (1, 2, 3)
+    }
+    assert len(values) == 1

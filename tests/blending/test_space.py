@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ensemble.blending.space import SearchSpace, view_sets
+from ensemble.blending.strategies import random_params
+from ensemble.composition.recipe import VIEWS, Composition, StageRecipe
+from ensemble.errors import ConfigError
+
+COLOUR = SearchSpace(
+    views={"b": VIEWS, "a": VIEWS, "v": VIEWS, "x": ("identity",)},
+    voters=frozenset({"v"}),
+    chroma=("mean", "median", "preserving"),
+    hue=("none", "score", "natural"),
+    views_per="member",
+)
+GRAY = SearchSpace(views=dict.fromkeys("ab", VIEWS), fixed=Composition(hue="none"))
+
+
+@pytest.mark.parametrize("space", [COLOUR, GRAY])
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_any_parameters_give_a_valid_candidate_that_codes_back(space, seed):
+    candidate = space.candidate(random_params(space, np.random.default_rng(seed)))
+    assert sum(candidate.recipe.weights.values()) == pytest.approx(1, abs=1e-12)
+    assert set(candidate.recipe.weights) - space.voters
+    assert space.candidate(space.params(candidate)).key == candidate.key
+
+
+@pytest.mark.parametrize("space", [COLOUR, GRAY])
+def test_every_baseline_codes_back(space):
+    for baseline in space.baselines():
+        again = space.candidate(space.params(baseline))
+        assert again.composition == baseline.composition
+        assert again.recipe.views == baseline.recipe.views
+        for member, weight in baseline.recipe.weights.items():
+            assert again.recipe.weights[member] == pytest.approx(weight, abs=1e-4)
+
+
+def test_baselines_are_the_plain_means_and_each_member_with_pictures():
+    baselines = COLOUR.baselines()
+    alone = {next(iter(b.recipe.weights)) for b in baselines if len(b.recipe.weights) == 1}
+    assert alone == {"a", "b", "x"}
+    looks = {
+        (b.composition.chroma, b.composition.hue) for b in baselines if len(b.recipe.weights) == 4
+    }
+    # With the least chroma, how the members' chroma is blended is moot.
+    assert len(looks) == 7
+    assert len({b.key for b in baselines}) == len(baselines)
+
+
+def test_the_plain_mean_is_the_one_that_stage_2_was_collected_on():
+    space = SearchSpace(views=dict.fromkeys("cab", VIEWS), fixed=Composition(hue="none"))
+    assert space.plain_mean().recipe == StageRecipe.plain_mean(["c", "a", "b"])
+
+
+def test_a_member_averages_only_views_it_has():
+    params = COLOUR.params(COLOUR.plain_mean())
+    assert COLOUR.candidate(params).recipe.views["x"] == ("identity",)
+
+
+def test_one_set_of_views_for_all():
+    space = SearchSpace(views={"a": VIEWS, "x": ("identity",)})
+    params = {**space.params(space.plain_mean()), "views/every member": "identity+vflip"}
+    assert space.candidate(params).recipe.views == {
+        "a": ("identity", "vflip"),
+        "x": ("identity",),
+    }
+
+
+def test_voters_alone_are_given_a_picture():
+    candidate = COLOUR.blend_of([0, 0, 1, 0], COLOUR.params(COLOUR.plain_mean()))
+    assert candidate.recipe.weights["v"] > 0.9
+    assert set(candidate.recipe.weights) - {"v"}
+
+
+def test_view_sets_hold_the_picture_as_it_is():
+    sets = view_sets(VIEWS)
+    assert len(sets) == 8
+    assert all(views[0] == "identity" for views in sets)
+    assert sets[0] == ("identity",)
+    assert sets[-1] == VIEWS
+
+
+def test_voters_only_are_refused():
+    with pytest.raises(ConfigError, match="one member at least that predicts pictures, but got"):
+        SearchSpace(views={"v": VIEWS}, voters=frozenset({"v"}))

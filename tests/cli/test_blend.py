@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ensemble.cli.app import main
+from ensemble.composition.recipe import Recipe
+from ensemble.config import config_text
+from ensemble.networks.project import Project
+from ensemble.oof.archive import ZarrArchive
+from ensemble.submission.submit import read_recipe
+
+MEMBERS = {
+    "restoration": {"members": ("navier-stokes", "telea")},
+    "colorization": {"members": ("gray",)},
+}
+
+
+@pytest.fixture
+def workspace(make_workspace):
+    workspace, config = make_workspace(n_train=8, **MEMBERS)
+    workspace.config_file.write_text(config_text(config))
+    return workspace, config
+
+
+def blend(workspace, *flags):
+    with pytest.raises(SystemExit) as end:
+        main(["--root", str(workspace.root), "blend", "--trials", "6", *flags])
+    assert not end.value.code
+
+
+def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
+    workspace, config = workspace
+    blend(workspace)
+    project = Project.open(workspace, config)
+    recipe = read_recipe(project)
+    assert recipe.folds == (0, 1)
+    assert set(recipe.priors) == {0, 1}
+    scores = json.loads(workspace.table_file.read_text())["stages"]
+    assert set(scores) == {"restoration", "colorization"}
+    assert workspace.study_file.exists()
+    said = capsys.readouterr().out
+    for words in (
+        "folds: 0, 1",
+        "restoration: navier-stokes, telea",
+        "colorization: gray",
+        "restoration: exact scores on 8 photographs",
+        "keep the tuned blend: tuned on some groups and scored on the others",
+        "next: ens submit",
+    ):
+        assert words in " ".join(said.split())
+
+
+def test_a_second_run_changes_nothing(workspace):
+    workspace, _ = workspace
+    blend(workspace)
+    kept = [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
+    blend(workspace)
+    assert kept == [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
+
+
+def test_stage_2_is_collected_anew_where_stage_1_changed(workspace):
+    workspace, _ = workspace
+    blend(workspace)
+    archive = workspace.oof_dir("colorization", "gray", 0)
+    before = ZarrArchive(archive).manifest.made_from
+    recipe = Recipe.from_json(workspace.recipe_file.read_text())
+    blend(workspace, "--force-tuned", "--seed", "5")
+    forced = Recipe.from_json(workspace.recipe_file.read_text())
+    after = ZarrArchive(archive).manifest.made_from
+    assert forced.restoration != recipe.restoration
+    assert before["restoration"] != after["restoration"]
+    assert before["data"] == after["data"]
+
+
+def test_a_sample_and_one_fold_are_said_so(workspace, capsys):
+    workspace, _ = workspace
+    blend(workspace, "--fold", "1", "--sample", "3")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "restoration: tuned and scored on 3 of 4 photographs, whole groups drawn" in said
+    assert "Only one fold is finished: cross-fitting splits its groups in halves" in said
+    assert Recipe.from_json(workspace.recipe_file.read_text()).folds == (1,)
+
+
+def test_another_storage_is_used(workspace, tmp_path):
+    workspace, _ = workspace
+    blend(workspace, "--storage", f"journal:///{tmp_path}/shared.log", "--sampler", "random")
+    assert (tmp_path / "shared.log").exists()
+    assert not workspace.study_file.exists()

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from ensemble.blending.candidate import Subject
+from ensemble.blending.evidence import ArrayEvidence
+from ensemble.blending.exact import total
+from ensemble.blending.space import SearchSpace
+from ensemble.blending.tune import Settings, tune
+from ensemble.blending.worth import worth
+from ensemble.composition.recipe import SLIDES
+from ensemble.report.blend_tables import sentences, stage_tables, summary, to_json
+
+
+@pytest.fixture(scope="module")
+def found():
+    rng = np.random.default_rng(0)
+    subjects, predictions, ids = {}, {}, [f"P{i}" for i in range(6)]
+    mask = np.zeros((24, 24), dtype=bool)
+    mask[5:15, 5:15] = True
+    for image_id in ids:
+        target = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        subjects[image_id] = Subject(image_id, target, mask, mask, target[..., 1])
+        for member, strength in (("a", 0.45), ("b", 0.4)):
+            noise = rng.integers(0, 256, target.shape)
+            mixed = (1 - strength) * target + strength * noise
+            predictions[image_id, member, "identity"] = mixed.astype(np.uint8)
+    evidence = ArrayEvidence(
+        stage="colorization",
+        views=dict.fromkeys("ab", ("identity",)),
+        subjects=subjects,
+        predictions=predictions,
+        folds={image_id: i % 2 for i, image_id in enumerate(ids)},
+        groups={image_id: image_id for image_id in ids},
+    )
+    space = SearchSpace(views=evidence.views, fixed=SLIDES)
+    tuned = tune(evidence, space, ids, Settings(trials=8, threads=1))
+    apart = worth(evidence, tuned.kept, ids)
+    return evidence, tuned, apart, summary(evidence, tuned, apart)
+
+
+def test_the_summary_is_json_and_says_what_was_found(found):
+    evidence, tuned, _, said = found
+    assert json.loads(to_json({"colorization": said}))["stages"]["colorization"] == said
+    assert [row["name"] for row in said["rows"]] == list(tuned.terms)
+    for row in said["rows"]:
+        terms = tuned.terms[row["name"]]
+        assert row["score"] == pytest.approx(total(evidence.stage, terms).mean())
+        assert row["hue"] == pytest.approx(terms[:, 2].mean())
+        assert row["folds"]["1"]["ssim"] == pytest.approx(terms[1::2, 0].mean())
+    assert said["folds"] == [0, 1]
+
+
+def test_worth_is_what_is_lost_without_a_member(found):
+    evidence, tuned, apart, said = found
+    kept = total(evidence.stage, tuned.terms[tuned.kept_name]).mean()
+    for row in said["leave_one_out"]:
+        without = total(evidence.stage, apart.without[row["member"]]).mean()
+        assert row["worth"] == pytest.approx(kept - without)
+
+
+def test_restoration_has_no_hue(found):
+    evidence, tuned, apart, _ = found
+    gray = ArrayEvidence(**{**vars(evidence), "stage": "restoration"})
+    said = summary(gray, tuned, apart)
+    assert "hue" not in said["rows"][0]
+    assert said["rows"][0]["score"] == pytest.approx(
+        (said["rows"][0]["ssim"] + 2 * said["rows"][0]["masked_ssim"]) / 3
+    )
+
+
+def test_the_tables_show_every_row_and_the_verdict_is_said(found):
+    said = found[3]
+    console = Console(width=120, record=True, file=io.StringIO())
+    for table in stage_tables(said):
+        console.print(table)
+    text = console.export_text()
+    for row in said["rows"]:
+        assert f"{row['score']:.4f}" in text
+    for words in ("(kept)", "score by fold", "what each member is worth", "cross-fitted"):
+        assert words in text
+    assert sentences(said)[0].count("the tuned blend: tuned on some groups") == 1
