@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+from skimage import data
+
+from ensemble.folds import local_features as lf
+
+
+def described(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    counts, places, codes = lf.unpack(lf.pack(*lf.extract(picture))[None])
+    return places[0, : counts[0]], codes[0, : counts[0]]
+
+
+def bits_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n, m) Hamming distances of (n, 2) and (m, 2) codes."""
+    return np.bitwise_count(a[:, None] ^ b[None]).sum(axis=-1)
+
+
+def test_packing_keeps_every_feature() -> None:
+    width, features = lf.extract(data.astronaut())
+    packed = lf.pack(width, features)
+    assert packed.shape == (lf.N_BYTES,)
+    assert packed.dtype == np.uint8
+    counts, places, codes = lf.unpack(packed[None])
+    n = counts[0]
+    assert n == len(features) == lf.N_FEATURES
+    np.testing.assert_array_equal(codes[0, :n], features["code"])
+    np.testing.assert_array_equal(places[0, :n, 1:], features["place"][:, 1:].astype(np.float32))
+    middle = features["place"][:, 0].astype(np.float32) - places[0, :n, 0]
+    np.testing.assert_allclose(middle, width / 2, atol=2)
+
+
+def test_a_mirrored_photograph_has_swapped_codes_and_mirrored_places() -> None:
+    picture = data.astronaut()[:256, :256]
+    places, codes = described(picture)
+    seen_places, seen_codes = described(np.ascontiguousarray(picture[:, ::-1]))
+    apart = bits_apart(codes, seen_codes[:, ::-1])
+    twin, near = apart.argmin(axis=1), apart.min(axis=1) <= 20
+    assert near.mean() > 0.8
+    off = lf.mirror(places)[near] - seen_places[twin[near]]
+    assert np.median(np.hypot(off[:, 0], off[:, 1])) < 2
+    assert np.median(np.abs(off[:, 2])) < 0.05
+    turn = np.abs((off[:, 3] + np.pi) % (2 * np.pi) - np.pi)
+    assert np.median(turn) < 0.05
+    assert (bits_apart(codes, seen_codes).min(axis=1) <= 20).mean() < 0.3
+
+
+def test_a_flat_picture_has_no_features() -> None:
+    places, codes = described(np.full((50, 80, 3), 128, dtype=np.uint8))
+    assert len(places) == len(codes) == 0
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    places = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    np.testing.assert_allclose(lf.mirror(lf.mirror(places)), places, atol=1e-6)

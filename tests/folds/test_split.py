@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ensemble.errors import ConfigError, DataError
+from ensemble.folds.split import Folds, split
+
+
+def make(n: int = 40, n_groups: int = 12, seed: int = 0) -> tuple[list[str], list[int]]:
+    rng = np.random.default_rng(seed)
+    groups = np.concatenate([np.arange(n_groups), rng.integers(n_groups, size=n - n_groups)])
+    return [f"TRAIN_{row:05d}" for row in range(n)], groups.tolist()
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[str], list[int], list[int] | None, int]:
+    n = draw(st.integers(2, 60))
+    groups = draw(st.lists(st.integers(0, n // 2), min_size=n, max_size=n))
+    strata = draw(st.none() | st.lists(st.integers(-3, 9), min_size=n, max_size=n))
+    n_groups = len(set(groups))
+    n_folds = draw(st.integers(2, max(2, n_groups)))
+    return [f"i{row}" for row in range(n)], groups, strata, n_folds
+
+
+@given(tables(), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_groups_never_span_folds_and_nothing_is_lost(table, seed) -> None:
+    ids, groups, strata, n_folds = table
+    if n_folds > len(set(groups)):
+        with pytest.raises(ConfigError):
+            split(image_ids=ids, groups=groups, n_folds=n_folds, seed=seed, strata=strata)
+        return
+    folds = split(image_ids=ids, groups=groups, n_folds=n_folds, seed=seed, strata=strata)
+    group_of = dict(zip(ids, groups, strict=True))
+    for k in range(n_folds):
+        seen = {group_of[image_id] for image_id in folds.training(k)}
+        unseen = {group_of[image_id] for image_id in folds.validation(k)}
+        assert unseen
+        assert not seen & unseen
+        assert sorted(folds.training(k) + folds.validation(k)) == sorted(ids)
+
+
+@pytest.mark.parametrize("with_strata", [False, True])
+def test_order_of_rows_and_names_of_groups_do_not_matter(with_strata: bool) -> None:
+    ids, groups = make()
+    strata = [row % 3 for row in range(len(ids))] if with_strata else None
+    straight = split(image_ids=ids, groups=groups, n_folds=4, seed=3, strata=strata)
+    order = np.random.default_rng(1).permutation(len(ids))
+    shuffled = split(
+        image_ids=[ids[row] for row in order],
+        groups=[groups[row] for row in order],
+        n_folds=4,
+        seed=3,
+        strata=None if strata is None else [strata[row] for row in order],
+    )
+    renamed = split(
+        image_ids=ids, groups=[f"g{99 - g}" for g in groups], n_folds=4, seed=3, strata=strata
+    )
+    assert shuffled == straight
+    assert shuffled.digest() == straight.digest()
+    assert renamed.folds == straight.folds
+
+
+@pytest.mark.parametrize("strata", [None, [0] * 40])
+def test_the_seed_decides_who_goes_where(strata: list[int] | None) -> None:
+    ids, groups = make()
+    made = [
+        split(image_ids=ids, groups=groups, n_folds=4, seed=seed, strata=strata).folds
+        for seed in (0, 0, 1, 2)
+    ]
+    assert made[0] == made[1]
+    assert len(set(made)) == 3
+
+
+@pytest.mark.parametrize("strata", [None, [0] * 103])
+def test_singletons_are_dealt_out_to_within_one(strata: list[int] | None) -> None:
+    ids = [str(row) for row in range(103)]
+    folds = split(image_ids=ids, groups=ids, n_folds=5, seed=0, strata=strata)
+    assert sorted(np.bincount(folds.folds)) == [20, 20, 21, 21, 21]
+
+
+@pytest.mark.parametrize("strata", [None, [0] * 40])
+def test_large_groups_are_balanced_by_photographs_not_by_number(strata) -> None:
+    groups = [0] * 10 + [1] * 10 + list(range(2, 22))
+    ids = [f"{row:02d}" for row in range(40)]
+    folds = split(image_ids=ids, groups=groups, n_folds=4, seed=5, strata=strata)
+    assert np.bincount(folds.folds).tolist() == [10, 10, 10, 10]
+
+
+def test_every_fold_gets_its_share_of_every_stratum() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(120), rng.integers(1, 5, 120))
+    strata = rng.integers(4, size=120)[groups]
+    ids = [f"{row:03d}" for row in range(len(groups))]
+    fair = np.bincount(strata) / 5
+
+    def shares(given: list[int] | None) -> np.ndarray:
+        made = split(image_ids=ids, groups=groups.tolist(), n_folds=5, seed=0, strata=given)
+        fold = np.array(made.folds)
+        return np.array([np.bincount(strata[fold == k], minlength=4) for k in range(5)]) / fair
+
+    assert np.abs(shares(strata.tolist()) - 1).max() < 0.1
+    assert np.abs(shares(None) - 1).max() > 0.2
+
+
+def test_folds_look_up_and_digest() -> None:
+    folds = Folds(("b", "a", "c"), (7, 7, "x"), (1, 1, 0), 2)
+    assert folds.image_ids == ("a", "b", "c")
+    assert folds.groups == ("7", "7", "x")
+    assert dict(folds.fold_of) == {"a": 1, "b": 1, "c": 0}
+    assert folds.training(1) == ("c",)
+    assert folds.validation(1) == ("a", "b")
+    text = "2\na\t7\t1\nb\t7\t1\nc\tx\t0\n"
+    assert folds.digest() == hashlib.sha256(text.encode()).hexdigest()
+    assert Folds(("a", "b", "c"), (7, 7, "x"), (0, 0, 1), 2).digest() != folds.digest()
+    assert Folds(("a", "b", "c"), (7, 7, "y"), (1, 1, 0), 2).digest() != folds.digest()
+
+
+def test_errors_state_rule_values_and_remedy() -> None:
+    with pytest.raises(ConfigError) as too_few:
+        split(image_ids=["a", "b", "c"], groups=[1, 1, 2], n_folds=3, seed=0)
+    assert str(too_few.value) == (
+        "`n_folds <= number of groups` must hold, but got (n_folds=3, groups=2): a group never "
+        "spans two folds; ask for at most 2 folds"
+    )
+    with pytest.raises(ConfigError, match=r"^`n_folds >= 2` must hold, but got 1$"):
+        split(image_ids=["a", "b"], groups=[1, 2], n_folds=1, seed=0)
+    with pytest.raises(DataError, match=r"^Image ids must be distinct, but `a` is there 2 times$"):
+        split(image_ids=["a", "a"], groups=[1, 2], n_folds=2, seed=0)
+    with pytest.raises(DataError, match=r"columns of one length, at least 1, but got lengths \(2"):
+        split(image_ids=["a", "b"], groups=[1], n_folds=2, seed=0)
+    with pytest.raises(DataError, match="lengths"):
+        split(image_ids=[], groups=[], n_folds=2, seed=0)
+
+
+def test_folds_refuse_a_group_in_two_folds_and_empty_folds() -> None:
+    with pytest.raises(DataError, match="group `cat` spans the folds 0 and 1"):
+        Folds(("a", "b"), ("cat", "cat"), (1, 0), 2)
+    with pytest.raises(DataError, match=r"n_folds=3, empty=\[2\], unknown=\[\]"):
+        Folds(("a", "b"), ("x", "y"), (1, 0), 3)
+    with pytest.raises(DataError, match=r"unknown=\[-1\]"):
+        Folds(("a", "b", "c"), ("x", "y", "z"), (1, 0, -1), 2)
+    with pytest.raises(ConfigError, match=r"one of 0\.\.1, but got 2"):
+        Folds(("a", "b"), ("x", "y"), (1, 0), 2).training(2)
