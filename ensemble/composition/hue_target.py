@@ -1,0 +1,106 @@
+"""Which hue histogram the answer should have.
+
+The competition compares 180-bin hue histograms by Pearson correlation: the inner product of the
+two, each centred and scaled to norm 1. Where the truth is uncertain, the expected correlation is
+linear in the centred unit-norm answer, so the best answer points along the *mean of the centred
+unit-norm histograms* the truth may have. Correlation does not see an added constant, so that mean
+is lifted by its own least value to make it a histogram that a picture can have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Rgb, check_rgb
+from ensemble.composition.recipe import HUE_BINS
+from ensemble.errors import ArrayError
+from ensemble.metric.hue import hue_counts
+from ensemble.metric.score import planar
+
+Histogram = NDArray[np.float64]
+
+
+def hue_histogram(rgb: Rgb) -> Histogram:
+    """How many pixels have each of OpenCV's 180 uint8 hues; a gray pixel has hue 0.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+
+    Returns:
+        (180,) float64 with the sum H * W.
+    """
+    return hue_counts(planar(check_rgb(rgb, name="rgb"))).astype(np.float64)
+
+
+def centred(histograms: NDArray[Any]) -> Histogram:
+    """Histograms (..., 180) less their mean and scaled to norm 1; a flat one becomes all 0.
+
+    The inner product of two such vectors is `cv2.HISTCMP_CORREL` of the two histograms.
+    """
+    counts = np.asarray(histograms, dtype=np.float64)
+    if counts.shape[-1:] != (HUE_BINS,):
+        raise ArrayError(f"hue histograms must be (..., {HUE_BINS}), but got {counts.shape}")
+    spread = counts - counts.mean(axis=-1, keepdims=True)
+    norm = np.linalg.norm(spread, axis=-1, keepdims=True)
+    return np.divide(spread, norm, out=np.zeros_like(spread), where=norm > 1e-9)
+
+
+def realisable(direction: NDArray[Any]) -> Histogram:
+    """The histogram (sum 1, least bin 0) that correlates perfectly with a (180,) direction.
+
+    A direction without any spread gives the flat histogram.
+    """
+    lifted = np.asarray(direction, dtype=np.float64) - np.min(direction)
+    total = lifted.sum()
+    return lifted / total if total > 1e-9 else np.full(HUE_BINS, 1 / HUE_BINS)
+
+
+def prior_histogram(histograms: NDArray[Any]) -> Histogram:
+    """The one histogram that correlates best, on average, with those of (N, 180).
+
+    Raises:
+        ArrayError: There is none, or they are not 180 bins wide.
+    """
+    if len(histograms) == 0:
+        raise ArrayError("a prior must be the mean of one histogram or more, but got none")
+    return realisable(centred(histograms).mean(axis=0))
+
+
+def hue_target(
+    *,
+    histograms: NDArray[Any],
+    weights: NDArray[Any],
+    prior: NDArray[Any] | None,
+    prior_weight: float,
+) -> Histogram:
+    """The wanted histogram: members' histograms and the prior, mixed as centred unit vectors.
+
+    Args:
+        histograms: (K, 180), one for each member and view; K may be 0 when there is a prior.
+        weights: (K,), not negative; scaled to the sum 1.
+        prior: (180,) from `prior_histogram` of the training photographs, never the validation
+            ones; None where there is none, which counts as `prior_weight` 0.
+        prior_weight: Share of the prior, in 0..1; the rest is the members'.
+
+    Returns:
+        (180,) float64, not negative, sum 1.
+
+    Raises:
+        ArrayError: Shapes do not fit, `prior_weight` is not in 0..1, or nothing has any weight.
+    """
+    if not 0 <= prior_weight <= 1:
+        raise ArrayError(f"`0 <= prior_weight <= 1` must hold, but got {prior_weight}")
+    if len(histograms) != len(weights):
+        raise ArrayError(f"{len(histograms)} histograms need as many weights, got {len(weights)}")
+    shares = np.asarray(weights, dtype=np.float64)
+    if len(shares) == 0 or not shares.sum() > 0:
+        if prior is None:
+            raise ArrayError("a hue target needs a member with a weight, or a prior; got neither")
+        return realisable(centred(prior))
+    votes = centred((shares / shares.sum()) @ centred(histograms))
+    if prior is None:
+        return realisable(votes)
+    return realisable((1 - prior_weight) * votes + prior_weight * centred(prior))

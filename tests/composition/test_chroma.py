@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.composition.chroma import blend_chroma
+from ensemble.composition.luma import lock_luma
+from ensemble.errors import ArrayError
+
+W = np.array([19595, 38470, 7471]) / 65536
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (4, 7, 6, 3), dtype=np.uint8)
+
+
+def _chroma(picture: np.ndarray) -> np.ndarray:
+    return picture - (picture @ W)[..., None]
+
+
+@pytest.mark.parametrize("mode", ["rgb", "mean", "median", "preserving"])
+def test_luma_is_the_mean_luma_in_every_mode(pictures: np.ndarray, mode: str) -> None:
+    weights = np.array([1.0, 2.0, 0.5, 3.0])
+    got = blend_chroma(pictures=pictures, weights=weights, mode=mode)  # type: ignore[arg-type]
+    expected = np.average(pictures @ W, axis=0, weights=weights)
+    assert got.dtype == np.float32
+    assert np.allclose(got @ W, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["rgb", "mean", "median", "preserving"])
+def test_one_picture_is_itself_in_every_mode(pictures: np.ndarray, mode: str) -> None:
+    one = blend_chroma(pictures=pictures[:1], weights=np.ones(1), mode=mode)  # type: ignore[arg-type]
+    assert np.allclose(one, pictures[0], atol=1e-3)
+
+
+def test_mean_is_the_weighted_mean_of_colours(pictures: np.ndarray) -> None:
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    expected = np.average(pictures.astype(float), axis=0, weights=weights)
+    for mode in ("rgb", "mean"):
+        got = blend_chroma(pictures=pictures, weights=weights, mode=mode)  # type: ignore[arg-type]
+        assert np.allclose(got, expected, atol=1e-3)
+
+
+def test_preserving_has_the_means_direction_and_the_members_strength(pictures: np.ndarray) -> None:
+    weights = np.array([0.4, 0.3, 0.2, 0.1])
+    got = _chroma(blend_chroma(pictures=pictures, weights=weights, mode="preserving"))
+    mean = _chroma(np.average(pictures.astype(float), axis=0, weights=weights))
+    strengths = np.linalg.norm(_chroma(pictures.astype(float)), axis=-1)
+    wanted = np.average(strengths, axis=0, weights=weights)
+    assert np.allclose(np.linalg.norm(got, axis=-1), wanted, rtol=1e-3)
+    assert np.allclose(
+        got / wanted[..., None], mean / np.linalg.norm(mean, axis=-1, keepdims=True), atol=1e-3
+    )
+
+
+def test_preserving_does_not_invent_a_hue_where_members_cancel() -> None:
+    gray = np.full((2, 1, 1, 3), 100, dtype=np.uint8)
+    got = blend_chroma(pictures=gray, weights=np.ones(2), mode="preserving")
+    assert np.allclose(got, 100, atol=1e-2)
+
+
+def test_median_is_numpys_where_weights_are_equal(pictures: np.ndarray) -> None:
+    for count in (3, 4):
+        got = blend_chroma(pictures=pictures[:count], weights=np.ones(count), mode="median")
+        expected = np.median(_chroma(pictures[:count].astype(float)), axis=0)
+        assert np.allclose(_chroma(got), _chroma(expected), atol=1e-3)
+
+
+def test_median_is_the_repeated_median_where_weights_are_whole(pictures: np.ndarray) -> None:
+    weights = np.array([3, 1, 2, 1])
+    got = blend_chroma(pictures=pictures, weights=weights, mode="median")
+    repeated = np.repeat(_chroma(pictures.astype(float)), weights, axis=0)
+    assert np.allclose(_chroma(got), _chroma(np.median(repeated, axis=0)), atol=1e-3)
+
+
+def test_folds_blend_as_floats_and_lock_once(pictures: np.ndarray) -> None:
+    halves = [
+        blend_chroma(pictures=p, weights=np.ones(2), mode="mean") for p in np.split(pictures, 2)
+    ]
+    gray = np.full(pictures.shape[1:3], 90, dtype=np.uint8)
+    both = lock_luma(rgb=np.mean(halves, axis=0), gray=gray)
+    whole = blend_chroma(pictures=pictures, weights=np.ones(4), mode="mean")
+    assert np.array_equal(both, lock_luma(rgb=whole, gray=gray))
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [([1.0], "one weight a picture"), ([1, 1, 1, -1], "negative"), ([0, 0, 0, 0], "all 0")],
+)
+def test_refuses_weights_that_do_not_fit(
+    pictures: np.ndarray, weights: list[float], text: str
+) -> None:
+    with pytest.raises(ArrayError, match=text):
+        blend_chroma(pictures=pictures, weights=np.array(weights), mode="mean")
+
+
+def test_refuses_no_picture(pictures: np.ndarray) -> None:
+    with pytest.raises(ArrayError, match="K >= 1"):
+        blend_chroma(pictures=pictures[:0], weights=np.ones(0), mode="mean")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from ensemble.composition.hue_target import (
+    centred,
+    hue_histogram,
+    hue_target,
+    prior_histogram,
+    realisable,
+)
+from ensemble.errors import ArrayError
+
+
+@pytest.fixture
+def histograms() -> np.ndarray:
+    return np.random.default_rng(2).gamma(0.3, 100.0, (12, 180))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    return float(cv2.compareHist(a, b, cv2.HISTCMP_CORREL))
+
+
+def test_counts_opencvs_hues() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    rgb[:10] = rgb[:10, :, :1]
+    hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
+    expected = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel()
+    assert np.array_equal(hue_histogram(rgb), expected)
+    assert hue_histogram(rgb)[0] >= 500
+
+
+def test_inner_product_of_centred_is_opencvs_correlation(histograms: np.ndarray) -> None:
+    inner = centred(histograms[0]) @ centred(histograms[1])
+    assert inner == pytest.approx(_correlation(histograms[0], histograms[1]), abs=1e-6)
+    assert not centred(np.full(180, 5.0)).any()
+
+
+def test_realisable_is_a_histogram_that_correlates_perfectly(histograms: np.ndarray) -> None:
+    direction = centred(histograms).mean(axis=0)
+    histogram = realisable(direction)
+    assert histogram.min() == 0
+    assert histogram.sum() == pytest.approx(1)
+    assert centred(histogram) @ centred(direction) == pytest.approx(1)
+    assert np.allclose(realisable(np.zeros(180)), 1 / 180)
+
+
+def test_no_other_histogram_has_a_higher_mean_correlation(histograms: np.ndarray) -> None:
+    def mean_correlation(histogram: np.ndarray) -> float:
+        return float((centred(histograms) @ centred(histogram)).mean())
+
+    best = prior_histogram(histograms)
+    rng = np.random.default_rng(3)
+    rivals = [
+        histograms.mean(axis=0),
+        np.median(histograms, axis=0),
+        (histograms / histograms.sum(axis=1, keepdims=True)).mean(axis=0),
+        *(np.abs(best + rng.normal(0, size, 180)) for size in (1e-4, 1e-3, 1e-2)),
+    ]
+    assert all(mean_correlation(best) > mean_correlation(rival) for rival in rivals)
+
+
+def test_target_mixes_centred_unit_vectors(histograms: np.ndarray) -> None:
+    prior = prior_histogram(histograms[:9])
+    weights = np.array([3.0, 1.0, 0.0])
+    got = hue_target(histograms=histograms[9:], weights=weights, prior=prior, prior_weight=0.3)
+    members = centred(0.75 * centred(histograms[9]) + 0.25 * centred(histograms[10]))
+    expected = centred(0.7 * members + 0.3 * centred(prior))
+    assert np.allclose(centred(got), expected)
+    assert got.min() == 0
+    assert got.sum() == pytest.approx(1)
+
+
+def test_target_without_members_or_without_prior(histograms: np.ndarray) -> None:
+    none = np.empty((0, 180)), np.empty(0)
+    alone = hue_target(histograms=none[0], weights=none[1], prior=histograms[0], prior_weight=0.1)
+    assert np.allclose(centred(alone), centred(histograms[0]))
+    members = hue_target(
+        histograms=histograms[:1], weights=np.ones(1), prior=None, prior_weight=0.9
+    )
+    assert np.allclose(centred(members), centred(histograms[0]))
+    with pytest.raises(ArrayError, match="got neither"):
+        hue_target(histograms=none[0], weights=none[1], prior=None, prior_weight=0.5)
+
+
+def test_refuses_what_does_not_fit(histograms: np.ndarray) -> None:
+    with pytest.raises(ArrayError, match=r"0 <= prior_weight <= 1.* but got 1.5"):
+        hue_target(histograms=histograms, weights=np.ones(12), prior=None, prior_weight=1.5)
+    with pytest.raises(ArrayError, match="12 histograms need as many weights, got 2"):
+        hue_target(histograms=histograms, weights=np.ones(2), prior=None, prior_weight=0.5)
+    with pytest.raises(ArrayError, match=r"must be \(..., 180\), but got \(256,\)"):
+        centred(np.ones(256))
+    with pytest.raises(ArrayError, match="got none"):
+        prior_histogram(histograms[:0])
