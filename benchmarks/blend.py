@@ -1,7 +1,7 @@
 """How fast a blend is tuned, against the literal loop, and what that costs in score and memory.
 
     python benchmarks/blend.py PHOTOS [--images 300] [--trials 200] [--seeds 3]
-                               [--exact-images 100] [--scale 100,300,1000]
+                               [--exact-images 100] [--scale 100,300,1000] [--samplers]
 
 PHOTOS is a folder of photographs; they are scaled to 512 x 512, and every member and view is a
 deterministic distortion of them (blur, noise, shifted colours, less saturation). Predictions are
@@ -25,100 +25,32 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import cv2
-import joblib
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ensemble.blending.candidate import Candidate, Subject
+from benchmarks.distorted import MEMBERS, StoredEvidence, store
+from ensemble.blending.candidate import Candidate
 from ensemble.blending.evidence import Evidence
 from ensemble.blending.exact import exact_scores, total
 from ensemble.blending.objective import Objective
+from ensemble.blending.own_strategies import STRATEGIES
 from ensemble.blending.sampling import Plan
 from ensemble.blending.search import search
 from ensemble.blending.shortlist import shortlist
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study
-from ensemble.composition.recipe import SLIDES, VIEWS, View
-from tests.reference.corpus import polygon_mask
+from ensemble.composition.recipe import SLIDES, VIEWS
 from tests.reference.score import literal_score
 
-MEMBERS = ("blurred", "noisy", "faded")
 LITERAL_SAMPLE = 6
-
-
-def distorted(target: NDArray[np.uint8], member: int, view: int, seed: int) -> NDArray[np.uint8]:
-    """What a network of some weakness says of a photograph, a little different in each view."""
-    rng = np.random.default_rng([seed, member, view])
-    size = target.shape[0]
-    blur, noise, saturation = ((2.5, 6, 0.8), (0.8, 22, 0.9), (1.2, 8, 0.45))[member]
-    picture = cv2.GaussianBlur(target, (0, 0), blur).astype(np.float32)
-    gray = picture.mean(axis=-1, keepdims=True)
-    coarse = rng.normal(0, noise, (size // 4, size // 4, 3)).astype(np.float32)
-    spots = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-    # The colour cast is the member's own; a flip changes little of it.
-    cast = np.random.default_rng([seed, member]).normal(0, 9, 3) + rng.normal(0, 2, 3)
-    shifted = gray + saturation * (picture - gray) + spots + cast.astype(np.float32)
-    return np.clip(np.rint(shifted), 0, 255).astype(np.uint8)
-
-
-@dataclass(frozen=True, eq=False)
-class StoredEvidence(Evidence):
-    """Distorted photographs in uncompressed files; photograph i is in file i modulo `stored`."""
-
-    folder: Path
-    count: int
-    stored: int
-    size: int
-
-    stage = "colorization"
-    views = dict.fromkeys(MEMBERS, VIEWS)
-    digest = "benchmark"
-
-    @cached_property
-    def folds(self) -> dict[str, int]:
-        return {f"{i:05d}": i % 5 for i in range(self.count)}
-
-    @cached_property
-    def groups(self) -> dict[str, str]:
-        return {image_id: image_id for image_id in self.folds}
-
-    def subject(self, image_id: str) -> Subject:
-        mask = polygon_mask((self.size, self.size), seed=int(image_id))
-        target = self._picture(image_id, 0)
-        return Subject(image_id, target, mask, mask, target[..., 1])
-
-    def read(self, image_id: str, member: str, view: View) -> NDArray[np.uint8]:
-        place = 1 + MEMBERS.index(member) * len(VIEWS) + VIEWS.index(view)
-        return self._picture(image_id, place)
-
-    def _picture(self, image_id: str, place: int) -> NDArray[np.uint8]:
-        shape = (self.size, self.size, 3)
-        file = self.folder / f"{int(image_id) % self.stored}.bin"
-        length = int(np.prod(shape))
-        return np.fromfile(file, np.uint8, length, offset=place * length).reshape(shape)
-
-
-def store(photos: Path, folder: Path, count: int, size: int) -> None:
-    files = sorted(file for file in photos.iterdir() if file.suffix in {".jpg", ".jpeg", ".png"})
-    if not files:
-        raise SystemExit(f"{photos} must hold .jpg, .jpeg or .png photographs, but holds none")
-
-    def write(index: int) -> None:
-        photograph = cv2.imread(str(files[index % len(files)]))[..., ::-1]
-        target = cv2.resize(photograph, (size, size), interpolation=cv2.INTER_CUBIC)
-        views = [distorted(target, m, v, index) for m in range(len(MEMBERS)) for v in range(4)]
-        np.stack([target, *views]).tofile(folder / f"{index}.bin")
-
-    joblib.Parallel(n_jobs=2, prefer="threads")(joblib.delayed(write)(i) for i in range(count))
 
 
 def space() -> SearchSpace:
@@ -159,8 +91,10 @@ def ours(
     )
 
 
-def exact_search(evidence: Evidence, *, trials: int, seed: int, sampler: str) -> float:
-    """The best score of a search whose every trial is scored exactly."""
+def exact_search(
+    evidence: Evidence, *, trials: int, seed: int, sampler: str
+) -> tuple[tuple[Candidate, float], ...]:
+    """What a search found whose every trial is scored exactly, best first."""
     ids = evidence.image_ids
 
     def value(candidate: Candidate) -> float:
@@ -168,7 +102,7 @@ def exact_search(evidence: Evidence, *, trials: int, seed: int, sampler: str) ->
         return float(total("colorization", terms).mean())
 
     study = open_study(None, "exact")
-    return search(study, space(), value, sampler=sampler, trials=trials, seed=seed).ranked[0][1]
+    return search(study, space(), value, sampler=sampler, trials=trials, seed=seed).ranked
 
 
 def literal_seconds(evidence: Evidence) -> float:
@@ -209,6 +143,7 @@ def main() -> None:
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--exact-images", type=int, default=100)
+    parser.add_argument("--samplers", action="store_true", help="compare the samplers, too")
     parser.add_argument("--scale", default="100,300,1000", help="numbers of photographs")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -218,6 +153,7 @@ def main() -> None:
         evidence = StoredEvidence(folder, options.images, options.images, options.size)
         report_speed(evidence, options, folder)
         report_scale(evidence, options, folder)
+        report_samplers(evidence, options, folder)
         report_quality(evidence, options, folder)
 
 
@@ -263,14 +199,48 @@ def report_quality(evidence: StoredEvidence, options: argparse.Namespace, folder
         return
     some = StoredEvidence(folder, count, evidence.stored, evidence.size)
     table = Table(title=f"Exact score found on {count} photographs", title_justify="left")
-    for column in ("seed", "fast objective", "every trial exact", "difference (due: >= -0.0005)"):
+    for column in ("seed", "fast", "every trial exact", "difference (due: >= -0.0005)"):
         table.add_column(column, justify="right")
     for seed in range(options.seeds):
-        fast = ours(
-            some, trials=options.trials, seed=seed, sampler=options.sampler, folder=folder
-        ).score
-        exact = exact_search(some, trials=options.trials, seed=seed, sampler=options.sampler)
-        table.add_row(f"{seed}", f"{fast:.5f}", f"{exact:.5f}", f"{fast - exact:+.5f}")
+        given = {"trials": options.trials, "seed": seed, "sampler": options.sampler}
+        fast, exact = ours(some, folder=folder, **given).score, exact_search(some, **given)
+        best = exact[0][1]
+        table.add_row(f"{seed}", f"{fast:.5f}", f"{best:.5f}", f"{fast - best:+.5f}")
+    say = Console(width=100).print
+    say(table)
+    objective = Objective(some, space(), some.image_ids, plan=Plan(), jobs=2)
+    off = np.array([objective.value(one) for one, _ in exact]) - [value for _, value in exact]
+    say(
+        f"Estimates of these {len(off)} candidates, less their exact scores: mean "
+        f"{off.mean():+.5f}, standard deviation {off.std():.5f}; Spearman correlation "
+        f"{_spearman(off, exact):.4f}, among the best 40 {_spearman(off[:40], exact[:40]):.4f}."
+    )
+
+
+def _spearman(off: Any, exact: Any) -> float:
+    values = np.array([value for _, value in exact])
+    return float(spearmanr(values + off, values)[0])
+
+
+def report_samplers(evidence: StoredEvidence, options: argparse.Namespace, folder: Path) -> None:
+    if not options.samplers:
+        return
+    count = min(options.exact_images, options.images)
+    some = StoredEvidence(folder, count, evidence.stored, evidence.size)
+    table = Table(
+        title=f"Exact score found in {options.trials} trials on {count} photographs",
+        title_justify="left",
+    )
+    for column in ("sampler", "mean", "worst of the seeds", "seconds of trials"):
+        table.add_column(column, justify="right")
+    for name in STRATEGIES:
+        runs = [
+            ours(some, trials=options.trials, seed=seed, sampler=name, folder=folder)
+            for seed in range(options.seeds)
+        ]
+        scores = [run.score for run in runs]
+        seconds = np.mean([run.seconds["trials"] for run in runs])
+        table.add_row(name, f"{np.mean(scores):.5f}", f"{min(scores):.5f}", f"{seconds:.1f}")
     Console(width=100).print(table)
 
 
