@@ -28,13 +28,13 @@ batch_size = 4
 name = "small"
 stage = "restoration"
 arch = "Unet"
-encoder = "timm-mobilenetv3_small_minimal_100"
-options = {encoder_depth = 3, decoder_channels = [16, 8, 4]}
+encoder = "tu-test_efficientnet"
+options = {encoder_depth = 3, decoder_channels = [16, 8, 8]}
 [[member]]
 name = "tint"
 stage = "colorization"
 arch = "FPN"
-encoder = "timm-mobilenetv3_small_minimal_100"
+encoder = "tu-test_efficientnet"
 """
 
 TRAINED = [
