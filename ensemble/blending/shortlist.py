@@ -81,7 +81,7 @@ def options_only(objective: Objective, rows: Rows) -> list[Candidate]:
     options = [
         composition.model_copy(update={"prior_weight": weight})
         for composition in objective.space.compositions()
-        for weight in (PRIOR_WEIGHTS if composition.hue != "none" else (0.0,))
+        for weight in (PRIOR_WEIGHTS if composition.hue != "none" else (composition.prior_weight,))
     ]
     candidates = [Candidate(mean.recipe, one) for one in options]
     return sorted(candidates, key=lambda one: -objective.value(one, rows))

@@ -87,13 +87,7 @@ class SearchSpace:
         shares = tidy(self._with_a_picture(weights))
         kept = {m: float(w) for m, w in zip(self.members, shares, strict=True) if w > 0}
         views = {member: self._views_of(member, params) for member in kept}
-        options = {
-            name: params[name] for name in ("chroma", "hue", "prior_weight") if name in params
-        }
-        if options.get("hue") == "score" and "chroma" in options:
-            options["chroma"] = self._defaults.chroma
-        composition = Composition.model_validate({**self._defaults.model_dump(), **options})
-        return Candidate(StageRecipe(weights=kept, views=views), composition)
+        return Candidate(StageRecipe(weights=kept, views=views), self._composition(params))
 
     def params(self, candidate: Candidate) -> Params:
         """Parameters that stand for a candidate of this space; the inverse of `candidate`."""
@@ -149,6 +143,17 @@ class SearchSpace:
         means = [Candidate(mean.recipe, composition) for composition in self.compositions()]
         every = {one.key: one for one in [mean, *self.singles().values(), *one_view, *means]}
         return list(every.values())
+
+    def _composition(self, params: Mapping[str, Any]) -> Composition:
+        """The options of composition, those that are moot as by default: equal blends are equal."""
+        options = self._defaults.model_dump()
+        options |= {name: params[name] for name in ("chroma", "hue") if name in params}
+        if options["hue"] == "score" and self.chroma:
+            options["chroma"] = self._defaults.chroma
+        if options["hue"] != "none" and "prior_weight" in params:
+            # A multiple of the step as one writes it, not 0.35000000000000003.
+            options["prior_weight"] = round(params["prior_weight"], 9)
+        return Composition.model_validate(options)
 
     @cached_property
     def _defaults(self) -> Composition:

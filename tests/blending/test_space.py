@@ -88,3 +88,21 @@ def test_view_sets_hold_the_picture_as_it_is():
 def test_voters_only_are_refused():
     with pytest.raises(ConfigError, match="one member at least that predicts pictures, but got"):
         SearchSpace(views={"v": VIEWS}, voters=frozenset({"v"}))
+
+
+def test_options_that_are_moot_make_no_other_candidate():
+    params = COLOUR.params(COLOUR.plain_mean())
+    gray_looks = {
+        COLOUR.candidate({**params, "hue": "score", "chroma": chroma}).key
+        for chroma in ("mean", "median", "preserving")
+    }
+    unmoved = {
+        COLOUR.candidate({**params, "hue": "none", "prior_weight": weight}).key
+        for weight in (0.0, 0.35, 1.0)
+    }
+    assert (len(gray_looks), len(unmoved)) == (1, 1)
+
+
+def test_a_prior_weight_is_a_multiple_of_its_step():
+    params = {**COLOUR.params(COLOUR.plain_mean()), "prior_weight": 7 * 0.05, "hue": "natural"}
+    assert COLOUR.candidate(params).composition.prior_weight == 0.35
