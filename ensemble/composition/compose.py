@@ -6,7 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Mask, Rgb
+from ensemble.arrays import Gray, Mask, Rgb, luma
+from ensemble.composition.data_range import fill_data_range
+from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.paste_back import paste_back
 from ensemble.composition.quantise import quantise
@@ -16,7 +18,17 @@ from ensemble.composition.recipe import Composition
 def compose_gray(
     *, blend: NDArray[Any], damaged: Gray, lost_mask: Mask, options: Composition
 ) -> Gray:
-    """Restored gray (H, W) uint8 from stage 1's blend (H, W) float32."""
+    """Restored gray from stage 1's blend.
+
+    Args:
+        blend: (H, W) float on the scale 0..255.
+        damaged: (H, W) uint8, the input.
+        lost_mask: (H, W) bool, the located hole.
+        options: `paste_back` says whether the input is put back outside the hole.
+
+    Returns:
+        (H, W) uint8.
+    """
     restored = quantise(blend)
     if not options.paste_back:
         return restored
@@ -26,5 +38,23 @@ def compose_gray(
 def compose_rgb(
     *, blend: NDArray[Any], gray: Gray, hue_target: NDArray[Any] | None, options: Composition
 ) -> Rgb:
-    """The answer (H, W, 3) uint8 from stage 2's blend (H, W, 3) float32."""
-    return lock_luma(rgb=blend, gray=gray) if options.luma_lock else quantise(blend)
+    """The answer from stage 2's blend.
+
+    Hue transport needs a luma to keep: without the lock it keeps the blend's own. The data range
+    comes last, for it must be that of the very picture that is scored.
+
+    Args:
+        blend: (H, W, 3) float on the scale 0..255, of one fold or the mean over folds.
+        gray: (H, W) uint8, stage 1's answer.
+        hue_target: (180,), or None to leave the hues as they are.
+        options: Which steps are taken; `hue` also needs a `hue_target`.
+
+    Returns:
+        (H, W, 3) uint8, a function of the arguments alone.
+    """
+    picture = lock_luma(rgb=blend, gray=gray) if options.luma_lock else quantise(blend)
+    if hue_target is not None and options.hue != "none":
+        picture = transport_hue(
+            rgb=picture, gray=luma(picture), target=hue_target, look=options.hue
+        )
+    return fill_data_range(picture) if options.data_range == "full" else picture

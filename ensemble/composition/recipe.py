@@ -84,6 +84,8 @@ class Composition(_Frozen):
             chroma), or `natural` (keeps the members' chroma where it can).
         prior_weight: Share of the training photographs' mean histogram in the wanted one; the
             rest is the mean of the members' histograms.
+        data_range: Whether two pixels are recoloured, at their luma, so that the picture spans
+            0..255 (`full`): the score's SSIM takes its constants from the answer's own range.
     """
 
     paste_back: bool = True
@@ -91,9 +93,12 @@ class Composition(_Frozen):
     chroma: Literal["rgb", "mean", "median", "preserving"] = "mean"
     hue: Literal["none", "score", "natural"] = "score"
     prior_weight: float = Field(default=0.7, ge=0.0, le=1.0)
+    data_range: Literal["as-is", "full"] = "full"
 
 
-SLIDES = Composition(paste_back=False, luma_lock=False, chroma="rgb", hue="none", prior_weight=0)
+SLIDES = Composition(
+    paste_back=False, luma_lock=False, chroma="rgb", hue="none", prior_weight=0, data_range="as-is"
+)
 """The composition of the competition's slides: the mean of the members' pictures, as it is."""
 
 

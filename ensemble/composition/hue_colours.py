@@ -1,0 +1,111 @@
+"""The uint8 colours that have a given luma and a given OpenCV hue, both exactly.
+
+Write a colour as its least channel m plus steps (r, g, b) of which one is 0 and the greatest is
+the chroma d = max - min. OpenCV's 8-bit hue depends on the steps alone. The weights of
+`convert("L")` sum to 65536, so adding m to every channel adds exactly m to the luma: steps with
+the luma s have the luma L at m = L - s, and at no other m. They fit into the gamut for every L
+in s .. 255 - d + s. So all 2^24 colours are about 200,000 steps, each with an interval of lumas,
+and a table over luma and hue follows without looking at a colour twice.
+
+Source: the tests compare with brute force over all 2^24 colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import luma
+from ensemble.composition.hue_guide import sector_of
+from ensemble.composition.recipe import HUE_BINS
+from ensemble.metric.compiled import kernel
+from ensemble.metric.hue import hue
+
+Table = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class HueColours:
+    """Steps and where to find them; -1 in a table says that there are none.
+
+    Attributes:
+        steps: (T, 3) int16, red, green, blue above the least channel; row 0 is gray.
+        shift: (T,) int16, luma of the steps: the least channel of luma L is L - shift.
+        chroma: (T,) int16, the greatest step.
+        least: (256, 180) int32, by luma and hue: the steps of least chroma. Gray for hue 0.
+        by_chroma: (180, 256) int32, by hue and chroma: steps nearest the middle of the hue's bin.
+    """
+
+    steps: NDArray[np.int16]
+    shift: NDArray[np.int16]
+    chroma: NDArray[np.int16]
+    least: Table
+    by_chroma: Table
+
+    @property
+    def tables(self) -> tuple[NDArray[Any], ...]:
+        """All of them, in this order, as kernels take them."""
+        return self.steps, self.shift, self.chroma, self.least, self.by_chroma
+
+
+@cache
+def hue_colours() -> HueColours:
+    """The tables, made once a process in a few milliseconds."""
+    steps = _all_steps()
+    hues = hue(np.ascontiguousarray(steps.T[:, :, None].astype(np.uint8)))[:, 0]
+    chroma = steps.max(axis=1)
+    order = np.lexsort((_off_centre(steps, hues), chroma))
+    steps, hues, chroma = steps[order], hues[order], chroma[order]
+    shift = luma(steps.astype(np.uint8)).astype(np.int16)
+    least = np.full((256, HUE_BINS), -1, dtype=np.int32)
+    by_chroma = np.full((HUE_BINS, 256), -1, dtype=np.int32)
+    _fill(hues, chroma, shift, least, by_chroma)
+    return HueColours(steps, shift, chroma, least, by_chroma)
+
+
+def _all_steps() -> NDArray[np.int16]:
+    """(T, 3): gray, then for each chroma and each of six sectors every middle channel."""
+    gray = [np.zeros((1, 3), dtype=np.int16)]
+    for chroma in range(1, 256):
+        middle = np.arange(chroma + 1, dtype=np.int16)
+        ends = np.zeros_like(middle), np.full_like(middle, chroma)
+        low, high = ends
+        gray += [
+            np.stack(sector, axis=1)
+            for sector in (
+                (high, middle, low),
+                (middle, high, low),
+                (low, high, middle),
+                (low, middle, high),
+                (middle, low, high),
+                (high, low, middle),
+            )
+        ]
+    return np.concatenate(gray)
+
+
+@kernel
+def _off_centre(steps: Any, hues: Any) -> Any:
+    """How far the unrounded hue, in bins, is from the rounded one."""
+    apart = np.empty(hues.size)
+    for i in range(hues.size):
+        red, green, blue = float(steps[i, 0]), float(steps[i, 1]), float(steps[i, 2])
+        distance = abs(30.0 * sector_of(red - green, blue - green) - hues[i])
+        apart[i] = min(distance, HUE_BINS - distance)
+    return apart
+
+
+@kernel
+def _fill(hues: Any, chroma: Any, shift: Any, least: Any, by_chroma: Any) -> None:
+    """Steps come in the order of chroma, the best centred first: the first to come stays."""
+    for index in range(hues.size):
+        bin_ = hues[index]
+        if by_chroma[bin_, chroma[index]] < 0:
+            by_chroma[bin_, chroma[index]] = index
+        for wanted in range(shift[index], 256 - chroma[index] + shift[index]):
+            if least[wanted, bin_] < 0:
+                least[wanted, bin_] = index
