@@ -37,6 +37,7 @@ def damage(
         ens damage --split train --limit 200
     """
     from ensemble.data.competition import Competition
+    from ensemble.data.masks import MASK_FOLDER
     from ensemble.data.png import write_png
     from ensemble.report.holes import accuracy, hole_sheet
 
@@ -47,11 +48,15 @@ def damage(
     path = output or workspace.root / f"damage-{split}.png"
     write_png(path, hole_sheet(holes[:shown], columns=COLUMNS))
     doubtful = [hole.image_id for hole in holes if hole.doubtful]
-    say(f"located {len(holes)} holes, {len(doubtful)} of them doubtful: {' '.join(doubtful[:20])}")
+    names = f": {' '.join(doubtful[:20])}" if doubtful else ""
+    say(f"located {len(holes)} holes, {len(doubtful)} of them doubtful{names}")
     if split == "train":
         say(accuracy(holes))
     say(f"wrote {path}")
-    say("next: paint the wrong ones into data/test_masks, then ens submit")
+    if split == "test":
+        say(f"next: paint what is wrong into {workspace.data / MASK_FOLDER}, then `ens submit`")
+    else:
+        say("next: ens damage --split test")
 
 
 def _look(context: Context, competition: Competition, split: str, limit: int) -> list[Hole]:

@@ -18,7 +18,7 @@ def demo(
     train: Annotated[int, typer.Option(min=4, help="Training pairs.")] = 96,
     test: Annotated[int, typer.Option(min=1, help="Test photographs.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the crops and the damage.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace the data folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo set.")] = False,
 ) -> None:
     """Make a small data set of real photographs in the competition's layout.
 
@@ -37,7 +37,9 @@ def demo(
     context: Context = ctx.obj
     workspace, say = context.workspace, context.console.print
     if workspace.data.exists() and not force:
-        raise ConfigError(f"`{workspace.data}` is there already; give --force to replace it")
+        raise ConfigError(
+            f"`{workspace.data}` is there already; give --force to replace an earlier demo set"
+        )
     build_demo(workspace.data, size=size, n_train=train, n_test=test, seed=seed)
     say(f"wrote {workspace.data}: {train} training pairs, {test} test photographs, {size} px")
     if not workspace.config_file.exists():

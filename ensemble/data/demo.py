@@ -23,22 +23,27 @@ from ensemble.data.png import encode_png, write_png
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_path, atomic_write
 
+MARKER = "demo.txt"
+"""The file by which a demo set is known; a folder without it is somebody's data."""
 SOURCES = (
     ("skimage.data", "astronaut.png"),
     ("skimage.data", "chelsea.png"),
     ("skimage.data", "coffee.png"),
-    ("skimage.data", "hubble_deep_field.jpg"),
-    ("skimage.data", "ihc.png"),
     ("skimage.data", "motorcycle_left.png"),
-    ("skimage.data", "retina.jpg"),
     ("skimage.data", "rocket.jpg"),
     ("sklearn.datasets.images", "china.jpg"),
     ("sklearn.datasets.images", "flower.jpg"),
 )
-REGIONS_PER_SOURCE = 12
-"""Large photographs must not drown the others."""
 LEAST_CONTRAST = 12.0
-"""Standard deviation of gray under which a crop is a backdrop, not a photograph."""
+"""Standard deviation of gray under which a region is a backdrop, not a photograph."""
+LEAST_SLACK = 1.25
+"""How much longer than a crop's side a region's must be, so that crops differ."""
+WINDOWS, DRAWS = 2, 100
+"""A crop is the liveliest of so many new windows, from at most so many draws."""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+Window = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -62,18 +67,44 @@ class Crop:
     pixels: Rgb
 
 
+@dataclass(frozen=True)
+class Demo:
+    """The photographs of a demo: no region gives both training and test photographs."""
+
+    train: tuple[Crop, ...]
+    test: tuple[Crop, ...]
+
+
 def build_demo(folder: Path, *, size: int, n_train: int, n_test: int, seed: int) -> None:
     """Make `train_gt`, `train_input`, `test_input`, `test_target`, CSVs and a sample submission.
 
-    Crops of one region may overlap, so they share a group, which `groups.csv` tells; regions of
-    test photographs give no training photograph.
-
     Args:
-        folder: Where to make it, whole or not at all; an existing folder is replaced.
+        folder: Where to make it, whole or not at all; an earlier demo set is replaced.
         size: Side of every photograph in pixels.
         n_train: Training pairs.
         n_test: Test photographs.
         seed: Of the crops and the damage; the same seed gives the same bytes.
+
+    Raises:
+        ConfigError: As for `crop_demo`, or the folder holds other data than a demo set.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise ConfigError(
+            f"`{folder}` holds data that `ens demo` did not make, which it never replaces; work "
+            "elsewhere, with `ens --root demo demo`, or move the folder away"
+        )
+    demo = crop_demo(size=size, n_train=n_train, n_test=n_test, seed=seed)
+    with atomic_path(folder) as temporary:
+        _write_train(temporary, demo.train, seed)
+        _write_test(temporary, demo.test, seed)
+        atomic_write(temporary / MARKER, _marker_text(size, seed))
+
+
+def crop_demo(*, size: int, n_train: int, n_test: int, seed: int) -> Demo:
+    """Crop the photographs that `build_demo` writes.
+
+    Crops of one region may overlap, so they share a group, which `groups.csv` tells. Regions never
+    overlap, and a region of test photographs gives no training photograph.
 
     Raises:
         ConfigError: The shipped photographs are too small for such a size, or too few.
@@ -86,47 +117,78 @@ def build_demo(folder: Path, *, size: int, n_train: int, n_test: int, seed: int)
             f"the shipped photographs have {len(regions)} regions of {size} px, too few for "
             f"{n_train} training and {n_test} test photographs apart; choose a smaller --size"
         )
-    test = list(_crops(regions[:needed_test], size, n_test, rng))
-    train = list(_crops(regions[needed_test:], size, n_train, rng))
-    with atomic_path(folder) as temporary:
-        _write_train(temporary, train, seed)
-        _write_test(temporary, test, seed)
+    test = tuple(_crops(regions[:needed_test], size, n_test, rng))
+    return Demo(tuple(_crops(regions[needed_test:], size, n_train, rng)), test)
 
 
 def _shuffled_regions(size: int, rng: np.random.Generator) -> list[Region]:
-    regions = [region for source in SOURCES for region in _regions(*source, size, rng)]
+    regions = [region for source in SOURCES for region in _regions(*source, size)]
     return [regions[index] for index in rng.permutation(len(regions))]
 
 
-def _regions(package: str, file: str, size: int, rng: np.random.Generator) -> list[Region]:
-    """Non-overlapping squares of twice the size, or of the size where a photograph is small."""
+def _regions(package: str, file: str, size: int) -> list[Region]:
+    """Non-overlapping squares of one and a half times the size, or what a photograph allows."""
     picture = np.asarray(
         Image.open(io.BytesIO((files(package) / file).read_bytes())).convert("RGB")
     )
-    side = min(2 * size, *picture.shape[:2])
-    if side < size:
+    side = min(3 * size // 2, *picture.shape[:2])
+    if side < LEAST_SLACK * size:
         return []
     found = [
         Region(f"{Path(file).stem}-{y // side}-{x // side}", picture[y : y + side, x : x + side])
         for y in range(0, picture.shape[0] - side + 1, side)
         for x in range(0, picture.shape[1] - side + 1, side)
     ]
-    busy = [region for region in found if luma(region.pixels).std() >= LEAST_CONTRAST]
-    kept = rng.permutation(len(busy))[:REGIONS_PER_SOURCE]
-    return [busy[index] for index in sorted(kept)]
+    return [region for region in found if luma(region.pixels).std() >= LEAST_CONTRAST]
 
 
 def _crops(
     regions: Sequence[Region], size: int, count: int, rng: np.random.Generator
 ) -> Iterator[Crop]:
-    """Random square crops, region after region, reduced to `size` with Lanczos."""
+    """Distinct square crops, region after region, reduced to `size` with Lanczos."""
+    seen: dict[str, set[Window]] = {region.name: set() for region in regions}
     for index in range(count):
         region = regions[index % len(regions)]
-        side = int(rng.integers(size, min(region.pixels.shape[:2]) + 1))
-        y, x = (int(rng.integers(0, length - side + 1)) for length in region.pixels.shape[:2])
-        crop = Image.fromarray(region.pixels[y : y + side, x : x + side])
+        windows = _new_windows(region, size, seen[region.name], rng)
+        if not windows:
+            raise ConfigError(
+                f"region {region.name} has no more new crops of {size} px after {index} of "
+                f"{count} photographs; ask for fewer"
+            )
+        window = max(windows, key=lambda w: float(luma(_cut(region, w)).std()))
+        seen[region.name].add(window)
+        crop = Image.fromarray(_cut(region, window))
         pixels = np.asarray(crop.resize((size, size), Image.Resampling.LANCZOS))
         yield Crop(region.name, pixels)
+
+
+def _new_windows(
+    region: Region, size: int, seen: set[Window], rng: np.random.Generator
+) -> list[Window]:
+    found: list[Window] = []
+    longest = region.pixels.shape[0]
+    for _ in range(DRAWS):
+        side = int(rng.integers(size, longest + 1))
+        y, x = (int(place) for place in rng.integers(0, longest - side + 1, size=2))
+        if (y, x, side) not in seen:
+            found.append((y, x, side))
+        if len(found) == WINDOWS:
+            break
+    return found
+
+
+def _cut(region: Region, window: Window) -> Rgb:
+    y, x, side = window
+    return region.pixels[y : y + side, x : x + side]
+
+
+def _marker_text(size: int, seed: int) -> str:
+    names = ", ".join(Path(file).stem for _, file in SOURCES)
+    return (
+        f"Made by `ens demo` (size {size}, seed {seed}); it may replace this folder.\n\n"
+        f"Crops of photographs that scikit-image and scikit-learn ship: {names}.\n"
+        "Their authors and licences are told in those packages' data folders.\n"
+    )
 
 
 def _write_train(folder: Path, crops: Sequence[Crop], seed: int) -> None:
@@ -150,7 +212,7 @@ def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     blank = encode_png(np.zeros_like(crops[0].pixels))
     with zipfile.ZipFile(folder / "sample_submission.zip", "w") as archive:
         for name in names:
-            archive.writestr(zipfile.ZipInfo(f"{name}.png"), blank)
+            archive.writestr(zipfile.ZipInfo(f"{name}.png", _EPOCH), blank)
 
 
 def _write_damaged(path: Path, crop: Crop, seed: int) -> None:

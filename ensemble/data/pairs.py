@@ -69,7 +69,7 @@ def _load(name: str, read: Callable[[str], Rgb], target: Path, mask_of: MaskOf) 
 
 def _present(pred: Path) -> set[str]:
     if pred.is_dir():
-        return {path.name for path in pred.glob("*.png")}
+        return {path.name for path in pred.iterdir()}
     with zipfile.ZipFile(pred) as archive:
         return set(archive.namelist())
 
@@ -84,7 +84,11 @@ def _reader(pred: Path) -> Callable[[str], Rgb]:
 
     def read(name: str) -> Rgb:
         # Opened anew for each picture: a zip file object is not for several threads.
-        with zipfile.ZipFile(pred) as archive:
-            return decode_rgb(archive.read(name), name=f"{pred}/{name}")
+        try:
+            with zipfile.ZipFile(pred) as archive:
+                content = archive.read(name)
+        except zipfile.BadZipFile as error:
+            raise DataError(f"`{pred}` is damaged at `{name}`: {error}; make it again") from None
+        return decode_rgb(content, name=f"{pred}/{name}")
 
     return read

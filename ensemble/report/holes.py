@@ -11,7 +11,7 @@ from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Competition
 from ensemble.data.masks import located_mask, mask_file
-from ensemble.report.contact_sheet import contact_sheet
+from ensemble.report.contact_sheet import Cell, picture_grid
 from ensemble.report.outline import outline
 
 GOOD_IOU = 0.99
@@ -54,16 +54,11 @@ def look(competition: Competition, image_id: str) -> Hole:
 
 
 def hole_sheet(holes: Sequence[Hole], *, columns: int) -> Rgb:
-    """A contact sheet of outlined holes, several photographs a row."""
-    pictures = [outline(hole.damaged, hole.lost_mask) for hole in holes]
-    names = [hole.image_id + (" ?" if hole.doubtful else "") for hole in holes]
-    blank = np.full_like(pictures[0], 250)
-    rows, captions = [], []
-    for start in range(0, len(pictures), columns):
-        row = pictures[start : start + columns]
-        rows.append([*row, *[blank] * (columns - len(row))])
-        captions.append("    ".join(names[start : start + columns]))
-    return contact_sheet(rows, headings=[""] * columns, captions=captions)
+    """A grid of outlined holes; the doubtful ones have a red caption."""
+    cells = [
+        Cell(outline(hole.damaged, hole.lost_mask), _caption(hole), hole.doubtful) for hole in holes
+    ]
+    return picture_grid(cells, columns=columns)
 
 
 def accuracy(holes: Sequence[Hole]) -> str:
@@ -76,6 +71,11 @@ def accuracy(holes: Sequence[Hole]) -> str:
         f"{1 - failed.mean():.1%}, {flagged[failed].sum()} of {failed.sum()} failures flagged, "
         f"{flagged.mean():.1%} flagged in all"
     )
+
+
+def _caption(hole: Hole) -> str:
+    judged = "" if hole.iou is None else f", IoU {hole.iou:.3f}"
+    return f"{hole.image_id}{judged}{', doubtful' if hole.doubtful else ''}"
 
 
 def _iou(mask: Mask, truth: Mask, damaged: Gray, fill: int) -> float:
