@@ -12,6 +12,7 @@ from ensemble.damage.polygons import KINDS, Damage
 from tests.reference.damage_rule import LiteralDamage, literal_damage
 
 Facts = dict[str, NDArray[np.int64]]
+EDGES = ("top", "bottom", "left", "right")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def p_values() -> Callable[[Facts, Facts], dict[str, float]]:
     def compare(one: Facts, other: Facts) -> dict[str, float]:
         values = {
             name: float(stats.ks_2samp(one[name], other[name]).pvalue)
-            for name in ("area", "fill", "top", "bottom", "left", "right", "height", "width")
+            for name in ("area", "fill", "share", *EDGES, "height", "width")
         }
         for name in ("kind", "points"):
             table = np.stack([np.bincount(facts[name], minlength=21) for facts in (one, other)])
@@ -63,9 +64,9 @@ def _literal_row(damage: LiteralDamage) -> tuple[int, ...]:
 
 
 def _tabulate(rows: list[tuple[int, ...]]) -> Facts:
-    names = ("area", "fill", "kind", "points", "top", "bottom", "left", "right")
+    names = ("area", "fill", "kind", "points", *EDGES)
     facts = dict(zip(names, np.array(rows).T, strict=True))
-    return facts | {
-        "height": facts["bottom"] - facts["top"],
-        "width": facts["right"] - facts["left"],
-    }
+    height, width = facts["bottom"] - facts["top"], facts["right"] - facts["left"]
+    # the share of its box ties the area to the box it was accepted in
+    share = 10_000 * facts["area"] // (height * width)
+    return facts | {"height": height, "width": width, "share": share}
