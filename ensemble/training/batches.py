@@ -18,8 +18,8 @@ from ensemble.damage.prefill import prefill
 from ensemble.errors import ConfigError
 from ensemble.training.position import Key, Position, permutation, sample_rng
 
-DrawDamage = Callable[[int], tuple[Mask, int]]
-"""From a seed, the lost pixels (H, W) and the gray that fills them."""
+DrawDamage = Callable[[np.random.Generator], tuple[Mask, int]]
+"""Draws the lost pixels (H, W) and the gray that fills them."""
 
 
 class Targets(Protocol):
@@ -154,7 +154,7 @@ class TrainingBatches(Dataset[Batch]):
     ) -> Batch:
         if not self.wants.damage:
             return batch
-        drawn = [self.draw_damage(int(rng.integers(2**62))) for rng in rngs]
+        drawn = [self.draw_damage(rng) for rng in rngs]
         masks = np.stack([mask for mask, _ in drawn])
         fill = torch.tensor([fill for _, fill in drawn], dtype=torch.uint8)
         batch = batch._replace(lost_mask=torch.from_numpy(masks), fill=fill)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
 from ensemble.arrays import Mask
 from ensemble.config import TrainingSection
-from ensemble.damage.polygons import sample_damage
+from ensemble.damage.bank import PolygonBank
 from ensemble.data.cache import CachedPhotographs, open_cache
 from ensemble.data.competition import Competition
 from ensemble.networks.project import Project
-from ensemble.training.batches import Batch, EpochKeys, Shape, TrainingBatches
+from ensemble.training.batches import Batch, DrawDamage, EpochKeys, Shape, TrainingBatches
 from ensemble.training.job import Job
 from ensemble.training.memo import Memo
 from ensemble.training.position import Position
@@ -70,7 +71,7 @@ def training_loader(
     batches = TrainingBatches(
         project.folds.training(job.fold),
         photographs(project),
-        partial(draw_damage, project.competition.size),
+        damage_drawer(project.config.seed, project.competition.size),
         wants=task.wants,
         shape=shape,
         seed=project.config.seed,
@@ -98,10 +99,9 @@ def validation_loader(project: Project, memo: Memo) -> DataLoader[ValidationBatc
     return DataLoader(batches, **_reading(project.config.training))
 
 
-def draw_damage(size: tuple[int, int], seed: int) -> tuple[Mask, int]:
-    """The lost pixels of a fresh damage and the gray that fills them."""
-    damage = sample_damage(size=size, seed=seed)
-    return damage.lost_mask(), damage.fill
+def damage_drawer(seed: int, size: tuple[int, int]) -> DrawDamage:
+    """Draws damages of pictures of `size` (H, W) from a bank of polygons."""
+    return partial(_draw_damage, _bank(seed), size)
 
 
 def workers(settings: TrainingSection) -> int:
@@ -113,6 +113,18 @@ def workers(settings: TrainingSection) -> int:
     if settings.num_workers >= 0:
         return settings.num_workers
     return min(MOST_WORKERS, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
+
+
+@lru_cache(maxsize=1)
+def _bank(seed: int) -> PolygonBank:
+    return PolygonBank.of(seed)
+
+
+def _draw_damage(
+    bank: PolygonBank, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[Mask, int]:
+    damage, lost_mask = bank.draw(rng, size=size)
+    return lost_mask, damage.fill
 
 
 def _reading(settings: TrainingSection) -> dict[str, Any]:

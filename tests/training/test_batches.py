@@ -11,7 +11,7 @@ from ensemble.damage.prefill import prefill
 from ensemble.errors import ConfigError
 from ensemble.networks.project import Project
 from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants
-from ensemble.training.data import draw_damage
+from ensemble.training.data import damage_drawer
 from ensemble.training.position import Position, permutation
 
 ALL = Wants(damage=True, prefill=True, restored=0.5, flips=True)
@@ -27,7 +27,7 @@ def make_batches(make_project: Callable[..., Project]) -> Callable[..., Training
         return TrainingBatches(
             ids,
             project.competition,
-            lambda seed: draw_damage((32, 32), seed),
+            damage_drawer(0, (32, 32)),
             wants=wants,
             shape=cut,
             seed=seed,

@@ -12,7 +12,7 @@ from ensemble.networks.project import Project
 from ensemble.networks.tensors import to_tensor
 from ensemble.training.batches import Batch, Shape, TrainingBatches
 from ensemble.training.colorization import ColorizationTask, HistogramTask
-from ensemble.training.data import draw_damage
+from ensemble.training.data import damage_drawer
 from ensemble.training.restoration import RestorationTask
 from ensemble.training.restorers import Restorers
 from ensemble.training.tasks import Task
@@ -25,7 +25,7 @@ def batch_of(project: Project, task: Task) -> Batch:
     return TrainingBatches(
         ids,
         project.competition,
-        lambda seed: draw_damage((32, 32), seed),
+        damage_drawer(0, (32, 32)),
         wants=task.wants,
         shape=Shape(len(ids), 8),
         seed=0,
