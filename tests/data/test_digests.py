@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ensemble.data import digests
+from ensemble.data.digests import CACHE_NAME, digest_files
+from ensemble.errors import MissingFileError
+
+LONG_AGO_NS = 1_600_000_000_000_000_000
+
+
+def write(path: Path, content: bytes, *, mtime_ns: int = LONG_AGO_NS) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+    return path
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def read_names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are really read."""
+    names: list[str] = []
+    honest = digests.digest_file
+
+    def note(path: Path) -> str:
+        names.append(path.name)
+        return honest(path)
+
+    monkeypatch.setattr(digests, "digest_file", note)
+    return names
+
+
+def test_contents_are_digested_by_relative_path(tmp_path: Path):
+    paths = [write(tmp_path / "b" / "x.png", b"one"), write(tmp_path / "a" / "x.png", b"two")]
+    found = digest_files(paths, folder=tmp_path)
+    assert found == {"b/x.png": sha(b"one"), "a/x.png": sha(b"two")}
+    assert list(found) == ["b/x.png", "a/x.png"]
+
+
+def test_only_changed_files_are_read_again(tmp_path: Path, read_names: list[str]):
+    paths = [write(tmp_path / name, name.encode()) for name in ("a", "b", "c")]
+    digest_files(paths, folder=tmp_path)
+    assert sorted(read_names) == ["a", "b", "c"]
+    read_names.clear()
+    assert digest_files(paths, folder=tmp_path) == {name: sha(name.encode()) for name in "abc"}
+    assert read_names == []
+    write(tmp_path / "a", b"z", mtime_ns=LONG_AGO_NS + 1)
+    write(tmp_path / "b", b"longer")
+    found = digest_files(paths, folder=tmp_path)
+    assert (found["a"], found["b"]) == (sha(b"z"), sha(b"longer"))
+    assert sorted(read_names) == ["a", "b"]
+
+
+def test_a_file_that_just_changed_is_not_remembered(tmp_path: Path):
+    """Its next change may keep size and time, within the clock's resolution."""
+    now = time.time_ns()
+    path = write(tmp_path / "a", b"old", mtime_ns=now)
+    digest_files([path], folder=tmp_path)
+    write(path, b"new", mtime_ns=now)
+    assert digest_files([path], folder=tmp_path) == {"a": sha(b"new")}
+
+
+def test_two_sets_of_files_share_the_cache(tmp_path: Path, read_names: list[str]):
+    first, second = (write(tmp_path / name, name.encode()) for name in ("a", "b"))
+    digest_files([first], folder=tmp_path)
+    digest_files([second], folder=tmp_path)
+    digest_files([first, second], folder=tmp_path)
+    assert read_names == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": [1, 2]}', "\x00"])
+def test_a_broken_cache_remembers_nothing(tmp_path: Path, text: str):
+    (tmp_path / CACHE_NAME).write_text(text)
+    path = write(tmp_path / "a", b"content")
+    assert digest_files([path], folder=tmp_path) == {"a": sha(b"content")}
+    assert "a" in json.loads((tmp_path / CACHE_NAME).read_text())
+
+
+def test_a_file_that_vanished_is_named(tmp_path: Path):
+    with pytest.raises(MissingFileError, match="gone"):
+        digest_files([tmp_path / "gone"], folder=tmp_path)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ensemble.data.layout import TrainFiles, find_test, find_train, read_rows
+from ensemble.errors import DataError, MissingFileError
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two pairs and a test photograph, without CSVs."""
+    touch(
+        tmp_path, *(f"{room}/TRAIN_{i}.png" for room in ("train_gt", "train_input") for i in "10")
+    )
+    touch(tmp_path, "test_input/TEST_0.png")
+    return tmp_path
+
+
+def expected(data: Path, *ids: str) -> tuple[TrainFiles, ...]:
+    rooms = (data / "train_gt", data / "train_input")
+    return tuple(TrainFiles(i, *(room / f"{i}.png" for room in rooms)) for i in ids)
+
+
+def test_without_csvs_files_are_paired_by_name_and_sorted(data: Path):
+    assert find_train(data) == expected(data, "TRAIN_0", "TRAIN_1")
+    assert find_test(data) == (data / "test_input/TEST_0.png",)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "input_image_path,gt_image_path",
+        "\ufeffinput_image_path , gt_image_path",
+        "damaged,answer",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_a_csv_decides_the_order(data: Path, header: str, prefix: str):
+    rows = [f"{prefix}train_input/{i}.png,{prefix}train_gt/{i}.png" for i in ("TRAIN_1", "TRAIN_0")]
+    (data / "train.csv").write_text("\n".join([header, *rows, "", ""]), encoding="utf-8")
+    assert find_train(data) == expected(data, "TRAIN_1", "TRAIN_0")
+
+
+def test_columns_are_found_by_name_among_others(data: Path):
+    (data / "train.csv").write_text(
+        "gt_image_path,note,input_image_path\ntrain_gt/TRAIN_1.png,x,train_input/TRAIN_1.png\n"
+    )
+    assert find_train(data) == expected(data, "TRAIN_1")
+
+
+def test_windows_separators_are_read(data: Path):
+    (data / "test.csv").write_text("input_image_path\ntest_input\\TEST_0.png\n")
+    assert find_test(data) == (data / "test_input/TEST_0.png",)
+
+
+def test_damage_is_simulated_where_its_folder_is_missing(data: Path):
+    (data / "train.csv").write_text(
+        "input_image_path,gt_image_path\nelsewhere/TRAIN_0.png,train_gt/TRAIN_0.png\n"
+    )
+    assert find_train(data) == (TrainFiles("TRAIN_0", data / "train_gt/TRAIN_0.png", None),)
+    (data / "train.csv").unlink()
+    for path in (data / "train_input").iterdir():
+        path.unlink()
+    assert [files.damaged for files in find_train(data)] == [None, None]
+
+
+def test_an_empty_folder_has_no_photographs(tmp_path: Path):
+    assert find_train(tmp_path) == ()
+    assert find_test(tmp_path) == ()
+
+
+def test_other_files_and_hidden_ones_are_passed_over(data: Path):
+    touch(data, "train_gt/.DS_Store", "train_gt/._TRAIN_0.png", "train_gt/notes.txt")
+    assert [files.image_id for files in find_train(data)] == ["TRAIN_0", "TRAIN_1"]
+
+
+@pytest.mark.parametrize("room", ["train_gt", "train_input"])
+def test_a_file_without_its_twin_is_named(data: Path, room: str):
+    lost = data / room / "TRAIN_1.png"
+    lost.unlink()
+    with pytest.raises(MissingFileError, match=re.escape(f"must have a twin, but `{lost}` is not")):
+        find_train(data)
+
+
+@pytest.mark.parametrize("room", ["train_gt", "train_input"])
+def test_a_listed_file_that_is_missing_is_named(data: Path, room: str):
+    (data / "train.csv").write_text(
+        "input_image_path,gt_image_path\n"
+        "train_input/TRAIN_0.png,train_gt/TRAIN_0.png\n"
+        "train_input/TRAIN_1.png,train_gt/TRAIN_1.png\n"
+    )
+    lost = data / room / "TRAIN_1.png"
+    lost.unlink()
+    message = f"`{lost}` is not there, but `{data / 'train.csv'}` lists it"
+    with pytest.raises(MissingFileError, match=re.escape(message)):
+        find_train(data)
+
+
+def test_duplicates_are_named(data: Path):
+    (data / "test.csv").write_text("path\ntest_input/TEST_0.png\n./test_input/TEST_0.png\n")
+    with pytest.raises(DataError, match="`TEST_0` is there twice"):
+        find_test(data)
+    (data / "train.csv").write_text(
+        "a,b\ntrain_input/TRAIN_0.png,train_gt/TRAIN_0.png\n"
+        "train_input/TRAIN_0.png,train_gt/TRAIN_1.png\n"
+    )
+    with pytest.raises(DataError, match="`TRAIN_0` is there twice"):
+        find_train(data)
+
+
+def test_two_spellings_of_one_name_are_a_duplicate(data: Path):
+    touch(data, "train_gt/TRAIN_0.PNG")
+    with pytest.raises(DataError, match="`TRAIN_0` is there twice"):
+        find_train(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c\nx,y,z\n", "must begin with the header `input_image_path,gt_image_path`"),
+        ("input_image_path\nx.png\n", "but gt_image_path is missing; its first line is"),
+        ("x.png,y.png\nz.png,w.png\n", "input_image_path, gt_image_path are missing"),
+        ("", "input_image_path, gt_image_path are missing"),
+        ("a,b\nx.png\n", "photograph 1 has no `gt_image_path`; fill the cell"),
+        ("a,b\nx.png,y.png\n ,z.png\n", "photograph 2 has no `input_image_path`"),
+    ],
+)
+def test_a_csv_that_leaves_doubt_is_refused(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "train.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=re.escape(message)) as refusal:
+        read_rows(path, ("input_image_path", "gt_image_path"))
+    assert str(path) in str(refusal.value)
+
+
+def test_a_csv_in_another_encoding_is_refused(tmp_path: Path):
+    (tmp_path / "test.csv").write_bytes(b"input_image_path\n\xff\xfe.png\n")
+    with pytest.raises(DataError, match=r"is not a CSV in UTF-8"):
+        find_test(tmp_path)
