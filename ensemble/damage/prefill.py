@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skimage.restoration import inpaint_biharmonic
 
 from ensemble.arrays import Gray, Mask, check_gray, check_mask
+from ensemble.damage.harmonic import fill_harmonically
 from ensemble.errors import ArrayError, ConfigError
 
 _RADIUS = 3
@@ -22,8 +23,9 @@ def prefill(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") ->
     Args:
         damaged: (H, W) uint8.
         lost_mask: (H, W) bool, True = lost.
-        method: One of `METHODS`: OpenCV's Navier-Stokes (a few ms) or Telea, or scikit-image's
-            biharmonic, which solves one sparse system and takes seconds on a large hole.
+        method: One of `METHODS`: OpenCV's Navier-Stokes (a few ms) or Telea, scikit-image's
+            biharmonic, which solves one sparse system and takes seconds on a large hole, or our
+            harmonic.
 
     Returns:
         (H, W) uint8, a new array, equal to `damaged` outside the hole. Without a hole, a copy.
@@ -64,6 +66,11 @@ def _biharmonic(damaged: Gray, lost_mask: Mask) -> Gray:
 
 
 _METHODS = MappingProxyType[str, Callable[[Gray, Mask], Gray]](
-    {"navier-stokes": _navier_stokes, "telea": _telea, "biharmonic": _biharmonic}
+    {
+        "navier-stokes": _navier_stokes,
+        "telea": _telea,
+        "biharmonic": _biharmonic,
+        "harmonic": fill_harmonically,
+    }
 )
 METHODS = tuple(_METHODS)

@@ -49,6 +49,7 @@ _RESTORATION = (
     _fixed("navier-stokes", "restoration"),
     _fixed("telea", "restoration"),
     _fixed("biharmonic", "restoration"),
+    _fixed("harmonic", "restoration"),
 )
 
 _COLORIZATION = (

@@ -38,7 +38,7 @@ def write_recipe(project: Project, **changes) -> Recipe:
             views={"navier-stokes": ("identity",), "telea": ("identity",)},
         ),
         "colorization": StageRecipe.single("gray"),
-        "composition": Composition(hue="none"),
+        "composition": Composition(hue="none", data_range="as-is"),
         "folds": (0, 1),
         "made_from": project.digests,
         **changes,
