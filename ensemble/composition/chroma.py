@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ensemble.composition.luma import BLUE, GREEN, RED
 from ensemble.composition.weighted_mean import weighted_mean
+from ensemble.composition.weighted_median import weighted_median
 from ensemble.errors import ArrayError
 
 ChromaMode = Literal["rgb", "mean", "median", "preserving"]
@@ -53,7 +54,7 @@ def blend_chroma(
     own = _luma(mean)
     centre = mean - own
     if mode == "median":
-        planes = _weighted_median(_chroma(pictures), shares)
+        planes = weighted_median(_chroma(pictures), shares)
         return own + planes - _luma(planes)
     strength = np.linalg.norm(centre, axis=-1, keepdims=True)
     wanted = sum(
@@ -85,19 +86,3 @@ def _luma(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 def _chroma(pictures: NDArray[Any]) -> NDArray[np.float32]:
     planes = pictures.astype(np.float32)
     return planes - _luma(planes)
-
-
-def _weighted_median(
-    planes: NDArray[np.float32], shares: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The lower weighted median over the first axis: least value with half the weight below it.
-
-    Where exactly half the weight is reached, the mean with the next value (the usual median).
-    """
-    order = np.argsort(planes, axis=0, kind="stable")
-    ranked = np.take_along_axis(planes, order, axis=0)
-    reached = np.cumsum(shares[order].astype(np.float64), axis=0)
-    low = (reached < 0.5 - 1e-6).sum(axis=0, keepdims=True)
-    high = np.minimum((reached < 0.5 + 1e-6).sum(axis=0, keepdims=True), len(planes) - 1)
-    both = [np.take_along_axis(ranked, at, axis=0)[0] for at in (low, high)]
-    return ((both[0] + both[1]) / 2).astype(np.float32)

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.composition.weighted_mean import weighted_mean
+from ensemble.composition.weighted_median import weighted_median
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_with_equal_weights_it_is_the_median(count):
+    planes = RNG.integers(-9, 10, (count, 11, 13)).astype(np.float32)
+    shares = np.full(count, 1 / count, dtype=np.float32)
+    assert np.array_equal(weighted_median(planes, shares), np.median(planes, axis=0))
+
+
+def test_whole_weights_are_copies():
+    planes = RNG.normal(size=(3, 9, 9)).astype(np.float32)
+    shares = np.array([3, 1, 2], dtype=np.float32) / 6
+    copies = np.repeat(planes, [3, 1, 2], axis=0)
+    assert np.array_equal(weighted_median(planes, shares), np.median(copies, axis=0))
+
+
+def test_more_than_half_the_weight_decides():
+    planes = RNG.normal(size=(4, 9, 9)).astype(np.float32)
+    shares = np.array([0.1, 0.6, 0.2, 0.1], dtype=np.float32)
+    assert np.array_equal(weighted_median(planes, shares), planes[1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_mean_is_the_sum_of_shares(dtype):
+    pictures = RNG.integers(0, 256, (5, 140, 150, 3)).astype(dtype)
+    shares = RNG.dirichlet(np.ones(5)).astype(np.float32)
+    due = np.tensordot(shares.astype(np.float64), pictures.astype(np.float64), axes=1)
+    assert np.abs(weighted_mean(pictures, shares) - due).max() < 1e-4
