@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ensemble.config import RUNTIME_KEYS, Config, TrainingSection, config_text, load_config
+from ensemble.errors import ConfigError
+
+MEMBER = """
+[[member]]
+name = "mine"
+stage = "restoration"
+arch = "Unet"
+encoder = "resnet18"
+options = {decoder_channels = [16, 8], decoder_use_norm = "batchnorm", encoder_depth = 2}
+"""
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "ens.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def test_defaults_are_the_slides():
+    config = Config()
+    assert (config.normalisation.mean, config.normalisation.std) == (0.5, 0.225)
+    assert (config.training.l1, config.training.mse) == (0.5, 0.5)
+    assert config.training.learning_rate == 1e-4
+    assert config.training.patience == 3
+    assert config.training.encoder_weights == "imagenet"
+    assert config.training.schedule == "constant"
+    assert config.folds.n_folds == 5
+    assert config.data.size == 512
+    assert len(config.restoration.members) == len(config.colorization.members) == 3
+
+
+def test_no_file_means_every_default(tmp_path: Path):
+    assert load_config(tmp_path / "ens.toml") == Config()
+    assert load(tmp_path, "") == Config()
+
+
+def test_what_is_written_is_read_back(tmp_path: Path):
+    assert load(tmp_path, config_text(Config())) == Config()
+    changed = load(
+        tmp_path,
+        'seed = 3\n[training]\nlearning_rate = 2.5e-7\nprecision = "bf16"\n'
+        f'[restoration]\nmembers = ["mine", "telea"]\n{MEMBER}',
+    )
+    assert changed.training.learning_rate == 2.5e-7
+    assert changed.member[0].options["decoder_channels"] == [16, 8]
+    assert load(tmp_path, config_text(changed)) == changed
+
+
+def test_text_that_needs_escapes_survives(tmp_path: Path):
+    config = Config().replace("blend", storage='journal:///a "b"\\c\u00e9')
+    assert load(tmp_path, config_text(config)) == config
+
+
+def test_every_key_is_written_with_its_meaning():
+    content = tomllib.loads(config_text(Config()))
+    lines = config_text(Config()).splitlines()
+    for section, keys in content.items():
+        for key in keys if isinstance(keys, dict) else [section]:
+            index = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
+            assert re.match(r"# \w.{10,}", lines[index - 1]), key
+    assert set(content) == set(Config.model_fields) - {"member"}
+
+
+def test_choices_are_listed_with_their_key():
+    lines = config_text(Config()).splitlines()
+    index = lines.index('precision = "auto"')
+    assert lines[index - 1].endswith("One of: auto, float32, bf16.")
+
+
+def test_the_heading_is_a_comment(tmp_path: Path):
+    text = config_text(Config(), heading="Mine\n# of two lines")
+    assert text.startswith("# Mine\n# of two lines\n")
+    assert load(tmp_path, text) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[training]\nepoch = 3",
+            "unknown key `training.epoch`; the nearest valid one is `epochs`",
+        ),
+        ("[trainin]\nepochs = 3", "unknown key `trainin`; the nearest valid one is `training`"),
+        ("sead = 3", "unknown key `sead`; the nearest valid one is `seed`"),
+        (
+            MEMBER + 'encodr = "x"',
+            "unknown key `member.encodr`; the nearest valid one is `encoder`",
+        ),
+        ("[data]\nsize = 8", "`data.size`: input should be greater than or equal to 16, but got 8"),
+        ('[training]\nprecision = "fp16"', "'auto', 'float32' or 'bf16', but got 'fp16'"),
+        ("[folds]\nn_folds = 1", "`folds.n_folds`: input should be greater than or equal to 2"),
+        ("[restoration]\nmembers = []", "`restoration.members`"),
+        ('[[member]]\nname = "x"', "`member.stage` must be given"),
+        ("[training]\nlearning_rate = nan", "`training.learning_rate`"),
+        ("[normalisation]\nstd = inf", "`normalisation.std`"),
+        ("seed = ", "is not valid TOML"),
+    ],
+)
+def test_a_fault_names_its_file_and_key(tmp_path: Path, text: str, message: str):
+    with pytest.raises(ConfigError, match=re.escape(message)) as refusal:
+        load(tmp_path, text)
+    assert str(refusal.value).startswith(f"`{tmp_path / 'ens.toml'}`")
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"`sede`.*; .*`data\.size`|`data\.size`.*; .*`sede`"):
+        load(tmp_path, "sede = 1\n[data]\nsize = 1")
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path):
+    (tmp_path / "ens.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        load_config(tmp_path / "ens.toml")
+
+
+def test_flags_override_and_leave_the_rest():
+    config = Config().replace("training", epochs=2, learning_rate=None)
+    assert config.training.epochs == 2
+    assert config.training.learning_rate == Config().training.learning_rate
+    assert config.replace("training", epochs=Config().training.epochs) == Config()
+
+
+def test_a_flag_that_breaks_a_rule_is_refused():
+    with pytest.raises(ConfigError, match=r"the command line: `training\.epochs`: .* but got 0"):
+        Config().replace("training", epochs=0)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().seed = 1  # type: ignore[misc]
+
+
+def test_runtime_keys_are_keys_of_training():
+    assert set(TrainingSection.model_fields) >= RUNTIME_KEYS

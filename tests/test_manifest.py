@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.manifest import (
+    Manifest,
+    digest_bytes,
+    digest_file,
+    digest_json,
+    package_versions,
+    read_manifest,
+    write_manifest,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=8,
+)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path):
+    path = tmp_path / "deep" / "manifest.json"
+    written = write_manifest(
+        path, kind="oof", made_from={"data": "d"}, seed=3, facts={"count": 2, "scores": [0.5]}
+    )
+    assert read_manifest(path) == written
+    assert written.versions["numpy"] == version("numpy")
+    assert path.read_text().endswith("}\n")
+
+
+def test_the_same_facts_give_the_same_bytes(tmp_path: Path):
+    for name, made_from in (("a", {"x": "1", "y": "2"}), ("b", {"y": "2", "x": "1"})):
+        write_manifest(tmp_path / name, kind="oof", made_from=made_from, seed=0)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_missing_manifest_tells_the_remedy(tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    message = f"`{path}` is not there; run `ens train`"
+    with pytest.raises(MissingArtefactError, match=re.escape(message)):
+        read_manifest(path, remedy="run `ens train`")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{}", '{"kind": "oof"}', '{"what": 1}', "\x00"])
+def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str):
+    path = tmp_path / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(StaleArtefactError, match="is not a manifest .*; make the artefact again"):
+        read_manifest(path)
+
+
+def test_an_unchanged_origin_is_accepted():
+    manifest = Manifest("oof", {"data": "d", "folds": "f", "more": "m"}, 0)
+    manifest.require({"data": "d", "folds": "f"}, name="it", remedy="run it again")
+
+
+@pytest.mark.parametrize(
+    ("present", "changed"),
+    [
+        ({"data": "e", "folds": "f"}, "another data than"),
+        ({"data": "e", "folds": "g"}, "another data and another folds than"),
+        ({"data": "d", "member": "m"}, "another member than"),
+    ],
+)
+def test_a_changed_origin_is_refused_by_name(present: dict[str, str], changed: str):
+    manifest = Manifest("oof", {"data": "d", "folds": "f"}, 0)
+    message = f"the cache was made from {changed} the present one; run `ens oof`"
+    with pytest.raises(StaleArtefactError, match=re.escape(message)):
+        manifest.require(present, name="the cache", remedy="run `ens oof`")
+
+
+def test_digests_are_sha256(tmp_path: Path):
+    content = bytes(range(256)) * 500
+    (tmp_path / "a").write_bytes(content)
+    expected = hashlib.sha256(content).hexdigest()
+    assert digest_bytes(content) == digest_file(tmp_path / "a") == expected
+    canonical = b'{"a":[1,2],"b":null}'
+    assert digest_json({"b": None, "a": [1, 2]}) == hashlib.sha256(canonical).hexdigest()
+
+
+@given(JSON, JSON)
+def test_json_digests_agree_just_where_the_values_do(one, other):
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (digest_json(one) == digest_json(other)) == same
+
+
+def test_versions_name_only_what_is_installed():
+    versions = package_versions()
+    assert all(versions[name] == version(name) for name in versions)
+    assert "torch" in versions

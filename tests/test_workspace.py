@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import inspect
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from ensemble.errors import LockedError
+from ensemble.workspace import Workspace, atomic_path, atomic_write, exclusive_lock
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _fail_half_way(path: Path, file: str = "") -> None:
+    with atomic_path(path) as temporary:
+        if file:
+            temporary.mkdir()
+        (temporary / file).write_text("ne")
+        raise RuntimeError("half way")
+
+
+def test_every_path_lies_below_the_root(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    properties = inspect.getmembers(Workspace, lambda value: isinstance(value, property))
+    assert len(properties) >= 10
+    paths = [getattr(workspace, name) for name, _ in properties]
+    paths += [
+        workspace.checkpoint_dir("restoration", "m", 2),
+        workspace.oof_dir("colorization", "m", 0),
+        workspace.external_test_dir("colorization", "m"),
+        workspace.submission_file("first"),
+    ]
+    assert all(path.is_relative_to(tmp_path) and path != tmp_path for path in paths)
+    assert len(set(paths)) == len(paths)
+
+
+def test_the_documented_places(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    checkpoint = workspace.checkpoint_dir("restoration", "unet-mobilenet-v2", 3)
+    assert checkpoint == tmp_path / "checkpoints/restoration/unet-mobilenet-v2/fold-3"
+    assert workspace.submission_file("a") == tmp_path / "submissions/a.zip"
+    assert workspace.recipe_file == tmp_path / "oof/recipe.json"
+
+
+def test_naming_paths_makes_nothing(tmp_path: Path):
+    Workspace(tmp_path).checkpoint_dir("restoration", "m", 0)
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "stored"), [(b"\x00\xff", b"\x00\xff"), ("\u00e9", b"\xc3\xa9")]
+)
+def test_a_file_is_written_with_its_folders(tmp_path: Path, content, stored: bytes):
+    atomic_write(tmp_path / "a" / "b.txt", content)
+    assert (tmp_path / "a" / "b.txt").read_bytes() == stored
+    assert names(tmp_path / "a") == ["b.txt"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"):
+        _fail_half_way(path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_readers_see_the_old_file_until_the_end(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with atomic_path(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.name == path.name
+    assert path.read_text() == "new"
+
+
+def test_a_folder_is_swapped_whole(tmp_path: Path):
+    path = tmp_path / "data"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    with atomic_path(path) as temporary:
+        temporary.mkdir()
+        (temporary / "new.txt").write_text("new")
+        assert names(path) == ["old.txt"]
+    assert names(path) == ["new.txt"]
+    assert names(tmp_path) == ["data"]
+
+
+def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path):
+    path = tmp_path / "data"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    with pytest.raises(RuntimeError, match="half way"):
+        _fail_half_way(path, file="new.txt")
+    assert names(path) == ["old.txt"]
+    assert names(tmp_path) == ["data"]
+
+
+def test_nothing_written_is_an_error_and_keeps_the_old(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_path(path):
+        pass
+    assert path.read_text() == "old"
+
+
+def _hold(path: Path, ready: multiprocessing.synchronize.Event) -> None:
+    with exclusive_lock(path, what="training"):
+        ready.set()
+        signal.pause()
+
+
+def _holder(path: Path) -> multiprocessing.Process:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    process = context.Process(target=_hold, args=(path, ready))
+    process.start()
+    assert ready.wait(20)
+    return process
+
+
+def test_a_lock_is_refused_while_another_process_holds_it(tmp_path: Path):
+    path = tmp_path / "fold-0"
+    process = _holder(path)
+    try:
+        with (
+            pytest.raises(LockedError, match=r"only one process at a time may be training.*\.lock"),
+            exclusive_lock(path, what="training"),
+        ):
+            pass
+        with exclusive_lock(tmp_path / "fold-1", what="training"):
+            pass
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(20)
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path):
+    path = tmp_path / "fold-0"
+    process = _holder(path)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(20)
+    with exclusive_lock(path, what="training"):
+        pass
+
+
+def test_a_lock_is_given_back_after_an_error(tmp_path: Path):
+    with pytest.raises(RuntimeError), exclusive_lock(tmp_path / "a", what="blending"):
+        raise RuntimeError
+    with exclusive_lock(tmp_path / "a", what="blending"):
+        pass
+
+
+def test_an_error_inside_the_block_is_its_own(tmp_path: Path):
+    """A `BlockingIOError` of the work is not mistaken for a lock held by another."""
+    with pytest.raises(BlockingIOError), exclusive_lock(tmp_path / "a", what="blending"):
+        raise BlockingIOError
