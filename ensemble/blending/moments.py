@@ -86,15 +86,20 @@ class PhotoMoments:
         arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         return sum(array.nbytes for array in arrays)
 
-    def estimate(self, weights: Sequence[float]) -> tuple[float, float, float]:
+    def estimate(
+        self, weights: Sequence[float], pred_range: float | None = None
+    ) -> tuple[float, float, float]:
         """The terms (ssim, masked_ssim, hue) of the blend; hue is 0 for gray.
 
         Args:
             weights: (K,), sum 1.
+            pred_range: Data range of the whole picture, where composition decides it; None for
+                the blend's own.
         """
         given = np.asarray(weights, dtype=np.float32)
         used = np.flatnonzero(given)
-        pred_range = blend_range(self.extremes, given, used)
+        if pred_range is None:
+            pred_range = blend_range(self.extremes, given, used)
         whole = windows_ssim(self.windows, self.shares, given, used, pred_range)
         masked = runs_ssim(self.runs, self.run_length, given, used, pred_range)
         if not self.hue_pixels.size:

@@ -22,7 +22,8 @@ from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import Composition, StageRecipe, View
 from ensemble.metric.threads import cores
 
-CALIBRATED = 64
+CALIBRATED = 48
+FULL_RANGE = 255.0
 
 Rows = NDArray[np.int64]
 
@@ -72,7 +73,8 @@ class Objective:
         terms = np.zeros((len(rows), 3))
         if options.hue != "score":
             drawn = np.array([shares.get(term, 0.0) for term in self.drawn])
-            terms[:] = self._blended((drawn / drawn.sum()).tolist(), rows)
+            weights = (drawn / drawn.sum()).tolist()
+            terms[:] = self._blended(weights, rows, full=options.data_range == "full")
         if options.hue != "none":
             votes = [shares.get(term, 0.0) for term in self.terms]
             terms[:, 2] = wanted_hue(self._products[rows], votes, options.prior_weight)
@@ -94,8 +96,10 @@ class Objective:
             residuals[within].mean(axis=0) if within.any() else residuals.mean(axis=0)
         )
 
-    def _blended(self, weights: list[float], rows: Rows) -> Terms:
-        estimate = partial(_estimate_all, weights=weights)
+    def _blended(self, weights: list[float], rows: Rows, *, full: bool) -> Terms:
+        filled = full and self.evidence.stage == "colorization"
+        pred_range = FULL_RANGE if filled else None
+        estimate = partial(_estimate_all, weights=weights, pred_range=pred_range)
         moments = [self.moments[row] for row in rows]
         if self.jobs == 1:
             return estimate(moments)
@@ -182,8 +186,10 @@ def settling(
     return None, None
 
 
-def _estimate_all(moments: Sequence[PhotoMoments], *, weights: list[float]) -> Terms:
-    return np.array([photo.estimate(weights) for photo in moments])
+def _estimate_all(
+    moments: Sequence[PhotoMoments], *, weights: list[float], pred_range: float | None
+) -> Terms:
+    return np.array([photo.estimate(weights, pred_range) for photo in moments])
 
 
 def _shares(recipe: StageRecipe) -> dict[tuple[str, View], float]:
@@ -191,4 +197,4 @@ def _shares(recipe: StageRecipe) -> dict[tuple[str, View], float]:
 
 
 def _key(options: Composition) -> str:
-    return f"{options.chroma} {options.hue}"
+    return f"{options.chroma} {options.hue} {options.data_range}"

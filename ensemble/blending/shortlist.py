@@ -12,6 +12,7 @@ from ensemble.blending.candidate import Candidate
 from ensemble.blending.exact import Terms, total
 from ensemble.blending.objective import Objective, Rows
 from ensemble.blending.search import Found
+from ensemble.blending.space import OPTIONS as SEARCHED
 from ensemble.blending.space import PRIOR_STEP, SearchSpace
 from ensemble.composition.recipe import SLIDES, Stage
 
@@ -88,8 +89,8 @@ def options_only(objective: Objective, rows: Rows) -> list[Candidate]:
 
 
 def _best_of_each_composition(found: Found) -> list[Candidate]:
-    best: dict[tuple[str, str], Candidate] = {}
+    best: dict[tuple[str, ...], Candidate] = {}
     for candidate, _ in found.ranked:
-        look = (candidate.composition.chroma, candidate.composition.hue)
+        look = tuple(getattr(candidate.composition, option) for option in SEARCHED)
         best.setdefault(look, candidate)
     return list(best.values())

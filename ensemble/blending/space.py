@@ -18,6 +18,9 @@ from ensemble.errors import ConfigError
 
 Params = dict[str, Any]
 
+OPTIONS = ("chroma", "hue", "data_range")
+"""Options of `Composition` that a search chooses among; the prior's weight is a number."""
+
 EVERY_MEMBER = "every member"
 PRIOR_STEP = 0.05
 
@@ -33,6 +36,7 @@ class SearchSpace:
         chroma: Values of `Composition.chroma` to search; empty leaves it as it is in `fixed`.
         hue: Values of `Composition.hue`, likewise. With more than `none`, the prior's weight is
             searched too.
+        data_range: Values of `Composition.data_range`, likewise.
         views_per: Whether all members share one set of views, or each has its own.
     """
 
@@ -41,6 +45,7 @@ class SearchSpace:
     fixed: Composition = field(default_factory=Composition)
     chroma: tuple[str, ...] = ()
     hue: tuple[str, ...] = ()
+    data_range: tuple[str, ...] = ()
     views_per: Literal["stage", "member"] = "stage"
 
     def __post_init__(self) -> None:
@@ -65,7 +70,7 @@ class SearchSpace:
             sets = [names(views) for views in view_sets(self._available(owner))]
             if len(sets) > 1:
                 found[f"views/{owner}"] = CategoricalDistribution(sets)
-        for option in ("chroma", "hue"):
+        for option in OPTIONS:
             values = getattr(self, option)
             if len(values) > 1:
                 found[option] = CategoricalDistribution(values)
@@ -100,7 +105,7 @@ class SearchSpace:
         for owner in self._view_owners:
             if f"views/{owner}" in self.distributions:
                 params[f"views/{owner}"] = names(self._owned_views(owner, recipe))
-        searched = ("chroma", "hue", "prior_weight")
+        searched = (*OPTIONS, "prior_weight")
         params |= {name: getattr(options, name) for name in searched if name in self.distributions}
         return params
 
@@ -124,9 +129,12 @@ class SearchSpace:
         """
         base = self._defaults.model_dump()
         return tuple(
-            Composition.model_validate({**base, "chroma": chroma, "hue": hue})
+            Composition.model_validate(
+                {**base, "chroma": chroma, "hue": hue, "data_range": data_range}
+            )
             for hue in self.hue or (base["hue"],)
             for chroma in self.chroma or (base["chroma"],)
+            for data_range in self.data_range or (base["data_range"],)
             if hue != "score" or chroma == base["chroma"]
         )
 
@@ -147,7 +155,7 @@ class SearchSpace:
     def _composition(self, params: Mapping[str, Any]) -> Composition:
         """The options of composition, those that are moot as by default: equal blends are equal."""
         options = self._defaults.model_dump()
-        options |= {name: params[name] for name in ("chroma", "hue") if name in params}
+        options |= {name: params[name] for name in OPTIONS if name in params}
         if options["hue"] == "score" and self.chroma:
             options["chroma"] = self._defaults.chroma
         if options["hue"] != "none" and "prior_weight" in params:
@@ -159,7 +167,7 @@ class SearchSpace:
     def _defaults(self) -> Composition:
         """`fixed`, with the first value of each searched option that does not allow its own."""
         base = self.fixed.model_dump()
-        for option in ("chroma", "hue"):
+        for option in OPTIONS:
             values = getattr(self, option)
             if values and base[option] not in values:
                 base[option] = values[0]

@@ -107,7 +107,7 @@ def tune(
     exact = task.score(listed)
     rows = {**listed.baselines, **listed.best(evidence.stage, exact)}
     terms = {name: exact[one.key] for name, one in rows.items()}
-    crossed, notes = task.cross_fit(objective, tuple(listed.steps))
+    crossed, notes = task.cross_fit(objective, tuple(listed.steps), trials=found.done)
     kept_name, judged = task.decide(terms, crossed)
     notes = (*_interruption(found), *notes)
     return Tuned(
@@ -142,7 +142,8 @@ class _Task:
         drawn = f"{evidence.digest} {sorted(self.image_ids)}"
         name = study_name(evidence.stage, evidence=drawn, space=self.space, plan=settings.plan)
         with self._bar("trials", settings.trials) as advance:
-            return self._search(open_study(storage, name), objective.value, advance)
+            study = open_study(storage, name)
+            return self._search(study, objective.value, advance, settings.trials)
 
     def score(self, listed: Shortlist) -> dict[str, Terms]:
         """Exact terms of everything listed, by key."""
@@ -157,9 +158,9 @@ class _Task:
         return dict(zip(listed.candidates, terms, strict=True))
 
     def cross_fit(
-        self, objective: Objective, steps: Sequence[str]
+        self, objective: Objective, steps: Sequence[str], *, trials: int
     ) -> tuple[dict[str, Terms], tuple[str, ...]]:
-        """Terms of each step, tuned without the photograph's part; and notes."""
+        """Terms of each step, tuned without the photograph's part by as many trials; and notes."""
         if len(self._groups_there) < 2:
             return {}, ("There is one group of photographs only: nothing can be cross-fitted.",)
         parts = parts_of(
@@ -174,7 +175,7 @@ class _Task:
                         self.evidence,
                         self.image_ids,
                         parts,
-                        partial(self._fit, objective, step),
+                        partial(self._fit, objective, step, min(trials, self.settings.trials)),
                         jobs=self.settings.threads,
                         advance=advance,
                     )
@@ -203,24 +204,25 @@ class _Task:
     def _groups_there(self) -> set[str]:
         return {self.evidence.groups[image_id] for image_id in self.image_ids}
 
-    def _fit(self, objective: Objective, step: str, rows: Rows) -> Candidate:
+    def _fit(self, objective: Objective, step: str, trials: int, rows: Rows) -> Candidate:
         """Tune on some rows only, as on all but in memory."""
         if step == OPTIONS:
             return options_only(objective, rows)[0]
         value = partial(objective.value, rows=rows)
-        found = self._search(open_study(None, "cross-fit"), value, lambda _count: None)
+        study = open_study(None, "cross-fit")
+        found = self._search(study, value, lambda _count: None, trials)
         if found.missing:
             raise KeyboardInterrupt
         return found.ranked[0][0]
 
-    def _search(self, study: optuna.Study, value: Value, advance: Advance) -> Found:
+    def _search(self, study: optuna.Study, value: Value, advance: Advance, trials: int) -> Found:
         settings = self.settings
         return search(
             study,
             self.space,
             value,
             sampler=settings.sampler,
-            trials=settings.trials,
+            trials=trials,
             seed=settings.seed,
             jobs=settings.jobs,
             advance=advance,

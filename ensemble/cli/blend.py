@@ -135,6 +135,7 @@ class _Run:
             voters=evidence.voters,
             chroma=("mean", "median", "preserving"),
             hue=("none", "score", "natural"),
+            data_range=("full", "as-is"),
             views_per=self.views_per,
         )
         return self._tune(evidence, space, priors)
