@@ -108,7 +108,7 @@ def _run(
     _decode(context, project, jobs)
     if machines.dask:
         return _on_cluster(context, project, jobs, machines.dask)
-    if machines.gpus:
+    if machines.gpus and machines.devices * machines.nodes == 1:
         return _on_gpus(context, project, jobs, machines.gpus)
     return _one_after_the_other(context, project, jobs, machines)
 
@@ -215,7 +215,7 @@ def _record_encoder_weights(context: Context, config: Config) -> None:
 
     kept = context.config.replace("training", encoder_weights=value)
     atomic_write(context.workspace.config_file, config_text(kept))
-    context.console.print(f"recorded encoder_weights = {value} in {context.workspace.config_file}")
+    context.say(f"recorded encoder_weights = {value} in {context.workspace.config_file}")
 
 
 def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
@@ -226,11 +226,11 @@ def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.reason and entry.state != "done":
             console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
-    console.print(f"wrote {context.workspace.checkpoints} and {context.workspace.oof}")
+    context.say(f"wrote {context.workspace.checkpoints} and {context.workspace.oof}")
     failed = [entry for entry in entries if entry.state != "done"]
     if failed:
         console.print(
             f"next: mend what failed, then run the same command again ({len(failed)} left)"
         )
         raise typer.Exit(1)
-    console.print("next: ens blend --trials 200")
+    context.say(f"next: {context.command('blend --trials 200')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -33,8 +34,12 @@ class Slot:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its processes find set."""
-        return {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": str(self.gpu)}
+        """What its processes find set; GPUs are counted among those that this process sees."""
+        if self.gpu is None:
+            return {}
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        name = visible.split(",")[self.gpu].strip() if visible else str(self.gpu)
+        return {"CUDA_VISIBLE_DEVICES": name}
 
 
 class Queue:

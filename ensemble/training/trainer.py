@@ -117,8 +117,9 @@ def _strategy(hardware: Hardware) -> Any:
     if hardware.world == 1:
         return "auto"
     # Each process computes the same running statistics (synchronised on GPUs), and validates a
-    # share of its own: buffers need no broadcast, which would have to happen equally often.
-    return DDPStrategy(broadcast_buffers=False)
+    # share of its own: buffers need no broadcast, which would have to happen equally often. smp's
+    # EfficientNets and scSE decoders have parameters that no output depends on.
+    return DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
 
 
 def _tensorboard(files: JobFiles) -> Any:

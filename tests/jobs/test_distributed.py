@@ -18,7 +18,8 @@ from ensemble.oof.archive import ZarrArchive
 from ensemble.training.job import Job
 
 MakeProject = Callable[..., Project]
-# Without batch normalisation, which torch synchronises between processes on GPUs only.
+# Without batch normalisation, which torch synchronises between processes on GPUs only; and with
+# parameters that no output depends on, as most of the real members have.
 NORMLESS = Job("restoration", "normless", 0)
 
 

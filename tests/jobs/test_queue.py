@@ -113,3 +113,11 @@ def test_no_process_outlives_an_interruption(
     processes: list[subprocess.Popen[bytes]] = [process for *_, process in queue._running]
     assert all(process.poll() is not None for process in processes)
     assert time.monotonic() - started < 20
+
+
+def test_gpus_are_counted_among_the_visible_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert Slot("", 1).environment == {"CUDA_VISIBLE_DEVICES": "1"}
+    assert Slot("").environment == {}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-abc")
+    assert Slot("", 1).environment == {"CUDA_VISIBLE_DEVICES": "GPU-abc"}

@@ -47,7 +47,11 @@ name = "normless"
 stage = "restoration"
 arch = "unet"
 encoder = "tu-test_convnext"
-options = {decoder_channels = [16, 8, 8], encoder_depth = 3, decoder_use_norm = false}
+[member.options]
+decoder_channels = [16, 16, 16]
+encoder_depth = 3
+decoder_use_norm = false
+decoder_attention_type = "scse"
 [[member]]
 name = "tiny-colorizer"
 stage = "colorization"
