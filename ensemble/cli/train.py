@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -134,6 +135,7 @@ def _one_after_the_other(
             entry.state = "done"
         except TrainingError as error:
             entry.state, entry.reason = "failed", str(error)
+        gc.collect()  # trainer and network refer to each other: without this they pile up
     return entries
 
 

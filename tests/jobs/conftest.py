@@ -12,7 +12,9 @@ from tests.reference import tiny
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Here and in the processes that are started."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with tiny.one_thread():
         yield
 

@@ -29,10 +29,7 @@ def _project(make_project: MakeProject, root: Path) -> Project:
     return Project(project.workspace, config, project.competition, project.folds)
 
 
-def test_two_processes_learn_what_one_does(
-    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_two_processes_learn_what_one_does(make_project: MakeProject, tmp_path: Path) -> None:
     one, two = (_project(make_project, tmp_path / name) for name in ("one", "two"))
     run_job(NORMLESS, one)
     run_distributed(NORMLESS, two, devices=2, nodes=1)
