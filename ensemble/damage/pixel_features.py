@@ -1,0 +1,266 @@
+"""Which pixels of the hole's gray belong to it: numbers about one pixel and its surroundings.
+
+The region of the hole's gray is not the hole. A spike of the polygon that is thinner than a pixel
+breaks into loose dots, in line with each other; a photograph's own pixels of that gray cling to
+the rim where it is smooth, among neighbours that differ by a level or two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray, Mask
+from ensemble.damage.candidates import Candidate
+
+PIXEL_FEATURES = (
+    "equal in 3 x 3",
+    "equal in 5 x 5",
+    "equal in 9 x 9",
+    "near in 3 x 3",
+    "near in 5 x 5",
+    "near in 9 x 9",
+    "mean difference in 5 x 5",
+    "mean difference in 9 x 9",
+    "least difference in 3 x 3",
+    "in an equal 2 x 2",
+    "in an equal 3 x 3",
+    "in the main region",
+    "log area of its region",
+    "distance from the main region",
+    "one-sided line",
+    "two-sided line",
+    "equal grays elsewhere",
+    "log area of the main region",
+)
+_DIRECTIONS = 16
+_REACH = 14
+
+
+@dataclass(frozen=True, eq=False)
+class GrayMap:
+    """Every pixel of the hole's gray.
+
+    Attributes:
+        equal: (H, W) bool.
+        labels: (H, W) int32, its 8-connected regions; 0 elsewhere.
+        areas: (labels,) int64, pixels by label, 0 for label 0.
+        main: The label of the candidate's region.
+        box: (x0, y0, x1, y1) of that region.
+    """
+
+    equal: Mask
+    labels: NDArray[np.int32]
+    areas: NDArray[np.int64]
+    main: int
+    box: tuple[int, int, int, int]
+
+    @classmethod
+    def of(cls, damaged: Gray, candidate: Candidate) -> GrayMap:
+        """Map the gray of a candidate of `damaged`."""
+        equal = damaged == candidate.value
+        count, labels = cv2.connectedComponents(equal.view(np.uint8), connectivity=8)
+        areas = np.bincount(labels.ravel(), minlength=count)
+        areas[0] = 0
+        x0, y0, x1, _ = candidate.box
+        first_row = candidate.regions[y0, x0:x1] == candidate.label
+        main = int(labels[y0, x0 + int(first_row.argmax())])
+        return cls(equal, labels, areas, main, candidate.box)
+
+
+def doubtful_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
+    """Return the pixels of the gray that need a decision, (N, 2) int64 (y, x).
+
+    Those with another gray in their 5 x 5 square, no farther from the region's box than the box's
+    longer side: a loose spike end is no longer than that.
+    """
+    x0, y0, x1, y1 = gray_map.box
+    margin = max(x1 - x0, y1 - y0)
+    height, width = gray_map.equal.shape
+    window = (
+        max(0, y0 - margin), min(height, y1 + margin),
+        max(0, x0 - margin), min(width, x1 + margin),
+    )  # fmt: skip
+    return _doubtful(gray_map.equal.view(np.uint8), np.array(window))
+
+
+def pixel_features(
+    damaged: Gray, gray_map: GrayMap, pixels: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Describe pixels of the hole's gray.
+
+    Args:
+        damaged: (H, W) uint8.
+        gray_map: The gray of the region taken for the hole.
+        pixels: (N, 2) int64, (y, x) a row.
+
+    Returns:
+        (N, len(PIXEL_FEATURES)) float32, finite.
+    """
+    features = np.empty((len(pixels), len(PIXEL_FEATURES)), dtype=np.float32)
+    padded = np.pad(gray_map.equal.view(np.uint8), _REACH)
+    rays = _rays(padded.shape[1])
+    _describe(
+        damaged, gray_map.equal.view(np.uint8), gray_map.labels, gray_map.areas,
+        gray_map.main, np.array(gray_map.box), pixels, features,
+    )  # fmt: skip
+    _lines(padded.ravel(), padded.shape[1], rays, pixels, features)
+    return features
+
+
+def _rays(row_length: int) -> NDArray[np.int64]:
+    """(rays, reach) int64 offsets in a raveled picture; the second half points the other way."""
+    angles = np.arange(2 * _DIRECTIONS) * np.pi / _DIRECTIONS
+    reach = np.arange(1, _REACH + 1)
+    down, right = (np.rint(np.outer(f(angles), reach)) for f in (np.sin, np.cos))
+    return (down * row_length + right).astype(np.int64)
+
+
+@numba.njit(cache=True)
+def _doubtful(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
+    height, width = equal.shape
+    found = np.empty((height * width, 2), dtype=np.int64)
+    count = 0
+    for y in range(window[0], window[1]):
+        for x in range(window[2], window[3]):
+            if equal[y, x] and not _deep(equal, y, x):
+                found[count, 0] = y
+                found[count, 1] = x
+                count += 1
+    return found[:count].copy()
+
+
+@numba.njit(cache=True)
+def _deep(equal: NDArray[Any], y: int, x: int) -> bool:
+    height, width = equal.shape
+    for v in range(max(0, y - 2), min(height, y + 3)):
+        for u in range(max(0, x - 2), min(width, x + 3)):
+            if not equal[v, u]:
+                return False
+    return True
+
+
+@numba.njit(cache=True)
+def _describe(
+    damaged: NDArray[Any],
+    equal: NDArray[Any],
+    labels: NDArray[Any],
+    areas: NDArray[Any],
+    label: int,
+    box: NDArray[Any],
+    pixels: NDArray[Any],
+    features: NDArray[Any],
+) -> None:
+    height, width = damaged.shape
+    elsewhere = (areas.sum() - areas[label]) / (height * width)
+    scale = float(max(box[2] - box[0], box[3] - box[1]))
+    for i in range(pixels.shape[0]):
+        y, x = pixels[i]
+        row = features[i]
+        _squares(damaged, equal, y, x, row)
+        _blocks(equal, y, x, row)
+        row[11] = labels[y, x] == label
+        row[12] = np.log(areas[labels[y, x]])
+        row[13] = 0.0 if labels[y, x] == label else _distance(labels, label, y, x, scale)
+        row[16] = np.log(elsewhere + 1e-5)
+        row[17] = np.log(areas[label])
+
+
+@numba.njit(cache=True)
+def _squares(damaged: NDArray[Any], equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
+    height, width = damaged.shape
+    value = np.int64(damaged[y, x])
+    seen = np.zeros(3)
+    same = np.zeros(3)
+    near = np.zeros(3)
+    total = np.zeros(3)
+    least = 32.0
+    for dy in range(-4, 5):
+        for dx in range(-4, 5):
+            v, u = y + dy, x + dx
+            if v < 0 or u < 0 or v >= height or u >= width or (dy == 0 and dx == 0):
+                continue
+            ring = max(abs(dy), abs(dx))
+            first = 0 if ring == 1 else (1 if ring == 2 else 2)
+            step = abs(np.int64(damaged[v, u]) - value)
+            for k in range(first, 3):
+                seen[k] += 1
+                same[k] += step == 0
+                near[k] += 0 < step <= 2
+                total[k] += min(step, 32)
+            if ring == 1 and step > 0:
+                least = min(least, float(step))
+    for k in range(3):
+        other = max(seen[k] - same[k], 1.0)
+        row[k] = same[k] / seen[k]
+        row[3 + k] = near[k] / other
+        if k > 0:
+            row[5 + k] = total[k] / other / 32.0
+    row[8] = least / 32.0
+
+
+@numba.njit(cache=True)
+def _blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
+    """Whether the pixel lies in some 2 x 2, and in some 3 x 3, of its own gray."""
+    height, width = equal.shape
+    for size in (2, 3):
+        inside = False
+        for top in range(y - size + 1, y + 1):
+            for left in range(x - size + 1, x + 1):
+                if top < 0 or left < 0 or top + size > height or left + size > width:
+                    continue
+                whole = True
+                for v in range(top, top + size):
+                    for u in range(left, left + size):
+                        whole = whole and equal[v, u]
+                inside = inside or whole
+        row[7 + size] = inside
+
+
+@numba.njit(cache=True)
+def _distance(labels: NDArray[Any], label: int, y: int, x: int, scale: float) -> float:
+    """Steps to the main region along the nearest of eight rays, over its longer side, up to 1."""
+    height, width = labels.shape
+    best = scale
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            v, u, steps = y, x, 0
+            while (dy != 0 or dx != 0) and steps < best:
+                v, u, steps = v + dy, u + dx, steps + 1
+                if v < 0 or u < 0 or v >= height or u >= width:
+                    break
+                if labels[v, u] == label:
+                    best = float(steps)
+    return best / scale
+
+
+@numba.njit(cache=True)
+def _lines(
+    padded: NDArray[Any],
+    row_length: int,
+    rays: NDArray[Any],
+    pixels: NDArray[Any],
+    features: NDArray[Any],
+) -> None:
+    """Largest share of equal pixels along a ray, and along a ray with its opposite."""
+    count, reach = rays.shape
+    hits = np.zeros(count, dtype=np.int64)
+    half = count // 2
+    for i in range(pixels.shape[0]):
+        start = (pixels[i, 0] + reach) * row_length + pixels[i, 1] + reach
+        one, both = 0, 0
+        for ray in range(count):
+            total = 0
+            for k in range(reach):
+                total += padded[start + rays[ray, k]]
+            hits[ray] = total
+            one = max(one, total)
+        for ray in range(half):
+            both = max(both, hits[ray] + hits[ray + half])
+        features[i, 14] = one / reach
+        features[i, 15] = both / (2 * reach)

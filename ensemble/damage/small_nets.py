@@ -1,0 +1,98 @@
+"""The locator's learned rankings: three small nets, shipped as plain arrays.
+
+`benchmarks/train_locator.py` fits them with scikit-learn on simulated damage of photographs and
+writes `locator.npz`; here they are a few matrix products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+NETS = ("region", "pixel", "confidence")
+_FILE = "locator.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class SmallNet:
+    """Standardised features, hidden layers with ReLU, one logit.
+
+    Attributes:
+        center: (F,) float32, subtracted from the features.
+        scale: (F,) float32, divided by.
+        weights: One (in, out) float32 a layer, the last with one output.
+        biases: One (out,) float32 a layer.
+    """
+
+    center: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    weights: tuple[NDArray[np.float32], ...]
+    biases: tuple[NDArray[np.float32], ...]
+
+    def probability(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of each row of (N, F) features, (N,) float64 in [0, 1]."""
+        layer = (features.astype(np.float32) - self.center) / self.scale
+        for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            layer = np.maximum(layer @ weights + biases, 0.0)
+        logit = (layer @ self.weights[-1] + self.biases[-1])[:, 0].astype(np.float64)
+        return 1.0 / (1.0 + np.exp(-np.clip(logit, -60.0, 60.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class LocatorNets:
+    """The three nets and the confidence under which a hole is called doubtful.
+
+    Attributes:
+        region: Is this region the hole's main piece?
+        pixel: Does this pixel of the hole's gray belong to the hole?
+        confidence: Will the located mask reach IoU 0.99?
+        doubtful_below: The least confidence that passes.
+    """
+
+    region: SmallNet
+    pixel: SmallNet
+    confidence: SmallNet
+    doubtful_below: float
+
+
+@cache
+def load_nets() -> LocatorNets:
+    """Read the nets shipped with the package, once a process."""
+    with (
+        resources.files("ensemble.damage").joinpath(_FILE).open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        return unpack(dict(arrays))
+
+
+def unpack(arrays: dict[str, NDArray[np.float32]]) -> LocatorNets:
+    """Build the nets from arrays named as `pack` names them."""
+    nets = {name: _unpack_net(arrays, name) for name in NETS}
+    return LocatorNets(**nets, doubtful_below=float(arrays["doubtful_below"]))
+
+
+def pack(nets: LocatorNets) -> dict[str, NDArray[np.float32]]:
+    """Name the arrays of the nets for `numpy.savez`; `unpack` reverses it."""
+    arrays: dict[str, NDArray[np.float32]] = {
+        "doubtful_below": np.array(nets.doubtful_below, dtype=np.float32)
+    }
+    for name in NETS:
+        net: SmallNet = getattr(nets, name)
+        arrays |= {f"{name}.center": net.center, f"{name}.scale": net.scale}
+        for i, (weights, biases) in enumerate(zip(net.weights, net.biases, strict=True)):
+            arrays |= {f"{name}.weights.{i}": weights, f"{name}.biases.{i}": biases}
+    return arrays
+
+
+def _unpack_net(arrays: dict[str, NDArray[np.float32]], name: str) -> SmallNet:
+    layers = range(sum(key.startswith(f"{name}.weights.") for key in arrays))
+    return SmallNet(
+        arrays[f"{name}.center"],
+        arrays[f"{name}.scale"],
+        tuple(arrays[f"{name}.weights.{i}"] for i in layers),
+        tuple(arrays[f"{name}.biases.{i}"] for i in layers),
+    )

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ensemble.damage.candidates import find_candidates
+from ensemble.damage.pixel_features import (
+    PIXEL_FEATURES,
+    GrayMap,
+    doubtful_pixels,
+    pixel_features,
+)
+
+Case = tuple[np.ndarray, GrayMap]
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    picture = np.random.default_rng(0).integers(60, 90, (60, 70), dtype=np.uint8)
+    picture[20:36, 20:40] = 75
+    picture[38, 41:60:3] = 75  # dots in line
+    found = [c for c in find_candidates(picture) if c.value == 75]
+    return picture, GrayMap.of(picture, max(found, key=lambda c: c.area))
+
+
+def test_the_map_is_every_pixel_of_the_gray_by_region(case: Case) -> None:
+    picture, gray_map = case
+    labels, count = ndimage.label(picture == 75, structure=np.ones((3, 3)))
+    np.testing.assert_array_equal(gray_map.equal, picture == 75)
+    assert len(gray_map.areas) == count + 1
+    assert gray_map.areas[0] == 0
+    np.testing.assert_array_equal(gray_map.labels == gray_map.main, labels == labels[25, 25])
+
+
+def test_doubtful_are_those_with_another_gray_within_two_pixels(case: Case) -> None:
+    picture, gray_map = case
+    deep = ndimage.minimum_filter(picture == 75, size=5, mode="nearest")
+    near = np.zeros(picture.shape, bool)
+    x0, y0, x1, y1 = gray_map.box
+    margin = max(x1 - x0, y1 - y0)
+    near[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin] = True
+    expected = np.argwhere((picture == 75) & ~deep & near)
+    np.testing.assert_array_equal(doubtful_pixels(gray_map), expected)
+
+
+def test_counts_in_squares_equal_a_slow_count(case: Case) -> None:
+    picture, gray_map = case
+    pixels = doubtful_pixels(gray_map)
+    features = pixel_features(picture, gray_map, pixels)
+    assert np.isfinite(features).all()
+    named = dict(zip(PIXEL_FEATURES, features.T, strict=True))
+    for i, (y, x) in enumerate(pixels):
+        for name, reach in (("3 x 3", 1), ("5 x 5", 2), ("9 x 9", 4)):
+            square = picture[
+                max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1
+            ].astype(int)
+            step = np.abs(square - 75)
+            others = max(int((step > 0).sum()), 1)
+            equal = (int((step == 0).sum()) - 1) / (step.size - 1)
+            near = int(((step > 0) & (step <= 2)).sum()) / others
+            assert named[f"equal in {name}"][i] == pytest.approx(equal)
+            assert named[f"near in {name}"][i] == pytest.approx(near)
+
+
+def test_blocks_regions_and_lines(case: Case) -> None:
+    picture, gray_map = case
+    rows = np.array([[20, 20], [38, 50]])  # a corner of the rectangle, a dot of the dotted line
+    corner, dot = (
+        dict(zip(PIXEL_FEATURES, row, strict=True))
+        for row in pixel_features(picture, gray_map, rows)
+    )
+    assert (corner["in an equal 3 x 3"], dot["in an equal 3 x 3"]) == (1, 0)
+    assert (corner["in the main region"], dot["in the main region"]) == (1, 0)
+    assert corner["one-sided line"] == 1.0
+    assert dot["two-sided line"] >= 6 / 28
+    assert dot["distance from the main region"] > 0 == corner["distance from the main region"]
