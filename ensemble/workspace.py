@@ -111,7 +111,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         if temporary.is_file():
             _flush_to_disk(temporary)
-        elif path.is_dir():
+        elif temporary.is_dir() and path.is_dir():
             path.rename(scratch / "replaced")
         temporary.replace(path)
     finally:
@@ -147,15 +147,20 @@ def exclusive_lock(path: Path, *, what: str) -> Iterator[None]:
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, lock_file, what)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, lock_file: Path, what: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise LockedError(
             f"only one process at a time may be {what}, but another holds `{lock_file}`; "
             "wait for it to end, then run this again"
         ) from None
-    finally:
-        os.close(descriptor)
 
 
 def _flush_to_disk(path: Path) -> None:

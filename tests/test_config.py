@@ -57,7 +57,14 @@ def test_what_is_written_is_read_back(tmp_path: Path):
 
 
 def test_text_that_needs_escapes_survives(tmp_path: Path):
-    config = Config().replace("blend", storage='journal:///a "b"\\c\u00e9')
+    config = Config().replace("blend", storage='journal:///a "b"\\c\u00e9\U0001f600')
+    assert load(tmp_path, config_text(config)) == config
+
+
+def test_options_may_be_nested(tmp_path: Path):
+    options = '{pool = {kind = "avg", sizes = [[1, 2], [3]]}, steps = [{rate = 0.5}], deep = true}'
+    config = load(tmp_path, MEMBER.replace(MEMBER[MEMBER.index("{") :], options))
+    assert config.member[0].options["steps"] == [{"rate": 0.5}]
     assert load(tmp_path, config_text(config)) == config
 
 

@@ -127,7 +127,7 @@ def test_status_names_what_is_next(finished, capsys):
     ens(finished, "status")
     printed = capsys.readouterr().out
     assert printed.count("cached") >= 4
-    assert "next: ens report" in printed
+    assert f"next: ens --root {finished} report\n" in printed
 
 
 def test_tampered_folds_are_refused(finished, capsys):

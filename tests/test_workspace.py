@@ -110,6 +110,28 @@ def test_nothing_written_is_an_error_and_keeps_the_old(tmp_path: Path):
     assert path.read_text() == "old"
 
 
+def test_nothing_written_keeps_the_old_folder(tmp_path: Path):
+    path = tmp_path / "data"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_path(path):
+        pass
+    assert names(path) == ["old.txt"]
+    assert names(tmp_path) == ["data"]
+
+
+def test_a_linked_folder_is_replaced_and_what_it_links_to_kept(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/old.txt").write_text("old")
+    path = tmp_path / "data"
+    path.symlink_to(tmp_path / "elsewhere")
+    with atomic_path(path) as temporary:
+        temporary.mkdir()
+    assert names(path) == []
+    assert not path.is_symlink()
+    assert names(tmp_path / "elsewhere") == ["old.txt"]
+
+
 def _hold(path: Path, ready: multiprocessing.synchronize.Event) -> None:
     with exclusive_lock(path, what="training"):
         ready.set()

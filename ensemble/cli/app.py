@@ -40,6 +40,9 @@ The path from data to a zip:
 Without the competition's data, `ens demo` makes some. `ens status` says what is next.
 """
 
+INTERRUPTED = 130
+"""The status that typer ends with on Ctrl-C."""
+
 app = typer.Typer(
     help=HELP,
     no_args_is_help=True,
@@ -90,9 +93,10 @@ def main(arguments: list[str] | None = None) -> None:
     except EnsembleError as error:
         Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; run the same command again to go on")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            Console(stderr=True).print("interrupted; run the same command again to go on")
+        raise
 
 
 if __name__ == "__main__":

@@ -240,9 +240,9 @@ def _write(context: Context, run: _Run, members: Any, first: _Stage, second: _St
     atomic_write(workspace.recipe_file, recipe.to_json())
     summaries = {"restoration": first.summary, "colorization": second.summary}
     atomic_write(workspace.table_file, to_json(summaries))
-    run.say(f"wrote {workspace.recipe_file}")
-    run.say(f"wrote {workspace.table_file}")
-    run.say("next: ens submit")
+    context.say(f"wrote {workspace.recipe_file}")
+    context.say(f"wrote {workspace.table_file}")
+    context.say(f"next: {context.command('submit')}")
 
 
 def _recipe(run: _Run, members: Any, first: _Stage, second: _Stage) -> Recipe:

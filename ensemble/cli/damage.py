@@ -42,7 +42,7 @@ def damage(
     from ensemble.report.holes import accuracy, hole_sheet
 
     context: Context = ctx.obj
-    workspace, config, say = context.workspace, context.config, context.console.print
+    workspace, config, say = context.workspace, context.config, context.say
     competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
     holes = _look(context, competition, split, limit)
     path = output or workspace.root / f"damage-{split}.png"
@@ -54,9 +54,10 @@ def damage(
         say(accuracy(holes))
     say(f"wrote {path}")
     if split == "test":
-        say(f"next: paint what is wrong into {workspace.data / MASK_FOLDER}, then `ens submit`")
+        masks = workspace.data / MASK_FOLDER
+        say(f"next: paint what is wrong into {masks}, then: {context.command('submit')}")
     else:
-        say("next: ens damage --split test")
+        say(f"next: {context.command('damage --split test')}")
 
 
 def _look(context: Context, competition: Competition, split: str, limit: int) -> list[Hole]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def demo(
     from ensemble.data.demo import build_demo
 
     context: Context = ctx.obj
-    workspace, say = context.workspace, context.console.print
+    workspace, say = context.workspace, context.say
     if workspace.data.exists() and not force:
         raise ConfigError(
             f"`{workspace.data}` is there already; give --force to replace an earlier demo set"
@@ -46,7 +47,10 @@ def demo(
         heading = "Settings for the demo: small photographs, random weights, minutes on a CPU."
         atomic_write(workspace.config_file, config_text(_settings(size), heading=heading))
         say(f"wrote {workspace.config_file}")
-    say(f"next: ens folds --groups {workspace.data / 'groups.csv'}")
+    elif context.config.data.size != size:
+        say(f"set `size = {size}` under [data] in {workspace.config_file}, which has another")
+    groups = shlex.quote(str(workspace.data / "groups.csv"))
+    say(f"next: {context.command(f'folds --groups {groups}')}")
 
 
 def _settings(size: int) -> Config:

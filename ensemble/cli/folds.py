@@ -111,8 +111,8 @@ def _write(context: Context, competition: Competition, wish: _Wish) -> None:
     _refuse_to_replace(wish, made)
     write_folds(wish.path, made)
     context.console.print(_table(made, dict(zip(image_ids, drivers, strict=True))))
-    context.console.print(f"wrote {wish.path}: digest {made.digest()[:12]}")
-    context.console.print("next: ens train --fold all")
+    context.say(f"wrote {wish.path}: digest {made.digest()[:12]}")
+    context.say(f"next: {context.command('train --fold all')}")
 
 
 def _find(
@@ -186,11 +186,12 @@ def _audit(context: Context, competition: Competition, path: Path, name: Descrip
     if found.suspects:
         picture = path.with_name(f"{path.stem}-suspects.png")
         write_png(picture, draw_suspects(found, competition.target))
-        say(f"wrote {picture}")
+        context.say(f"wrote {picture}")
     if found.n_leaks:
-        say("next: ens folds --force, or look at the picture and judge")
+        again = context.command("folds --force")
+        context.say(f"next: {again}, or look at the picture and judge")
         raise typer.Exit(1)
-    say("next: ens train --fold all")
+    context.say(f"next: {context.command('train --fold all')}")
 
 
 def _make_descriptor(name: DescriptorName) -> Descriptor | None:

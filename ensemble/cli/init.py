@@ -37,10 +37,8 @@ def init(
         raise ConfigError(f"`{path}` is there already; edit it, or give --force to replace it")
     config, heading = _preset(preset) if preset else (Config(), "Settings of ens.")
     atomic_write(path, config_text(config, heading=heading))
-    context.console.print(f"wrote {path}")
-    context.console.print(
-        "next: ens folds" if context.workspace.data.exists() else "next: ens demo"
-    )
+    context.say(f"wrote {path}")
+    context.say(f"next: {context.command('folds' if context.workspace.data.exists() else 'demo')}")
 
 
 def _preset(name: str) -> tuple[Config, str]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
-from ensemble.composition.recipe import STAGES
+from ensemble.composition.recipe import STAGES, Stage
 from ensemble.errors import ConfigError
+from ensemble.networks.nearest import unknown_name
+
+if TYPE_CHECKING:
+    from ensemble.networks.member import Member
+    from ensemble.networks.project import Project
 
 app = typer.Typer(
     help="Refill the cache of out-of-fold predictions, or import a teammate's.",
@@ -23,7 +28,7 @@ app = typer.Typer(
 def oof(
     ctx: typer.Context,
     fold: Annotated[str, typer.Option(help="0, or 0,2, or 0..4, or all.")] = "all",
-    stage: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
+    stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
     member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
     weights: Annotated[
         Path | None, typer.Option(help="A released colorizer's weights file; needs --member.")
@@ -46,10 +51,7 @@ def oof(
     wanted = parse_folds(fold, project.folds.n_folds)
     jobs = [
         (one, k)
-        for one_stage in STAGES
-        if stage in (None, one_stage)
-        for one in project.members(one_stage)
-        if member in (None, one.name) and one.kind != "external"
+        for one in _chosen(project, stage, member)
         for k in finished_folds(project, one)
         if k in wanted
     ]
@@ -58,10 +60,27 @@ def oof(
         with progress_bar(context.console, f"{one.stage} {one.name} fold {k}", total) as advance:
             restoration = restoration_for(project, one, k)
             archive = collect(project, one, k, restoration=restoration, advance=advance)
-        context.console.print(f"complete: {archive.path}")
-    context.console.print(
-        "next: ens blend --trials 200" if jobs else "nothing is trained yet; next: ens train"
+        context.say(f"complete: {archive.path}")
+    if not jobs:
+        context.say("nothing is trained yet")
+    context.say(
+        f"next: {context.command('blend --trials 200' if jobs else f'train --fold {fold}')}"
     )
+
+
+def _chosen(project: Project, stage: Stage | None, member: str | None) -> list[Member]:
+    members = [
+        one
+        for one_stage in STAGES
+        if stage in (None, one_stage)
+        for one in project.members(one_stage)
+        if one.kind != "external"
+    ]
+    chosen = [one for one in members if member in (None, one.name)]
+    if member is not None and not chosen:
+        what = f"{stage} member" if stage else "member"
+        raise ConfigError(unknown_name(f"{what} to collect", member, [one.name for one in members]))
+    return chosen
 
 
 def _install(member: str | None, weights: Path) -> None:
@@ -76,7 +95,7 @@ def _install(member: str | None, weights: Path) -> None:
 def import_(
     ctx: typer.Context,
     member: Annotated[str, typer.Argument(help="Name of an external member in ens.toml.")],
-    stage: Annotated[str, typer.Option(help="Its stage.")] = "colorization",
+    stage: Annotated[Stage, typer.Option(help="Its stage.")] = "colorization",
     predictions: Annotated[
         Path | None, typer.Option("--oof", help="Folder or zip of out-of-fold PNGs.")
     ] = None,
@@ -92,7 +111,7 @@ def import_(
 
     context: Context = ctx.obj
     project = Project.open(context.workspace, context.config)
-    known = {one.name: one for one in project.members(stage)}  # type: ignore[arg-type]
+    known = {one.name: one for one in project.members(stage)}
     if member not in known:
         raise ConfigError(
             f"`{member}` must be one of the {stage} members in ens.toml, {sorted(known)}"
@@ -103,10 +122,10 @@ def import_(
         total = len(project.folds.image_ids)
         with progress_bar(context.console, "importing predictions", total) as advance:
             for archive in import_oof(project, known[member], predictions, advance=advance):
-                context.console.print(f"wrote {archive.path}")
+                context.say(f"wrote {archive.path}")
     if test is not None:
         total = len(project.competition.test_ids)
         with progress_bar(context.console, "importing test predictions", total) as advance:
             archive = import_test(project, known[member], test, advance=advance)
-        context.console.print(f"wrote {archive.path}")
-    context.console.print("next: ens blend --trials 200")
+        context.say(f"wrote {archive.path}")
+    context.say(f"next: {context.command('blend --trials 200')}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.errors import MissingArtefactError
+from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.workspace import Workspace, atomic_write
 
 
@@ -27,18 +28,29 @@ def report(
 
     context: Context = ctx.obj
     workspace = context.workspace
-    if not workspace.table_file.exists() or not workspace.recipe_file.exists():
-        raise MissingArtefactError(f"`{workspace.table_file}` is not there; run `ens blend`")
+    for due in (workspace.table_file, workspace.recipe_file):
+        if not due.exists():
+            raise MissingArtefactError(f"`{due}` is not there; run `ens blend`")
     path = output or workspace.root / "report.html"
     page = report_page(
         title=f"ens: {workspace.root.resolve().name}",
-        stages=json.loads(workspace.table_file.read_text())["stages"],
+        stages=_stages(workspace),
         recipe=workspace.recipe_file.read_text(),
         pictures=_pictures(workspace),
     )
     atomic_write(path, page)
-    context.console.print(f"wrote {path}")
-    context.console.print("next: open it in a browser")
+    context.say(f"wrote {path}")
+    context.say("next: open it in a browser")
+
+
+def _stages(workspace: Workspace) -> Mapping[str, Any]:
+    try:
+        stages: Mapping[str, Any] = json.loads(workspace.table_file.read_text())["stages"]
+    except (ValueError, TypeError, KeyError):
+        raise StaleArtefactError(
+            f"`{workspace.table_file}` is not what `ens blend` writes; run it again"
+        ) from None
+    return stages
 
 
 def _pictures(workspace: Workspace) -> list[tuple[str, bytes]]:

@@ -65,7 +65,7 @@ def score(
     table.add_row(str(len(scores)), *(f"{mean[term]:.6f}" for term in TERMS))
     context.console.print(table)
     if per_image is not None:
-        context.console.print(f"wrote {per_image}")
+        context.say(f"wrote {per_image}")
 
 
 def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:

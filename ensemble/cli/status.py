@@ -21,25 +21,25 @@ STYLES = {"-": "dim", "started": "yellow", "trained": "yellow", "cached": "green
 def status(ctx: typer.Context) -> None:
     """Show what is trained, cached, tuned and stale, and the next command."""
     context: Context = ctx.obj
-    workspace, say = context.workspace, context.console.print
+    workspace, say = context.workspace, context.say
     if not workspace.data.exists():
         say(f"no data in {workspace.data}")
-        say("next: put the competition's files there, or run: ens demo")
+        say(f"next: put the competition's files there, or run: {context.command('demo')}")
         return
     if not workspace.folds_file.exists():
         say(f"data in {workspace.data}, no folds yet")
-        say("next: ens folds")
+        say(f"next: {context.command('folds')}")
         return
     from ensemble.networks.project import Project
 
     project = Project.open(workspace, context.config)
     states = _states(project)
-    say(_table(project, states))
+    context.console.print(_table(project, states))
     recipe = _recipe_state(project)
     say(f"recipe: {recipe}")
     zips = sorted(workspace.submissions.glob("*.zip"))
     say(f"submissions: {', '.join(path.name for path in zips) or 'none'}")
-    say(f"next: {_next(project, states, recipe, bool(zips))}")
+    say(f"next: {_next(context, project, states, recipe, bool(zips))}")
 
 
 States = dict[tuple[str, str, int], "State"]
@@ -80,7 +80,7 @@ def _recipe_state(project: Project) -> str:
     return f"tuned on fold(s) {', '.join(map(str, recipe.folds))}"
 
 
-def _next(project: Project, states: States, recipe: str, zips: bool) -> str:
+def _next(context: Context, project: Project, states: States, recipe: str, zips: bool) -> str:
     trained = {
         member.name
         for stage in STAGES
@@ -93,9 +93,10 @@ def _next(project: Project, states: States, recipe: str, zips: bool) -> str:
         if member in trained and state in ("-", "started", "stale")
     ]
     usable = set(range(project.folds.n_folds)) - set(waiting)
+    train = context.command(f"train --fold {min(waiting, default=0)}")
     if waiting and not usable:
-        return f"ens train --fold {min(waiting)}"
-    more = f" (or train more: ens train --fold {min(waiting)})" if waiting else ""
+        return train
+    more = f" (or train more: {train})" if waiting else ""
     if not recipe.startswith("tuned"):
-        return "ens blend --trials 200" + more
-    return ("ens report" if zips else "ens submit") + more
+        return context.command("blend --trials 200") + more
+    return context.command("report" if zips else "submit") + more

@@ -42,14 +42,14 @@ def submit(
     with progress_bar(context.console, "predicting test photographs", total) as advance:
         made = room.submit(project, name=name, force=force, advance=advance)
     sheet = _write_sheet(made)
-    say = context.console.print
+    say = context.say
     say(f"wrote {made.zip_file}: {len(made.answers)} pictures, opened again and verified")
     say(f"wrote {made.manifest_file}")
     say(f"wrote {sheet}")
     if made.score:
         terms = ", ".join(f"{term} {value:.4f}" for term, value in made.score.items())
         say(f"against the test targets that `ens demo` kept apart: {terms}")
-    say("next: send the zip; `ens report` shows what it is made of")
+    say(f"next: send the zip; what it is made of shows: {context.command('report')}")
 
 
 def _write_sheet(made: Submission) -> Path:

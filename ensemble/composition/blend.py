@@ -29,11 +29,10 @@ def blend_gray(recipe: StageRecipe, read: Read) -> NDArray[np.float32]:
     Returns:
         (H, W) float32 on the scale 0..255, not yet pasted back or rounded.
     """
-    terms = recipe.terms()
-    first = read(*terms[0][:2])
-    blend = np.zeros(first.shape, dtype=np.float32)
-    for member, view, weight in terms:
-        blend += np.float32(weight) * read(member, view)
+    parts = (np.float32(weight) * read(member, view) for member, view, weight in recipe.terms())
+    blend: NDArray[np.float32] = next(parts)
+    for part in parts:
+        blend += part
     return blend
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,9 @@ from ensemble.metric.batch import Pair
 
 MaskOf = Callable[[str, Rgb], Mask]
 """Gives the lost pixels of the named target."""
+
+ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError)
+"""What Python raises for a zip that is damaged; RuntimeError where the flags are."""
 
 
 def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[], Pair]]:
@@ -70,8 +74,11 @@ def _load(name: str, read: Callable[[str], Rgb], target: Path, mask_of: MaskOf) 
 def _present(pred: Path) -> set[str]:
     if pred.is_dir():
         return {path.name for path in pred.iterdir()}
-    with zipfile.ZipFile(pred) as archive:
-        return set(archive.namelist())
+    try:
+        with zipfile.ZipFile(pred) as archive:
+            return set(archive.namelist())
+    except ZIP_FAULTS as error:
+        raise DataError(f"`{pred}` is damaged: {error}; make it again") from None
 
 
 def _reader(pred: Path) -> Callable[[str], Rgb]:
@@ -87,7 +94,7 @@ def _reader(pred: Path) -> Callable[[str], Rgb]:
         try:
             with zipfile.ZipFile(pred) as archive:
                 content = archive.read(name)
-        except zipfile.BadZipFile as error:
+        except ZIP_FAULTS as error:
             raise DataError(f"`{pred}` is damaged at `{name}`: {error}; make it again") from None
         return decode_rgb(content, name=f"{pred}/{name}")
 

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ensemble.composition.recipe import VIEWS
+from ensemble.data.pairs import ZIP_FAULTS
 from ensemble.data.png import decode_gray, decode_rgb
 from ensemble.errors import ConfigError, DataError, MissingFileError
 from ensemble.networks.member import Member
@@ -132,7 +133,11 @@ class _Pictures:
 
     def read(self, image_id: str) -> NDArray[Any]:
         name = f"{self.source}/{image_id}.png"
-        picture = self._decode(self._bytes(self._names[image_id]), name=name)
+        try:
+            content = self._bytes(self._names[image_id])
+        except ZIP_FAULTS as error:
+            raise DataError(f"`{name}` cannot be read: {error}; make it again") from None
+        picture = self._decode(content, name=name)
         if picture.shape[:2] != self.size:
             raise DataError(f"`{name}` must be {self.size}, but is {picture.shape[:2]}")
         return picture

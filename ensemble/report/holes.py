@@ -45,12 +45,12 @@ def look(competition: Competition, image_id: str) -> Hole:
     else:
         sample = competition.train_sample(image_id)
         damaged, truth = sample.damaged, sample.lost_mask
-    mask = located_mask(competition, image_id, damaged)
     if competition.is_test(image_id) and mask_file(competition, image_id).is_file():
-        return Hole(image_id, damaged, mask, 1.0, False, None)
+        drawn = located_mask(competition, image_id, damaged)
+        return Hole(image_id, damaged, drawn, 1.0, False, None)
     found = locate_hole(damaged)
-    iou = None if truth is None else _iou(mask, truth, damaged, found.fill)
-    return Hole(image_id, damaged, mask, found.confidence, found.doubtful, iou)
+    iou = None if truth is None else _iou(found.lost_mask, truth, damaged, found.fill)
+    return Hole(image_id, damaged, found.lost_mask, found.confidence, found.doubtful, iou)
 
 
 def hole_sheet(holes: Sequence[Hole], *, columns: int) -> Rgb:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ensemble.data.png import decode_rgb
@@ -72,6 +72,6 @@ def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
     return faults[:SHOWN]
 
 
-def _few(names: Sequence[str] | set[str]) -> str:
+def _few(names: Collection[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in sorted(names)[:SHOWN])
     return listed + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -47,7 +47,7 @@ def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
         "colorization: gray",
         "restoration: exact scores on 8 photographs",
         "keep the tuned blend: tuned on some groups and scored on the others",
-        "next: ens submit",
+        f"next: ens --root {workspace.root} submit",
     ):
         assert words in " ".join(said.split())
 

@@ -1,67 +1,98 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ensemble.cli.app import main
 from ensemble.config import config_text
 from ensemble.data.png import read_rgb, write_png
-from ensemble.report.contact_sheet import STEP_X, STEP_Y
+from ensemble.report import holes
+from ensemble.report.contact_sheet import GAP, STEP_X, STEP_Y, WARNING
 
 
 @pytest.fixture
-def root(make_workspace: Callable[..., tuple]) -> Path:
-    workspace, config = make_workspace()
+def root(make_workspace) -> Path:
+    workspace, config = make_workspace(n_train=6, n_test=3)
     workspace.config_file.write_text(config_text(config))
     return workspace.root
 
 
-def ens(root: Path, *arguments: str) -> int:
-    try:
-        main(["--root", str(root), "damage", *arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+@pytest.fixture
+def located(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holes whose confidence is the brightness of their photograph; under 0.45 it is doubtful."""
+
+    def locate(damaged: np.ndarray) -> SimpleNamespace:
+        mask = np.zeros(damaged.shape, dtype=bool)
+        mask[10:20, 10:20] = True
+        confidence = float(damaged.mean() / 255)
+        return SimpleNamespace(
+            lost_mask=mask, fill=-1, confidence=confidence, doubtful=confidence < 0.45
+        )
+
+    monkeypatch.setattr(holes, "locate_hole", locate)
 
 
-def test_the_test_holes_are_drawn(root: Path, capsys):
-    assert ens(root) == 0
-    sheet = read_rgb(root / "damage-test.png")
-    assert (sheet == (230, 30, 30)).all(axis=-1).sum() > 50
-    said = capsys.readouterr().out
-    assert "located 2 holes, " in said
-    assert f"wrote {root / 'damage-test.png'}\n" in said
-    assert f"next: paint what is wrong into {root / 'data/test_masks'}, then: " in said
+def paint(root: Path, levels: list[int]) -> None:
+    for index, level in enumerate(levels):
+        picture = np.full((48, 48), level, np.uint8)
+        write_png(root / f"data/test_input/TEST_{index:03d}.png", picture)
 
 
-def test_the_training_holes_are_judged(root: Path, capsys):
-    assert ens(root, "--split", "train", "--output", str(root / "look.png")) == 0
-    said = capsys.readouterr().out
-    assert "located 6 holes, " in said
-    assert "against the true holes: mean IoU " in said
-    assert (root / "look.png").is_file()
+def test_doubtful_test_holes_are_named_and_drawn_first(ens, root: Path, located) -> None:
+    paint(root, [90, 200, 30])
+    said = ens(root, "damage")
+    path = root / "damage-test.png"
+    assert said.status == 0
+    assert said.out.splitlines() == [
+        "located 3 holes, 2 of them doubtful: TEST_002 TEST_000",
+        f"wrote {path}",
+        f"next: paint what is wrong into {root}/data/test_masks, then: ens --root {root} submit",
+    ]
+    sheet = read_rgb(path)
+    assert sheet.shape == (GAP + STEP_Y, GAP + 4 * STEP_X, 3)
+    red = [
+        bool((sheet[:, GAP + k * STEP_X : GAP + (k + 1) * STEP_X] == WARNING).all(axis=-1).any())
+        for k in range(4)
+    ]
+    assert red == [True, True, False, False]
+    brightness = [int(sheet[-2 * GAP, GAP + k * STEP_X + 5, 0]) for k in range(3)]
+    assert brightness == [30, 90, 200]
 
 
-def test_limits_hold(root: Path, capsys):
-    assert ens(root, "--split", "train", "--limit", "3", "--shown", "1") == 0
-    assert "located 3 holes, " in capsys.readouterr().out
-    height, width = read_rgb(root / "damage-train.png").shape[:2]
-    assert height < 2 * STEP_Y
-    assert width > 3 * STEP_X
+def test_a_mask_drawn_by_hand_is_no_longer_doubtful(ens, root: Path, located) -> None:
+    paint(root, [90, 200, 30])
+    mask = np.zeros((48, 48), dtype=bool)
+    mask[3:9, 3:9] = True
+    write_png(root / "data/test_masks/TEST_002.png", mask)
+    assert "3 holes, 1 of them doubtful: TEST_000\n" in ens(root, "damage").out
 
 
-def test_a_hole_drawn_by_hand_is_never_doubtful(root: Path, capsys):
-    for name in ("TEST_000", "TEST_001"):
-        mask = np.zeros((48, 48), dtype=bool)
-        mask[4:20, 4:20] = True
-        write_png(root / "data/test_masks" / f"{name}.png", mask)
-    assert ens(root) == 0
-    assert "located 2 holes, 0 of them doubtful\n" in capsys.readouterr().out
+def test_fewer_are_looked_at_and_drawn_when_asked(ens, root: Path, located) -> None:
+    path = root / "sheet.png"
+    flags = ("--split", "train", "--limit", 5, "--shown", 2, "--output", path)
+    said = ens(root, "damage", *flags)
+    assert "located 5 holes" in said.out
+    assert said.out.splitlines()[-2:] == [
+        f"wrote {path}",
+        f"next: ens --root {root} damage --split test",
+    ]
+    assert read_rgb(path).shape[0] == GAP + STEP_Y
+    assert not (root / "damage-train.png").exists()
 
 
-def test_without_data_the_remedy_is_told(tmp_path: Path, capsys):
-    assert ens(tmp_path) == 2
-    assert "make a demo set with `ens demo`" in capsys.readouterr().err
+def test_the_locator_is_judged_on_training_photographs(ens, root: Path) -> None:
+    said = ens(root, "damage", "--split", "train")
+    assert said.status == 0
+    assert "located 6 holes" in said.out
+    assert "against the true holes: mean IoU " in said.out
+    assert (root / "damage-train.png").exists()
+
+
+def test_no_test_photographs_are_told(ens, root: Path) -> None:
+    for path in (root / "data/test_input").iterdir():
+        path.unlink()
+    said = ens(root, "damage")
+    assert said.status == 2
+    assert f"`{root}/data/test_input` has no photographs" in said.err

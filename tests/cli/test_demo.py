@@ -70,3 +70,11 @@ def test_photographs_larger_than_the_shipped_ones_are_refused(ens, tmp_path: Pat
         said.err
     )
     assert not (tmp_path / "data").exists()
+
+
+def test_settings_of_another_size_are_told(ens, tmp_path: Path) -> None:
+    told = f"set `size = 32` under [data] in {tmp_path}/ens.toml, which has another\n"
+    (tmp_path / "ens.toml").write_text("[data]\nsize = 64\n")
+    assert told in ens(tmp_path, *SMALL).out
+    (tmp_path / "ens.toml").write_text("[data]\nsize = 32\n")
+    assert told not in ens(tmp_path, *SMALL, "--force").out

@@ -53,7 +53,7 @@ def test_twins_share_a_fold_and_a_second_run_changes_nothing(root: Path) -> None
     result, said = run(root)
     assert result.exit_code == 0, result.exception
     assert "found 6 groups of lookalikes and 0 single photographs" in said
-    assert "next: ens train --fold all" in said
+    assert f"next: ens --root {root} train --fold all\n" in said
     made = read_folds(root / "folds.csv")
     for scene in range(6):
         assert made.fold_of[f"TRAIN_{scene:05d}"] == made.fold_of[f"TRAIN_{scene + 6:05d}"]

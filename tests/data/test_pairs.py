@@ -27,8 +27,8 @@ def folders(tmp_path: Path, crops: list[np.ndarray]) -> Path:
     return tmp_path
 
 
-def zipped(folder: Path, path: Path) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
+def zipped(folder: Path, path: Path, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for file in sorted(folder.iterdir(), reverse=True):
             archive.write(file, file.name)
     return path
@@ -101,6 +101,23 @@ def test_a_damaged_zip_is_named(folders: Path):
     loaders = pair_loaders(path, folders / "target", drawn_masks(folders / "masks"))
     with pytest.raises(DataError, match=re.escape(f"`{path}` is damaged at `a.png`")):
         loaders[0]()
+
+
+def test_a_zip_with_any_byte_flipped_is_read_or_named(folders: Path):
+    for name in NAMES:
+        write_png(folders / "pred" / name, np.full((48, 48, 3), 7, dtype=np.uint8))
+    path = zipped(folders / "pred", folders / "pred.zip", zipfile.ZIP_DEFLATED)
+    whole, told = path.read_bytes(), []
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            loaders = pair_loaders(path, folders / "target", drawn_masks(folders / "masks"))
+            for load in loaders:
+                load()
+        except DataError as error:
+            told.append(str(error))
+    assert len(told) > len(whole) / 6
+    assert all(text.startswith(f"`{path}") for text in told)
 
 
 def test_a_truncated_prediction_in_a_zip_is_named(folders: Path):

@@ -53,6 +53,19 @@ def test_a_zip_serves_as_well(project, theirs, tmp_path):
     assert all(archive.complete for archive in archives)
 
 
+def test_a_damaged_zip_is_named(project, theirs, tmp_path):
+    path = tmp_path / "theirs.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for image_id in project.folds.image_ids:
+            archive.write(theirs / f"{image_id}.png", f"{image_id}.png")
+    content = path.read_bytes()
+    start = len(f"{project.folds.image_ids[0]}.png") + 30
+    path.write_bytes(content[:start] + b"\xff" * 8 + content[start + 8 :])
+    with pytest.raises(DataError, match="cannot be read: .*; make it again") as error:
+        import_oof(project, project.members("colorization")[0], path, advance=ignore)
+    assert str(error.value).startswith(f"`{path}/{project.folds.image_ids[0]}.png`")
+
+
 def test_a_missing_picture_is_named(project, theirs):
     absent = project.folds.validation(1)[0]
     (theirs / f"{absent}.png").unlink()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ensemble.data.competition import Competition
 from ensemble.data.masks import mask_file
 from ensemble.data.png import write_png
+from ensemble.report import holes
 from ensemble.report.contact_sheet import WARNING
 from ensemble.report.holes import Hole, accuracy, hole_sheet, look
 
@@ -35,6 +37,41 @@ def test_training_holes_are_judged_by_the_truth(competition: Competition):
         assert found.iou == pytest.approx((found.lost_mask & truth).sum() / union)
 
 
+def test_the_overlap_is_exact_and_the_located_hole_is_told(competition, monkeypatch):
+    sample = competition.train_sample("TRAIN_00000")
+    lost, fill = sample.lost_mask, int(np.median(sample.damaged[sample.lost_mask]))
+    half = lost & (np.cumsum(lost).reshape(lost.shape) % 2 == 0)
+    known = np.argwhere(~lost & (sample.damaged != fill))[0]
+    generous = lost.copy()
+    generous[tuple(known)] = True
+    expected = {1.0: lost, half.sum() / lost.sum(): half, lost.sum() / (lost.sum() + 1): generous}
+    for iou, mask in {**expected, 0.0: ~lost}.items():
+        located = SimpleNamespace(lost_mask=mask, fill=fill, confidence=0.25, doubtful=True)
+        monkeypatch.setattr(holes, "locate_hole", lambda damaged, found=located: found)
+        found = look(competition, "TRAIN_00000")
+        assert found.iou == pytest.approx(iou)
+        assert (found.confidence, found.doubtful) == (0.25, True)
+        np.testing.assert_array_equal(found.lost_mask, mask)
+
+
+def test_lost_pixels_that_show_no_damage_count_neither_way(competition, monkeypatch):
+    sample = competition.train_sample("TRAIN_00001")
+    fill = int(np.median(sample.damaged[sample.lost_mask]))
+    mask = sample.lost_mask | (sample.damaged == fill)
+    located = SimpleNamespace(lost_mask=mask, fill=fill, confidence=1.0, doubtful=False)
+    monkeypatch.setattr(holes, "locate_hole", lambda damaged: located)
+    assert look(competition, "TRAIN_00001").iou == 1.0
+
+
+def test_captions_tell_the_overlap_where_it_is_known(monkeypatch):
+    captions = []
+    monkeypatch.setattr(
+        holes, "picture_grid", lambda cells, columns: captions.extend(c.caption for c in cells)
+    )
+    hole_sheet([hole(None), hole(0.5), hole(0.25, doubtful=True)], columns=3)
+    assert captions == ["TRAIN_00000", "TRAIN_00000, IoU 0.500", "TRAIN_00000, IoU 0.250, doubtful"]
+
+
 def test_the_truth_of_a_test_hole_is_not_known(competition: Competition):
     found = look(competition, "TEST_000")
     assert found.iou is None
@@ -49,8 +86,8 @@ def test_a_drawn_hole_is_taken_as_it_is(competition: Competition):
 
 
 def test_accuracy_counts_failures_and_flags():
-    holes = [hole(1.0), hole(0.995), hole(0.5, doubtful=True), hole(0.6)]
-    assert accuracy(holes) == (
+    found = [hole(1.0), hole(0.995), hole(0.5, doubtful=True), hole(0.6)]
+    assert accuracy(found) == (
         "against the true holes: mean IoU 0.7738, IoU >= 0.99 on 50.0%, 1 of 2 failures flagged, "
         "25.0% flagged in all"
     )

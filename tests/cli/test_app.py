@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ensemble
+from ensemble.cli import app as index
+from ensemble.cli.app import main
+
+ALONE = ["init", "demo", "folds", "train", "blend", "submit", "score", "damage", "status", "report"]
+
+
+def test_the_index_has_every_verb_in_the_order_of_work_and_groups_last(ens, tmp_path: Path) -> None:
+    said = ens(tmp_path, "--help")
+    assert said.status == 0
+    assert re.findall(r"^\W*([a-z]+) {2,}[A-Z]", said.out, re.MULTILINE) == [*ALONE, "oof"]
+
+
+@pytest.mark.parametrize("verb", [*ALONE, "oof"])
+def test_every_verb_explains_itself(ens, tmp_path: Path, verb: str) -> None:
+    said = ens(tmp_path, verb, "--help")
+    assert said.status == 0
+    assert f"{verb} [OPTIONS]" in said.out
+
+
+def test_the_version_is_that_of_the_package(ens, tmp_path: Path) -> None:
+    assert ens(tmp_path, "--version").out == f"{ensemble.__version__}\n"
+
+
+def test_a_known_error_is_its_text_alone(ens, tmp_path: Path) -> None:
+    said = ens(tmp_path, "report")
+    assert said.status == 2
+    assert said.err == f"error: `{tmp_path}/oof/scores.json` is not there; run `ens blend`\n"
+    assert said.out == ""
+
+
+def test_brackets_in_an_error_are_printed(ens, tmp_path: Path) -> None:
+    root = tmp_path / "[bold]"
+    assert f"error: `{root}/oof/scores.json` is not there" in ens(root, "report").err
+
+
+def test_settings_that_break_a_rule_end_every_verb(ens, tmp_path: Path) -> None:
+    (tmp_path / "ens.toml").write_text("[data]\nsise = 3\n")
+    said = ens(tmp_path, "status")
+    assert said.status == 2
+    assert "unknown key `data.sise`; the nearest valid one is `size`" in said.err
+
+
+def test_what_is_no_command_is_refused(ens, tmp_path: Path) -> None:
+    assert ens(tmp_path, "trian").status == 2
+    assert ens(tmp_path, "damage", "--split", "validation").status == 2
+
+
+def test_the_environment_gives_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ENS_ROOT", str(tmp_path / "there"))
+    with pytest.raises(SystemExit):
+        main(["init"])
+    assert (tmp_path / "there/ens.toml").exists()
+    assert capsys.readouterr().out.splitlines()[-1] == "next: ens demo"
+
+
+def test_an_interrupted_command_says_how_to_go_on(
+    ens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(index, "load_config", interrupted)
+    said = ens(tmp_path, "status")
+    assert said.status == 130
+    assert "interrupted; run the same command again to go on" in said.err
+
+
+def test_other_errors_are_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(index, "load_config", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["--root", str(tmp_path), "status"])

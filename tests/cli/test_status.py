@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.config import Config, config_text
+from ensemble.data.png import write_png
+from ensemble.networks.project import Project
+from ensemble.oof import state
+from ensemble.workspace import Workspace, atomic_write
+
+FIXED = {"restoration": {"members": ("telea",)}, "colorization": {"members": ("gray",)}}
+TRAINED = {
+    "restoration": {"members": ("unet-efficientnet-b0", "telea")},
+    "colorization": {"members": ("fpn-resnet50",)},
+}
+
+
+@pytest.fixture
+def make(make_workspace) -> Callable[..., tuple[Workspace, Config]]:
+    def configured(members: dict[str, object]) -> tuple[Workspace, Config]:
+        workspace, config = make_workspace(n_train=4, n_test=1, **members)
+        workspace.config_file.write_text(config_text(config))
+        return workspace, config
+
+    return configured
+
+
+def tune(workspace: Workspace, config: Config) -> None:
+    project = Project.open(workspace, config)
+    recipe = Recipe(
+        restoration=StageRecipe.single("telea"),
+        colorization=StageRecipe.single("gray"),
+        composition=Composition(),
+        folds=(0, 1),
+        made_from=project.digests,
+    )
+    atomic_write(workspace.recipe_file, recipe.to_json())
+
+
+def last(said: object, workspace: Workspace) -> str:
+    """The command that is next, without the root it names."""
+    line = said.out.splitlines()[-1]  # type: ignore[attr-defined]
+    return line.replace(f"ens --root {workspace.root}", "ens").removeprefix("next: ")
+
+
+def test_without_data_or_folds_what_makes_them_is_next(ens, make) -> None:
+    workspace, _ = make(FIXED)
+    workspace.folds_file.unlink()
+    said = ens(workspace.root, "status")
+    assert said.status == 0
+    assert said.out.splitlines() == [
+        f"data in {workspace.data}, no folds yet",
+        f"next: ens --root {workspace.root} folds",
+    ]
+    shutil.rmtree(workspace.data)
+    assert ens(workspace.root, "status").out.splitlines() == [
+        f"no data in {workspace.data}",
+        f"next: put the competition's files there, or run: ens --root {workspace.root} demo",
+    ]
+
+
+def test_from_nothing_to_a_zip_the_next_command_is_said(ens, make) -> None:
+    workspace, config = make(FIXED)
+    said = ens(workspace.root, "status")
+    assert "cached" not in said.out
+    assert "recipe: none" in said.out
+    assert "submissions: none" in said.out
+    assert last(said, workspace) == "ens blend --trials 200"
+    ens(workspace.root, "oof", "--fold", "1")
+    assert ens(workspace.root, "status").out.count("cached") == 2
+    tune(workspace, config)
+    said = ens(workspace.root, "status")
+    assert "recipe: tuned on fold(s) 0, 1\n" in said.out
+    assert last(said, workspace) == "ens submit"
+    atomic_write(workspace.submission_file("first"), b"")
+    atomic_write(workspace.submission_file("second"), b"")
+    said = ens(workspace.root, "status")
+    assert "submissions: first.zip, second.zip\n" in said.out
+    assert last(said, workspace) == "ens report"
+
+
+def test_other_data_make_everything_stale(ens, make, crops) -> None:
+    workspace, config = make(FIXED)
+    ens(workspace.root, "oof")
+    tune(workspace, config)
+    write_png(workspace.data / "train_gt/TRAIN_00000.png", crops[-1])
+    said = ens(workspace.root, "status")
+    assert said.out.count("stale") == 5
+    assert "cached" not in said.out
+    assert "recipe: stale: " in said.out
+    assert "run `ens blend` again" in said.out
+    assert last(said, workspace) == "ens blend --trials 200"
+
+
+@pytest.mark.parametrize(
+    ("states", "tuned", "command"),
+    [
+        ("-- --", False, "ens train --fold 0"),
+        ("cs --", False, "ens train --fold 0"),
+        ("cs c-", False, "ens blend --trials 200 (or train more: ens train --fold 1)"),
+        ("-c -c", False, "ens blend --trials 200 (or train more: ens train --fold 0)"),
+        ("cx cc", False, "ens blend --trials 200 (or train more: ens train --fold 1)"),
+        ("ct cc", False, "ens blend --trials 200"),
+        ("cc cc", False, "ens blend --trials 200"),
+        ("cc c-", True, "ens submit (or train more: ens train --fold 1)"),
+        ("cc cc", True, "ens submit"),
+    ],
+)
+def test_the_next_command_follows_from_what_is_trained(
+    ens, make, monkeypatch: pytest.MonkeyPatch, states: str, tuned: bool, command: str
+) -> None:
+    """States of the two trained members, a fold each; the fixed one never asks for a training."""
+    workspace, config = make(TRAINED)
+    if tuned:
+        tune(workspace, config)
+    words = {"-": "-", "c": "cached", "s": "started", "t": "trained", "x": "stale"}
+    of = dict(zip(TRAINED, states.split(), strict=True))
+
+    def member_state(project: Project, member: object, fold: int) -> str:
+        kind, stage = member.kind, member.stage  # type: ignore[attr-defined]
+        return words[of[stage][fold]] if kind == "trained" else "-"
+
+    monkeypatch.setattr(state, "member_state", member_state)
+    said = ens(workspace.root, "status")
+    assert said.status == 0
+    assert last(said, workspace) == command
+    for name in ("unet-efficientnet-b0", "telea", "fpn-resnet50", "fold 0", "fold 1"):
+        assert name in said.out
