@@ -54,9 +54,10 @@ class RestorationSection(_Section):
         description="Names of the members, from the registry or from [[member]] tables.",
     )
     input_mode: Literal["damaged", "prefilled", "prefilled+mask"] = Field(
-        "damaged",
+        "prefilled",
         description="What networks start from: the input as it is (the slides' way), or with the "
-        "hole filled by classical inpainting, or that and the hole's mask as a second channel.",
+        "hole filled by Navier-Stokes inpainting (measures best, see docs/restoration.md), or "
+        "that and the hole's mask as a second channel.",
     )
     hole_loss: float = Field(
         0.0,

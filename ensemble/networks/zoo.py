@@ -17,7 +17,7 @@ from ensemble.errors import ConfigError
 from ensemble.networks.member import HISTOGRAM_ARCH, InputMode, Member, frozen_options
 from ensemble.networks.nearest import unknown_name
 
-DEFAULT_INPUT_MODE: InputMode = "damaged"
+DEFAULT_INPUT_MODE: InputMode = "prefilled"
 SCSE = {"decoder_attention_type": "scse"}
 
 
