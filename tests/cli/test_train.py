@@ -52,7 +52,7 @@ def test_a_fold_is_trained_and_the_next_command_named(ens, root: Path) -> None:
     for member in ("tiny-restorer", "navier-stokes", "tiny-colorizer", "tiny-histogram"):
         assert member in printed
     assert f"{facts(root)['val_score']:.4f}" in printed
-    assert "next: ens blend --trials 200" in printed
+    assert f"next: ens --root {root} blend --trials 200" in printed
     assert (root / "cache/photographs/targets.npy").exists()
     assert (root / "oof/colorization/tiny-colorizer/fold-0/manifest.json").exists()
 
