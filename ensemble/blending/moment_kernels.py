@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ensemble.metric.compiled import kernel
-from ensemble.metric.hue import _count_hue as count_hue
 
 HEAD = 3
 """Rows of a photograph's window statistics before the means: target mean, variance, rounding."""
@@ -146,19 +145,11 @@ def _seven(target: Any, pred: Any, start: int, c1: float, c2: float) -> float:
 
 
 @kernel
-def hue_match(pixels: Any, truth: Any, weights: Any, used: Any) -> float:
-    """Correlation of the truth's centred unit hue histogram with that of the blended pixels.
-
-    Args:
-        pixels: (3, K, n) uint8.
-        truth: (180,) float64, centred, of norm 1.
-        weights: (K,) float32.
-        used: Indices of the weights that are not 0.
-    """
-    blended = np.empty((3, pixels.shape[2]), dtype=np.float32)
+def blend_planes(pixels: Any, weights: Any, used: Any) -> Any:
+    """The blend of (3, K, n) uint8 as (3, 1, n) float32, not rounded."""
+    blended = np.zeros((3, 1, pixels.shape[2]), dtype=np.float32)
     for channel in range(3):
-        blend_pixels(pixels[channel], weights, used, blended[channel])
-    counts = count_hue(blended.reshape(3, 1, pixels.shape[2])).astype(np.float64)
-    spread = counts - counts.mean()
-    norm = np.sqrt((spread * spread).sum())
-    return (spread * truth).sum() / norm if norm > 0 else 0.0
+        for k in used:
+            for j in range(pixels.shape[2]):
+                blended[channel, 0, j] += weights[k] * np.float32(pixels[channel, k, j])
+    return blended

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Mask
+from ensemble.arrays import Gray, Mask
 from ensemble.blending.moment_kernels import (
+    blend_planes,
     blend_range,
-    hue_match,
     rows_of,
     runs_ssim,
     window_statistics,
@@ -39,13 +39,14 @@ from ensemble.blending.moment_kernels import (
 from ensemble.blending.sampling import Indices, Plan, draw_places
 from ensemble.blending.weights import blend
 from ensemble.composition.hue_target import centred
+from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import HUE_BINS
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import hue_counts
 from ensemble.metric.score import planar
 from ensemble.metric.ssim import WINDOW
 
-VERSION = 1
+VERSION = 2
 """Part of every study's name: trials on other statistics are never mixed in."""
 
 TILES = 64
@@ -65,7 +66,9 @@ class PhotoMoments:
         runs: (C, K + 1, R, L) uint8, the target first.
         run_length: Lost pixels of each run that count.
         extremes: (K, E) uint8, values at candidate places of the brightest and darkest value.
-        hue_pixels: (3, K, n) uint8; n is 0 for gray.
+        hue_pixels: (3, K, n) uint8, as predicted; n is 0 for gray.
+        hue_gray: (1, n) uint8, the luma that their blend is locked to; None for no lock. Near
+            gray a hue is all rounding, so it is the blend that is locked here, not each view.
         hue_truth: (180,) float64, the target's hue histogram, centred, of norm 1.
         hue_products: (K' + 2, K' + 2) inner products of the centred unit hue histograms of the
             target, the prior, and whatever votes on hues; empty where that was not asked for.
@@ -77,6 +80,7 @@ class PhotoMoments:
     run_length: int
     extremes: NDArray[np.uint8]
     hue_pixels: NDArray[np.uint8]
+    hue_gray: NDArray[np.uint8] | None
     hue_truth: NDArray[np.float64]
     hue_products: NDArray[np.float64]
 
@@ -104,7 +108,15 @@ class PhotoMoments:
         masked = runs_ssim(self.runs, self.run_length, given, used, pred_range)
         if not self.hue_pixels.size:
             return whole, masked, 0.0
-        return whole, masked, hue_match(self.hue_pixels, self.hue_truth, given, used)
+        return whole, masked, self._hue(given, used)
+
+    def _hue(self, weights: NDArray[np.float32], used: Indices) -> float:
+        blended = blend_planes(self.hue_pixels, weights, used)
+        if self.hue_gray is None:
+            planes = np.rint(blended).astype(np.uint8)
+        else:
+            planes = planar(lock_luma(rgb=np.moveaxis(blended, 0, -1), gray=self.hue_gray))
+        return float(centred(hue_counts(planes)) @ self.hue_truth)
 
 
 def wanted_hue(
@@ -142,6 +154,7 @@ def photo_moments(
     lost_mask: Mask,
     free: Mask | None = None,
     settle: Settle | None = None,
+    hue_gray: Gray | None = None,
     votes: NDArray[Any] | None = None,
     prior: NDArray[Any] | None = None,
 ) -> PhotoMoments:
@@ -155,6 +168,7 @@ def photo_moments(
         lost_mask: (H, W) bool, the true one.
         free: Where member-views can differ once settled; None for everywhere.
         settle: Applied to the pixels that are read; None leaves them as they are.
+        hue_gray: (H, W) uint8, the luma that blends are locked to; None for no lock.
         votes: (K', 180) hue histograms for `wanted_hue`: of the pictures, and of members that
             predict nothing else; None where it will not be asked for.
         prior: (180,) hue histogram of the training photographs; None for none.
@@ -176,7 +190,8 @@ def photo_moments(
         runs=np.ascontiguousarray(np.moveaxis(read.both(places.runs), -1, 0)),
         run_length=places.run_length,
         extremes=_extremes(read),
-        hue_pixels=_hue_pixels(read, places.hue) if colour else np.empty((3, 0, 0), np.uint8),
+        hue_pixels=_hue_pixels(pictures, places.hue) if colour else np.empty((3, 0, 0), np.uint8),
+        hue_gray=None if hue_gray is None else hue_gray.ravel()[places.hue][None],
         hue_truth=centred(_hue_counts(target)) if colour else np.zeros(HUE_BINS),
         hue_products=_hue_products(target, votes, prior),
     )
@@ -242,8 +257,9 @@ def _tile_extremes(values: NDArray[Any]) -> Indices:
     return np.array([*high, *low], dtype=np.int64)
 
 
-def _hue_pixels(read: _Reader, at: Indices) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.moveaxis(read.of_views(at), -1, 0))
+def _hue_pixels(pictures: NDArray[np.uint8], at: Indices) -> NDArray[np.uint8]:
+    pixels = np.stack([picture.reshape(-1, 3)[at] for picture in pictures])
+    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
 def _hue_counts(picture: NDArray[np.uint8]) -> NDArray[np.int64]:

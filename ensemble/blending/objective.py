@@ -136,9 +136,14 @@ class Objective:
             lost_mask=subject.lost_mask,
             free=free,
             settle=settle,
+            hue_gray=subject.gray if self._locks else None,
             votes=self._votes(read) if self._wants_hue else None,
             prior=subject.prior,
         )
+
+    @property
+    def _locks(self) -> bool:
+        return self.evidence.stage == "colorization" and self.space.fixed.luma_lock
 
     @property
     def _wants_hue(self) -> bool:
@@ -154,7 +159,7 @@ class Objective:
         if self.evidence.stage == "restoration":
             return {}
         mean = self.space.plain_mean().recipe
-        anchors = [Candidate(mean, options) for options in self.space.compositions()]
+        anchors = [Candidate(mean, options) for options in self.space.every_composition()]
         ids = [self.image_ids[row] for row in self._calibrated]
         exact = exact_scores(self.evidence, anchors, ids, jobs=self.jobs)
         estimated = [self.estimate(anchor, self._calibrated) for anchor in anchors]
@@ -197,4 +202,4 @@ def _shares(recipe: StageRecipe) -> dict[tuple[str, View], float]:
 
 
 def _key(options: Composition) -> str:
-    return f"{options.chroma} {options.hue} {options.data_range}"
+    return f"{options.luma_lock} {options.chroma} {options.hue} {options.data_range}"

@@ -73,6 +73,7 @@ def shortlist(objective: Objective, found: Found) -> Shortlist:
     if len(space.compositions()) == 1:
         return Shortlist(space, every)
     options = options_only(objective, np.arange(len(objective.image_ids)))[:SHORTLIST]
+    options.append(Candidate(space.plain_mean().recipe, SLIDES))
     return Shortlist(space, {OPTIONS: tuple(options), TUNED: (*every[TUNED], *options)})
 
 
@@ -81,7 +82,7 @@ def options_only(objective: Objective, rows: Rows) -> list[Candidate]:
     mean = objective.space.plain_mean()
     options = [
         composition.model_copy(update={"prior_weight": weight})
-        for composition in objective.space.compositions()
+        for composition in objective.space.every_composition()
         for weight in (PRIOR_WEIGHTS if composition.hue != "none" else (composition.prior_weight,))
     ]
     candidates = [Candidate(mean.recipe, one) for one in options]

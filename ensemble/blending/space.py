@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.weights import LEAST_DRAW, LEAST_WEIGHT, draws_of, on_simplex, tidy
-from ensemble.composition.recipe import VIEWS, Composition, StageRecipe, View
+from ensemble.composition.recipe import SLIDES, VIEWS, Composition, StageRecipe, View
 from ensemble.errors import ConfigError
 
 Params = dict[str, Any]
@@ -137,6 +137,12 @@ class SearchSpace:
             for data_range in self.data_range or (base["data_range"],)
             if hue != "score" or chroma == base["chroma"]
         )
+
+    def every_composition(self) -> tuple[Composition, ...]:
+        """`compositions`, and the slides' way beside them, which the plain mean may keep to."""
+        if len(self.compositions()) == 1 or not self.fixed.luma_lock:
+            return self.compositions()
+        return (*self.compositions(), SLIDES)
 
     def baselines(self) -> list[Candidate]:
         """What is tried before anything is searched, so that nothing found is worse.
