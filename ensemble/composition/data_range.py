@@ -8,10 +8,13 @@ eye could see: both keep their luma, and only their colour changes.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
-from ensemble.arrays import Rgb, check_rgb, luma
+import numpy as np
+
+from ensemble.arrays import Rgb, check_rgb
+from ensemble.composition.luma import luma_of
+from ensemble.metric.compiled import kernel
 from ensemble.metric.ssim import data_range
 
 
@@ -29,24 +32,44 @@ def fill_data_range(rgb: Rgb) -> Rgb:
     check_rgb(rgb, name="rgb")
     if data_range(rgb) == 255 or rgb.shape[0] * rgb.shape[1] < 2:
         return rgb
-    flat = rgb.reshape(-1, 3).copy()
-    dark = int(flat.min(axis=1).argmin())
-    brightness = flat.max(axis=1)
-    brightness[dark] = 0
-    bright = int(brightness.argmax())
-    flat[dark] = _nearest_reaching(flat[dark], 0)
-    flat[bright] = _nearest_reaching(flat[bright], 255)
-    return flat.reshape(rgb.shape)
+    full = np.ascontiguousarray(rgb).copy()
+    flat = full.reshape(-1, 3)
+    dark, bright = _extremes(flat)
+    _recolour(flat[dark], 0)
+    _recolour(flat[bright], 255)
+    return full
 
 
-def _nearest_reaching(colour: NDArray[np.uint8], extreme: int) -> NDArray[np.uint8]:
-    """The colour of the same luma, one channel at `extreme`, that is nearest to `colour`."""
-    levels = np.arange(256, dtype=np.uint8)
-    planes = []
-    for channel in range(3):
-        pair = np.stack(np.meshgrid(levels, levels, indexing="ij"), axis=-1).reshape(-1, 2)
-        planes.append(np.insert(pair, channel, np.uint8(extreme), axis=1))
-    candidates = np.concatenate(planes)
-    candidates = candidates[luma(candidates) == luma(colour)]
-    apart = ((candidates.astype(np.int64) - colour) ** 2).sum(axis=1)
-    return candidates[apart.argmin()] if len(apart) else colour
+@kernel
+def _extremes(colours: Any) -> tuple[int, int]:
+    """Where the least channel of all is, and the greatest of any other pixel."""
+    dark = 0
+    for i in range(colours.shape[0]):
+        if colours[i].min() < colours[dark].min():
+            dark = i
+    bright = 1 if dark == 0 else 0
+    for i in range(colours.shape[0]):
+        if i != dark and colours[i].max() > colours[bright].max():
+            bright = i
+    return dark, bright
+
+
+@kernel
+def _recolour(colour: Any, extreme: int) -> None:
+    """Make it the nearest colour of its luma with a channel at `extreme`, if there is any."""
+    wanted = luma_of(int(colour[0]), int(colour[1]), int(colour[2]))
+    old = (int(colour[0]), int(colour[1]), int(colour[2]))
+    least = 3 * 256 * 256
+    for pair in range(3 * 65536):
+        one, two = (pair >> 8) & 255, pair & 255
+        if pair < 65536:
+            red, green, blue = extreme, one, two
+        elif pair < 131072:
+            red, green, blue = one, extreme, two
+        else:
+            red, green, blue = one, two, extreme
+        if luma_of(red, green, blue) == wanted:
+            apart = (red - old[0]) ** 2 + (green - old[1]) ** 2 + (blue - old[2]) ** 2
+            if apart < least:
+                least = apart
+                colour[0], colour[1], colour[2] = red, green, blue

@@ -101,7 +101,7 @@ def _assign_within_reach(
     bins: Bins,
     least: Table,
 ) -> None:
-    """Assign; pixels too dark or too bright for their hue take the nearest they reach; repeat.
+    """Assign; pixels too dark or too bright for their hue take one within reach; repeat.
 
     Each round keeps what those pixels took and assigns all others again to what is left.
     """
@@ -117,10 +117,10 @@ def _assign_within_reach(
 
 @kernel
 def _settle(levels: Any, bins: Any, fixed: Any, left: Any, least: Any) -> int:
-    """Fix the pixels whose bin their luma cannot reach to the nearest it can; count them.
+    """Fix the pixels whose bin their luma cannot reach to another that it can; count them.
 
-    Demand only shrinks, so a nearest bin stays the nearest until its demand is used up, and once
-    no bin within reach has any left, the nearest of all is the answer for good.
+    Demand only shrinks, so the nearest bin stays the nearest until its demand is used up, and
+    where none within reach has any left, gray is the answer for good.
     """
     settled = 0
     known = np.full(least.shape, -1, dtype=np.int16)
@@ -128,27 +128,23 @@ def _settle(levels: Any, bins: Any, fixed: Any, left: Any, least: Any) -> int:
         level, wanted = levels[i], bins[i]
         if not fixed[i] and least[level, wanted] < 0:
             bin_ = known[level, wanted]
-            if bin_ < 0 or (bin_ < HUE_BINS and left[bin_] == 0):
-                bin_ = known[level, wanted] = _nearest(least[level], int(wanted), left)
-            bins[i] = bin_ % HUE_BINS
-            left[bins[i]] = max(left[bins[i]] - 1, 0)
+            if bin_ < 0 or (bin_ > 0 and left[bin_] <= 0):
+                bin_ = known[level, wanted] = _instead(least[level], int(wanted), left)
+            bins[i] = bin_
+            left[bin_] -= 1
             fixed[i] = True
             settled += 1
     return settled
 
 
 @kernel
-def _nearest(reach: Any, wanted: int, left: Any) -> int:
-    """The bin nearest to `wanted` within reach that has demand left; if none, any, plus 180."""
-    fallback = -1
+def _instead(reach: Any, wanted: int, left: Any) -> int:
+    """The bin nearest to `wanted` within reach that has demand left; if there is none, gray's."""
     for distance in range(HUE_BINS // 2 + 1):
         for bin_ in ((wanted + distance) % HUE_BINS, (wanted - distance) % HUE_BINS):
-            if reach[bin_] >= 0:
-                if left[bin_] > 0:
-                    return bin_
-                if fallback < 0:
-                    fallback = bin_ + HUE_BINS
-    return fallback
+            if reach[bin_] >= 0 and left[bin_] > 0:
+                return bin_
+    return 0
 
 
 def _kept(look: Look) -> NDArray[np.float32]:

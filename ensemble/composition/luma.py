@@ -69,11 +69,7 @@ def _lock(colours: Any, gray: Any, out: Any) -> None:
             own = (RED * red + GREEN * green + BLUE * blue) / 65536.0
             red, green, blue = red - own, green - own, blue - own
             fits = min(_fit(wanted, red), _fit(wanted, green), _fit(wanted, blue))
-            red, green, blue = (
-                wanted + fits * red,
-                wanted + fits * green,
-                wanted + fits * blue,
-            )
+            red, green, blue = wanted + fits * red, wanted + fits * green, wanted + fits * blue
         out[i, 0] = np.uint8(np.floor(red + 0.5))
         out[i, 1] = np.uint8(np.floor(green + 0.5))
         out[i, 2] = np.uint8(np.floor(blue + 0.5))
@@ -85,15 +81,13 @@ def _rounded_luma(red: float, green: float, blue: float) -> int:
     """`convert("L")` of the rounded colour, or -1 where that is outside the gamut."""
     if min(red, green, blue) < 0.0 or max(red, green, blue) > 255.0:
         return -1
-    return (
-        int(
-            RED * np.floor(red + 0.5)
-            + GREEN * np.floor(green + 0.5)
-            + BLUE * np.floor(blue + 0.5)
-            + HALF
-        )
-        >> 16
-    )
+    return luma_of(int(red + 0.5), int(green + 0.5), int(blue + 0.5))
+
+
+@kernel
+def luma_of(red: int, green: int, blue: int) -> int:
+    """`convert("L")` of one colour, inside kernels; `ensemble.arrays.luma` elsewhere."""
+    return (RED * red + GREEN * green + BLUE * blue + HALF) >> 16
 
 
 @kernel
@@ -110,8 +104,7 @@ def _fit(gray: float, chroma: float) -> float:
 def _settle(colour: Any, wanted: int) -> None:
     """Undo a tie that rounding decided the other way: step one channel until the luma is met."""
     for channel in (2, 0, 1):
-        total = RED * int(colour[0]) + GREEN * int(colour[1]) + BLUE * int(colour[2])
-        luma = (total + HALF) >> 16
+        luma = luma_of(int(colour[0]), int(colour[1]), int(colour[2]))
         if luma > wanted and colour[channel] > 0:
             colour[channel] -= 1
         elif luma < wanted and colour[channel] < 255:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from ensemble.composition.gray_statistics import gray_statistics
+from ensemble.composition.hue_prior import PENALTIES, HuePrior
+from ensemble.composition.hue_target import centred, prior_histogram
+from ensemble.errors import ArrayError, StaleArtefactError
+
+COUNT = 124
+
+
+@pytest.fixture(scope="module")
+def photographs() -> tuple[np.ndarray, np.ndarray]:
+    """Statistics, and histograms whose peak follows the first of them."""
+    rng = np.random.default_rng(0)
+    statistics = rng.normal(3, 2, (160, COUNT))
+    peak = 60 + 12 * statistics[:, 0]
+    bins = np.arange(180)
+    histograms = np.exp(-(((bins - peak[:, None]) / 25) ** 2)) + rng.random((160, 180)) * 0.1
+    return statistics, histograms
+
+
+def _direction(prior: HuePrior, statistics: np.ndarray) -> np.ndarray:
+    return centred(np.stack([prior.predict_from(row) for row in statistics]))
+
+
+def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
+    statistics, histograms = photographs
+    prior = HuePrior.fit(statistics=statistics[:120], histograms=histograms[:120])
+    truth = centred(histograms[120:])
+    ours = (_direction(prior, statistics[120:]) * truth).sum(axis=1).mean()
+    one = (truth @ centred(prior_histogram(histograms[:120]))).mean()
+    assert ours > one + 0.05
+
+
+def test_is_the_one_prior_where_they_do_not(photographs: tuple) -> None:
+    _, histograms = photographs
+    noise = np.random.default_rng(1).normal(size=(160, COUNT))
+    prior = HuePrior.fit(statistics=noise, histograms=histograms)
+    one = centred(prior_histogram(histograms))
+    assert (_direction(prior, noise) @ one).min() > 0.98
+
+
+def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: tuple) -> None:
+    statistics, histograms = (part[:40] for part in photographs)
+    prior = HuePrior.fit(statistics=statistics, histograms=histograms)
+    known = (statistics - prior.centre) / prior.scale
+    units, found = centred(histograms), []
+    for penalty in PENALTIES[:-1]:
+        pairs = []
+        for one in range(40):
+            rest = np.arange(40) != one
+            # the mean is the whole sample's here, as centring precedes the fit
+            model = Ridge(alpha=penalty).fit(known[rest], units[rest])
+            pairs.append(centred(model.predict(known[one : one + 1]))[0] @ units[one])
+        found.append(np.mean(pairs))
+    assert float(prior.correlation) == pytest.approx(max(found), abs=1e-6)
+
+
+def test_fits_ridge_regression(photographs: tuple) -> None:
+    statistics, histograms = photographs
+    prior = HuePrior.fit(statistics=statistics, histograms=histograms)
+    known = (statistics - prior.centre) / prior.scale
+    apart = [
+        np.abs(Ridge(alpha=penalty).fit(known, centred(histograms)).coef_.T - prior.slope).max()
+        for penalty in PENALTIES[:-1]
+    ]
+    assert min(apart) < 1e-8
+
+
+def test_one_photograph_gives_its_own_histogram(photographs: tuple) -> None:
+    statistics, histograms = (part[:1] for part in photographs)
+    prior = HuePrior.fit(statistics=statistics, histograms=histograms)
+    assert _direction(prior, statistics + 5)[0] @ centred(histograms[0]) == pytest.approx(1)
+
+
+def test_predicts_from_a_picture_what_it_predicts_from_its_statistics(photographs: tuple) -> None:
+    prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
+    gray = np.random.default_rng(2).integers(0, 256, (40, 50), dtype=np.uint8)
+    expected = prior.predict_from(gray_statistics(gray))
+    assert np.array_equal(prior.predict(gray), expected)
+    assert expected.min() == 0
+    assert expected.sum() == pytest.approx(1)
+
+
+def test_survives_storage_as_plain_arrays(photographs: tuple) -> None:
+    prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
+    back = HuePrior.from_arrays(prior.to_arrays())
+    assert np.array_equal(back.predict_from(np.ones(COUNT)), prior.predict_from(np.ones(COUNT)))
+    for stale in (
+        {"centre": prior.centre},
+        {**prior.to_arrays(), "slope": prior.slope[:-1]},
+        {**prior.to_arrays(), "slope": prior.slope[:, :-1]},
+    ):
+        with pytest.raises(StaleArtefactError, match="fit it again"):
+            HuePrior.from_arrays(stale)
+
+
+def test_refuses_what_does_not_fit(photographs: tuple) -> None:
+    with pytest.raises(ArrayError, match="but got 160 and 3"):
+        HuePrior.fit(statistics=photographs[0], histograms=photographs[1][:3])
+    with pytest.raises(ArrayError, match="but got 0 and 0"):
+        HuePrior.fit(statistics=photographs[0][:0], histograms=photographs[1][:0])

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ensemble.arrays import Gray, Rgb, luma
+from ensemble.composition.hue_target import centred, hue_histogram, prior_histogram
+from ensemble.composition.hue_transport import Look, transport_hue
+from ensemble.errors import ArrayError
+
+LOOKS: tuple[Look, Look] = ("score", "natural")
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Rgb:
+    """Without black and white, which have hardly any hue to reach."""
+    return (skimage.data.astronaut()[::3, ::3] * 0.8 + 25).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def target() -> np.ndarray:
+    names = ("coffee", "chelsea", "rocket")
+    pictures = [getattr(skimage.data, name)()[::3, ::3] for name in names]
+    return prior_histogram(np.stack([hue_histogram(np.ascontiguousarray(p)) for p in pictures]))
+
+
+def _gray_rgb(gray: Gray) -> Rgb:
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
+def _correlation(rgb: Rgb, target: np.ndarray) -> float:
+    return float(centred(hue_histogram(rgb)) @ centred(target))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_reaches_the_histogram_at_the_exact_luma(
+    photograph: Rgb, target: np.ndarray, look: Look
+) -> None:
+    gray = luma(photograph)
+    for rgb in (photograph, _gray_rgb(gray)):
+        moved = transport_hue(rgb=rgb, gray=gray, target=target, look=look)
+        assert np.array_equal(luma(moved), gray)
+        assert _correlation(rgb, target) < 0.9 < 0.99 < _correlation(moved, target)
+        again = transport_hue(rgb=rgb, gray=gray, target=target, look=look)
+        assert np.array_equal(moved, again)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    hnp.arrays(np.uint8, (12, 11, 3)),
+    hnp.arrays(np.float64, 180, elements=st.floats(0, 5)).filter(np.any),
+    st.sampled_from(LOOKS),
+)
+def test_keeps_the_luma_of_any_picture_for_any_target(
+    rgb: Rgb, target: np.ndarray, look: Look
+) -> None:
+    moved = transport_hue(rgb=rgb, gray=luma(rgb), target=target, look=look)
+    assert np.array_equal(luma(moved), luma(rgb))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_changes_little_where_the_histogram_is_right_already(photograph: Rgb, look: Look) -> None:
+    gray = luma(photograph)
+    target = hue_histogram(photograph)
+    moved = transport_hue(rgb=photograph, gray=gray, target=target, look=look)
+    assert np.abs(moved.astype(int) - photograph).mean() < 1.5
+    assert _correlation(moved, target) > 0.999
+
+
+def test_meets_the_counts_exactly_where_every_hue_is_within_reach(target: np.ndarray) -> None:
+    gray = np.random.default_rng(0).integers(60, 200, (60, 60), dtype=np.uint8)
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="score")
+    assert np.abs(hue_histogram(moved) - target / target.sum() * 3600).max() < 1
+
+
+def test_others_take_the_hues_that_dark_and_bright_pixels_cannot(target: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    gray = rng.integers(60, 200, (60, 60), dtype=np.uint8)
+    gray[rng.random((60, 60)) < 0.2] = 6
+    gray[rng.random((60, 60)) < 0.1] = 249
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="score")
+    assert _correlation(moved, target) > 0.99
+
+
+def test_black_and_white_stay_what_they_are(target: np.ndarray) -> None:
+    gray = np.where(np.indices((9, 9)).sum(axis=0) % 2, 0, 255).astype(np.uint8)
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="natural")
+    assert np.array_equal(luma(moved), gray)
+    assert np.abs(moved.astype(int) - _gray_rgb(gray)).max() <= 5
+    assert hue_histogram(moved)[0] >= 70
+
+
+def test_a_picture_beyond_reach_falls_back_to_gray(target: np.ndarray) -> None:
+    only_blue = np.zeros(180)
+    only_blue[100] = 1
+    gray = np.full((9, 9), 255, dtype=np.uint8)
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=only_blue, look="score")
+    assert np.array_equal(moved, _gray_rgb(gray))
+
+
+def test_natural_keeps_more_chroma_than_score(photograph: Rgb, target: np.ndarray) -> None:
+    gray = luma(photograph)
+    score, natural = (
+        transport_hue(rgb=photograph, gray=gray, target=target, look=look) for look in LOOKS
+    )
+    chroma = [float((p.max(axis=2).astype(int) - p.min(axis=2)).mean()) for p in (score, natural)]
+    assert chroma[0] < chroma[1]
+    assert np.array_equal(hue_histogram(score), hue_histogram(natural))
+
+
+def test_does_not_tear_a_flat_gray_into_noise(target: np.ndarray) -> None:
+    gray = np.full((120, 120), 128, dtype=np.uint8)
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="score").astype(int)
+    assert (np.abs(np.diff(moved, axis=1)).max(axis=2) > 0).mean() < 0.03
+
+
+@pytest.mark.parametrize(
+    "target", [np.ones(256), -np.ones(180), np.zeros(180), np.full(180, np.nan)]
+)
+def test_refuses_what_is_no_histogram(photograph: Rgb, target: np.ndarray) -> None:
+    with pytest.raises(ArrayError, match="180 numbers, none negative and some positive"):
+        transport_hue(rgb=photograph, gray=luma(photograph), target=target, look="score")
