@@ -36,8 +36,8 @@ def _ignore(_: int) -> None:
 class CachedPhotographs:
     """The decoded training photographs of a competition; make it with `open_cache`.
 
-    Gives the same arrays as the competition itself, but read-only. It may be pickled: another
-    process maps the same files.
+    Gives the same arrays as the competition itself; `target` without a copy, so read-only. It may
+    be pickled: another process maps the same files.
 
     Args:
         folder: Where the files are.
@@ -63,9 +63,12 @@ class CachedPhotographs:
         return self._targets[self._row(image_id)]
 
     def train_sample(self, image_id: str) -> Sample:
-        """The photograph, its damage and its true mask, as `Competition.train_sample`."""
+        """The photograph, its damage and its true mask, as `Competition.train_sample`.
+
+        These are copies, which may be written to: OpenCV refuses some read-only arrays.
+        """
         row = self._row(image_id)
-        target, damaged = self._targets[row], self._damaged[row]
+        target, damaged = np.array(self._targets[row]), np.array(self._damaged[row])
         return Sample(image_id, target, damaged, damaged != luma(target))
 
     def _row(self, image_id: str) -> int:

@@ -46,6 +46,10 @@ def test_reading_copies_nothing_and_changes_nothing(
     assert np.shares_memory(target, photographs.target("TRAIN_00001"))
     with pytest.raises(ValueError, match="read-only"):
         target[:] = 0
+    sample = photographs.train_sample("TRAIN_00001")
+    sample.target[:], sample.damaged[:] = 0, 0
+    assert photographs.target("TRAIN_00001").any()
+    assert photographs.train_sample("TRAIN_00001").damaged.any()
 
 
 def test_it_is_built_once(competition: Competition, tmp_path: Path) -> None:

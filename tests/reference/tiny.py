@@ -26,6 +26,7 @@ seed = 3
 size = 32
 [restoration]
 members = ["tiny-restorer", "navier-stokes"]
+input_mode = "damaged"
 [colorization]
 members = ["tiny-colorizer", "tiny-histogram"]
 [training]
