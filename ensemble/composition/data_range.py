@@ -43,14 +43,15 @@ def fill_data_range(rgb: Rgb) -> Rgb:
 @kernel
 def _extremes(colours: Any) -> tuple[int, int]:
     """Where the least channel of all is, and the greatest of any other pixel."""
-    dark = 0
+    dark, bright, least, greatest = 0, 0, 256, -1
     for i in range(colours.shape[0]):
-        if colours[i].min() < colours[dark].min():
-            dark = i
-    bright = 1 if dark == 0 else 0
+        low = min(colours[i, 0], min(colours[i, 1], colours[i, 2]))
+        if low < least:
+            dark, least = i, low
     for i in range(colours.shape[0]):
-        if i != dark and colours[i].max() > colours[bright].max():
-            bright = i
+        high = max(colours[i, 0], max(colours[i, 1], colours[i, 2]))
+        if i != dark and high > greatest:
+            bright, greatest = i, high
     return dark, bright
 
 
