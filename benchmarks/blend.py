@@ -75,7 +75,9 @@ def ours(
     evidence: Evidence, *, trials: int, seed: int, sampler: str, folder: Path, jobs: int = 2
 ) -> Outcome:
     ids, clock = evidence.image_ids, [time.perf_counter()]
-    objective = Objective(evidence, space(), ids, plan=Plan(seed=seed), jobs=jobs)
+    objective = Objective(
+        evidence, space(), ids, plan=Plan.for_photographs(len(ids), seed=seed), jobs=jobs
+    )
     clock.append(time.perf_counter())
     study = open_study(open_storage(folder / f"{time.time_ns()}.db"), "benchmark")
     found = search(study, space(), objective.value, sampler=sampler, trials=trials, seed=seed)
@@ -208,7 +210,9 @@ def report_quality(evidence: StoredEvidence, options: argparse.Namespace, folder
         table.add_row(f"{seed}", f"{fast:.5f}", f"{best:.5f}", f"{fast - best:+.5f}")
     say = Console(width=100).print
     say(table)
-    objective = Objective(some, space(), some.image_ids, plan=Plan(), jobs=2)
+    objective = Objective(
+        some, space(), some.image_ids, plan=Plan.for_photographs(count, seed=0), jobs=2
+    )
     off = np.array([objective.value(one) for one, _ in exact]) - [value for _, value in exact]
     say(
         f"Estimates of these {len(off)} candidates, less their exact scores: mean "

@@ -14,6 +14,9 @@ from ensemble.metric.ssim import WINDOW
 
 Indices = NDArray[np.int64]
 
+ENOUGH = 300
+MOST_TIMES = 8.0
+
 IDLE_SHARE = 4
 """One window in this many is drawn where nothing can differ, if there is such a place."""
 
@@ -45,6 +48,14 @@ class Plan:
                 "`windows, runs, hue_pixels >= 1` and `run_length >= 7` must hold, but got "
                 f"{(self.windows, self.runs, self.hue_pixels, self.run_length)}"
             )
+
+    @classmethod
+    def for_photographs(cls, count: int, *, seed: int) -> Plan:
+        """The defaults, or more of each photograph where there are few to average over."""
+        times = min(MOST_TIMES, max(1.0, ENOUGH / max(count, 1)))
+        sizes = (round(times * size) for size in (cls.windows, cls.runs, cls.hue_pixels))
+        windows, runs, hue_pixels = sizes
+        return cls(windows=windows, runs=runs, hue_pixels=hue_pixels, seed=seed)
 
     def rng(self, image_id: str) -> np.random.Generator:
         """What draws for one photograph: the same whatever other photographs there are."""

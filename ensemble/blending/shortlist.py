@@ -16,7 +16,9 @@ from ensemble.blending.space import OPTIONS as SEARCHED
 from ensemble.blending.space import PRIOR_STEP, SearchSpace
 from ensemble.composition.recipe import SLIDES, Stage
 
-SHORTLIST = 5
+SHORTLIST = 8
+SHORTER = 3
+
 PRIOR_WEIGHTS = tuple(round(step * PRIOR_STEP, 9) for step in range(0, 21, 2))
 
 PLAIN, SLIDES_ROW = "plain mean", "slides' plain mean"
@@ -75,6 +77,16 @@ def shortlist(objective: Objective, found: Found) -> Shortlist:
     options = options_only(objective, np.arange(len(objective.image_ids)))[:SHORTLIST]
     options.append(Candidate(space.plain_mean().recipe, SLIDES))
     return Shortlist(space, {OPTIONS: tuple(options), TUNED: (*every[TUNED], *options)})
+
+
+def contenders(objective: Objective, found: Found, rows: Rows) -> list[Candidate]:
+    """A shorter list, for tuning on some rows again and again: the few that may turn out best."""
+    listed = [candidate for candidate, _ in found.ranked[:SHORTER]]
+    looks: dict[str, Candidate] = {}
+    for candidate, _ in found.ranked:
+        looks.setdefault(candidate.composition.hue, candidate)
+    listed += [*looks.values(), *options_only(objective, rows)[:1]]
+    return list({one.key: one for one in listed}.values())
 
 
 def options_only(objective: Objective, rows: Rows) -> list[Candidate]:

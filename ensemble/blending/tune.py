@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
+import numpy as np
 import optuna
 
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.cross_fit import cross_fitted, parts_of
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import Terms, exact_scores
+from ensemble.blending.exact import Terms, exact_scores, total
 from ensemble.blending.objective import Objective, Rows
 from ensemble.blending.sampling import Plan
 from ensemble.blending.search import Found, Value, search
-from ensemble.blending.shortlist import OPTIONS, PLAIN, TUNED, Shortlist, options_only, shortlist
+from ensemble.blending.shortlist import (
+    OPTIONS,
+    PLAIN,
+    TUNED,
+    Shortlist,
+    contenders,
+    options_only,
+    shortlist,
+)
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study, study_name
 from ensemble.blending.verdict import Judged, climb
 from ensemble.metric.threads import cores
+
+FIT_PHOTOGRAPHS = 96
+"""Most photographs on which a cross-fitted step scores its contenders exactly."""
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -38,7 +50,7 @@ class Settings:
         threads: joblib jobs that collect and score; changes no result.
         storage: Where the study is kept, see `open_storage`; None for memory.
         force_tuned: Keep the tuned blend whatever cross-fitting says.
-        plan: How much of each photograph the search reads.
+        plan: How much of each photograph the search reads; None for `Plan.for_photographs`.
     """
 
     trials: int = 200
@@ -48,7 +60,7 @@ class Settings:
     threads: int = field(default_factory=cores)
     storage: str | None = None
     force_tuned: bool = False
-    plan: Plan = field(default_factory=Plan)
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -125,13 +137,18 @@ class _Task:
     settings: Settings
     progress: Progress
 
+    @cached_property
+    def plan(self) -> Plan:
+        chosen = Plan.for_photographs(len(self.image_ids), seed=self.settings.seed)
+        return self.settings.plan or chosen
+
     def collect(self) -> Objective:
         with self._bar("collecting statistics", len(self.image_ids)) as advance:
             return Objective(
                 self.evidence,
                 self.space,
                 self.image_ids,
-                plan=self.settings.plan,
+                plan=self.plan,
                 jobs=self.settings.threads,
                 advance=advance,
             )
@@ -140,7 +157,7 @@ class _Task:
         settings, evidence = self.settings, self.evidence
         storage = None if settings.storage is None else open_storage(settings.storage)
         drawn = f"{evidence.digest} {sorted(self.image_ids)}"
-        name = study_name(evidence.stage, evidence=drawn, space=self.space, plan=settings.plan)
+        name = study_name(evidence.stage, evidence=drawn, space=self.space, plan=self.plan)
         with self._bar("trials", settings.trials) as advance:
             study = open_study(storage, name)
             return self._search(study, objective.value, advance, settings.trials)
@@ -205,7 +222,7 @@ class _Task:
         return {self.evidence.groups[image_id] for image_id in self.image_ids}
 
     def _fit(self, objective: Objective, step: str, trials: int, rows: Rows) -> Candidate:
-        """Tune on some rows only, as on all but in memory."""
+        """Tune on some rows only: as on all, but in memory and with fewer exact scores."""
         if step == OPTIONS:
             return options_only(objective, rows)[0]
         value = partial(objective.value, rows=rows)
@@ -213,7 +230,11 @@ class _Task:
         found = self._search(study, value, lambda _count: None, trials)
         if found.missing:
             raise KeyboardInterrupt
-        return found.ranked[0][0]
+        listed = contenders(objective, found, rows)
+        spaced = np.linspace(0, len(rows) - 1, min(FIT_PHOTOGRAPHS, len(rows))).round()
+        ids = [self.image_ids[row] for row in rows[np.unique(spaced.astype(np.int64))]]
+        exact = exact_scores(self.evidence, listed, ids, jobs=self.settings.threads)
+        return listed[int(total(self.evidence.stage, exact).mean(axis=1).argmax())]
 
     def _search(self, study: optuna.Study, value: Value, advance: Advance, trials: int) -> Found:
         settings = self.settings

@@ -197,7 +197,6 @@ def _settings(
     *,
     force_tuned: bool,
 ) -> Settings:
-    from ensemble.blending.sampling import Plan
     from ensemble.blending.tune import Settings
 
     blending = project.config.blend
@@ -209,7 +208,6 @@ def _settings(
         jobs=jobs,
         storage=storage or blending.storage or str(context.workspace.study_file),
         force_tuned=force_tuned,
-        plan=Plan(seed=chosen),
     )
 
 
