@@ -1,0 +1,58 @@
+"""Each preset runs from data to zip: random weights, tiny photographs, one update a network."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from ensemble.cli.app import main
+from ensemble.config import config_text, load_config
+from ensemble.inference import released
+from ensemble.networks.colorizers import lab
+from ensemble.networks.colorizers.released import RELEASES
+from ensemble.networks.presets import preset_config, preset_names
+
+SIZE = 32
+
+
+@pytest.fixture
+def random_releases(monkeypatch):
+    """The released colorizers with random weights, and a smaller picture inside."""
+
+    def load(name: str) -> torch.nn.Module:
+        torch.manual_seed(0)
+        return RELEASES[name].network().eval()
+
+    monkeypatch.setattr(released, "load_released", load)
+    monkeypatch.setattr(lab, "INSIDE", SIZE)
+
+
+def ens(root, command: str) -> None:
+    try:
+        main(["--root", str(root), *command.split()])
+    except SystemExit as end:
+        assert not end.code, f"`ens {command}` ended with status {end.code}"
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_trains_blends_and_submits(name, tmp_path, random_releases):
+    ens(tmp_path, f"init --preset {name}")
+    path = tmp_path / "ens.toml"
+    quick = {"encoder_weights": "none", "epochs": 1, "batch_size": 4, "max_steps_per_epoch": 1}
+    config = load_config(path).replace("data", size=SIZE).replace("folds", n_folds=2)
+    path.write_text(config_text(config.replace("training", **quick)))
+    ens(tmp_path, f"demo --size {SIZE} --train 8 --test 1")
+    ens(tmp_path, f"folds --groups {tmp_path}/data/groups.csv")
+    ens(tmp_path, "train --fold 0")
+    ens(tmp_path, "blend --trials 2 --fold 0")
+    ens(tmp_path, "submit")
+    recipe = json.loads((tmp_path / "oof/recipe.json").read_text())
+    scores = json.loads((tmp_path / "oof/scores.json").read_text())["stages"]
+    wanted = preset_config(name)
+    for stage in ("restoration", "colorization"):
+        members = set(getattr(wanted, stage).members)
+        assert set(recipe[stage]["weights"]) <= members
+        assert members <= {row["name"] for row in scores[stage]["rows"]} | {"plain mean"}
+    assert (tmp_path / "submissions/submission.zip").is_file()
