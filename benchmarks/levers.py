@@ -17,9 +17,10 @@ from ensemble.composition.recipe import SLIDES, VIEWS, Composition, StageRecipe
 from ensemble.config import Config
 from ensemble.data.masks import located_mask
 from ensemble.networks.project import Project
+from ensemble.oof.priors import mean_prior
 from ensemble.submission.stage import StageSource
 
-INPAINTING = ("navier-stokes", "biharmonic")
+INPAINTING = ("harmonic", "biharmonic")
 RESTORERS = ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1")
 COLORIZERS = ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50")
 
@@ -116,11 +117,11 @@ def answers(
     """
     chain = _Chain(project, views)
     priors = fold_priors(project, chain.folds, threads=2)
-    prior = np.mean([priors[fold] for fold in chain.folds], axis=0)
     for lever in levers:
         pictures = []
         for image_id in project.competition.test_ids:
             gray, colours = chain.blend(lever, image_id)
+            prior = mean_prior(priors, gray)
             pictures.append(answer(colours, gray=gray, prior=prior, options=lever.composition))
         yield lever, pictures
 

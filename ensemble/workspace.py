@@ -80,6 +80,11 @@ class Workspace:
         return self.oof / "recipe.json"
 
     @property
+    def priors_file(self) -> Path:
+        """The hue prior of each fold, which the recipe counts on."""
+        return self.oof / "priors.safetensors"
+
+    @property
     def table_file(self) -> Path:
         """The exact scores behind the recipe, for `ens report`."""
         return self.oof / "scores.json"

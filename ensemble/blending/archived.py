@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from ensemble.arrays import luma
 from ensemble.blending.candidate import Subject
 from ensemble.blending.evidence import Evidence, sample_groups
-from ensemble.composition.hue_target import hue_histogram, prior_histogram
+from ensemble.composition.gray_statistics import gray_statistics
+from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import VIEWS, Stage, StageRecipe, View
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError
@@ -21,11 +23,10 @@ from ensemble.manifest import digest_json
 from ensemble.networks.member import Member
 from ensemble.networks.project import Project
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.priors import Priors, priors_digest
 from ensemble.oof.provenance import finished_folds
 
 PRIOR_SAMPLE = 2000
-
-Priors = Mapping[int, NDArray[np.float64]]
 
 
 class ArchivedEvidence(Evidence):
@@ -60,8 +61,8 @@ class ArchivedEvidence(Evidence):
         self.folds = self.predictions.folds
         self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
         self._project, self._restored, self._priors = project, restored, dict(priors or {})
-        said = {fold: prior.tolist() for fold, prior in self._priors.items()}
-        self.digest = digest_json([project.digests, self.predictions.made_from(), said])
+        made_from = self.predictions.made_from()
+        self.digest = digest_json([project.digests, made_from, priors_digest(self._priors)])
 
     def subject(self, image_id: str) -> Subject:
         """See `Evidence.subject`."""
@@ -71,7 +72,9 @@ class ArchivedEvidence(Evidence):
         if self._restored is not None:
             predictions, recipe = self._restored
             gray = restored_gray(self._project, predictions, recipe, image_id)
-            target, prior = sample.target, self._priors.get(self.folds[image_id])
+            target = sample.target
+            fitted = self._priors.get(self.folds[image_id])
+            prior = None if fitted is None else fitted.predict(gray)
         return Subject(image_id, target, sample.lost_mask, located, gray, prior)
 
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
@@ -126,8 +129,8 @@ def finished(
     return chosen
 
 
-def fold_priors(project: Project, folds: Sequence[int], *, threads: int) -> Priors:
-    """Of each fold, the hue histogram that fits the photographs its networks learn from.
+def fold_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[int, HuePrior]:
+    """Of each fold, the hue prior fitted to photographs its networks learn from.
 
     Up to `PRIOR_SAMPLE` photographs are looked at, whole groups drawn with the settings' seed;
     none of a fold's own validation photographs has a part in its prior.
@@ -141,12 +144,17 @@ def fold_priors(project: Project, folds: Sequence[int], *, threads: int) -> Prio
     groups = {image_id: str(group) for image_id, group in project.folds.group_of.items()}
     ids = sample_groups(fold_of, groups, count=PRIOR_SAMPLE, seed=project.config.seed)
     parallel = joblib.Parallel(n_jobs=threads, prefer="threads")
-    histograms = np.stack(
-        parallel(joblib.delayed(_histogram_of)(project, image_id) for image_id in ids)
-    )
+    looked = parallel(joblib.delayed(_look)(project, image_id) for image_id in ids)
+    statistics, histograms = (np.stack(arrays) for arrays in zip(*looked, strict=True))
     labels = np.array([fold_of[image_id] for image_id in ids])
-    return {fold: prior_histogram(histograms[labels != fold]) for fold in folds}
+    return {
+        fold: HuePrior.fit(
+            statistics=statistics[labels != fold], histograms=histograms[labels != fold]
+        )
+        for fold in folds
+    }
 
 
-def _histogram_of(project: Project, image_id: str) -> NDArray[np.float64]:
-    return hue_histogram(project.competition.target(image_id))
+def _look(project: Project, image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    target = project.competition.target(image_id)
+    return gray_statistics(luma(target)), hue_histogram(target)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ensemble.composition.recipe import Recipe, StageRecipe
     from ensemble.networks.member import Member
     from ensemble.networks.project import Project
+    from ensemble.oof.priors import Priors
 
 DEFAULT_SAMPLE = 1000
 RETRY_SECONDS = 2.0
@@ -89,7 +90,7 @@ class _Stage:
 
     tuned: Tuned
     summary: dict[str, Any]
-    priors: dict[int, tuple[float, ...]]
+    priors: Priors
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ class _Run:
         )
         return self._tune(evidence, space, priors)
 
-    def _tune(self, evidence: Evidence, space: SearchSpace, priors: Any) -> _Stage:
+    def _tune(self, evidence: Evidence, space: SearchSpace, priors: Priors) -> _Stage:
         from ensemble.blending.evidence import sample_groups
         from ensemble.blending.tune import tune
         from ensemble.blending.worth import worth
@@ -162,7 +163,7 @@ class _Run:
             self.context.console.print(table)
         for sentence in sentences(found):
             self.say(sentence)
-        return _Stage(tuned, found, {k: tuple(map(float, prior)) for k, prior in priors.items()})
+        return _Stage(tuned, found, priors)
 
     def _collect(self, members: Sequence[Member], restoration: StageRecipe | None) -> None:
         """Collect what is missing or was made from another blend of stage 1."""
@@ -230,11 +231,13 @@ def _say_who(context: Context, members: Any, folds: Sequence[int]) -> None:
 
 
 def _write(context: Context, run: _Run, members: Any, first: _Stage, second: _Stage) -> None:
+    from ensemble.oof.priors import write_priors
     from ensemble.report.blend_tables import to_json
     from ensemble.workspace import atomic_write
 
     recipe = _recipe(run, members, first, second)
     workspace = context.workspace
+    write_priors(workspace.priors_file, second.priors)
     atomic_write(workspace.recipe_file, recipe.to_json())
     summaries = {"restoration": first.summary, "colorization": second.summary}
     atomic_write(workspace.table_file, to_json(summaries))
@@ -250,19 +253,20 @@ def _recipe(run: _Run, members: Any, first: _Stage, second: _Stage) -> Recipe:
         restoration=first.tuned.kept.recipe,
         colorization=second.tuned.kept.recipe,
         composition=second.tuned.kept.composition,
-        priors=second.priors,
         folds=run.folds,
-        made_from=_made_from(run, members),
+        made_from=_made_from(run, members, second.priors),
     )
 
 
-def _made_from(run: _Run, members: Any) -> dict[str, str]:
-    """Digests of the data, of the folds, and of every checkpoint whose predictions were read."""
+def _made_from(run: _Run, members: Any, priors: Priors) -> dict[str, str]:
+    """Digests of data, folds and priors, and of each checkpoint whose predictions were read."""
     from ensemble.networks.checkpoint import weights_digest
+    from ensemble.oof.priors import priors_digest
 
     folder = run.project.workspace.checkpoint_dir
     return {
         **run.project.digests,
+        "priors": priors_digest(priors),
         **{
             f"{stage}/{member.name}/fold-{fold}": weights_digest(folder(stage, member.name, fold))
             for stage, chosen in members.items()

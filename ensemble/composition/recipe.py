@@ -109,16 +109,13 @@ class Recipe(_Frozen):
         restoration: Blend of stage 1.
         colorization: Blend of stage 2.
         composition: Options of composition.
-        priors: Mean hue histogram (180 numbers) of the photographs each fold's networks trained
-            on, by fold; empty where there is none.
         folds: The folds whose out-of-fold predictions it was tuned on.
-        made_from: Digest of the data, the folds and each archive that was read.
+        made_from: Digests of the data, the folds, the hue priors and each network.
     """
 
     restoration: StageRecipe
     colorization: StageRecipe
     composition: Composition
-    priors: dict[int, tuple[float, ...]] = {}
     folds: tuple[int, ...]
     made_from: dict[str, str]
 

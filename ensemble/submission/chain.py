@@ -15,6 +15,7 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, Recipe
 from ensemble.data.masks import located_mask
 from ensemble.networks.project import Project
+from ensemble.oof.priors import Priors, mean_prior
 from ensemble.submission.stage import StageSource
 
 
@@ -47,7 +48,7 @@ class _Blends:
 
 
 def predict_test(
-    project: Project, recipe: Recipe, *, advance: Callable[[int], None]
+    project: Project, recipe: Recipe, priors: Priors, *, advance: Callable[[int], None]
 ) -> list[TestAnswer]:
     """Answer every test photograph.
 
@@ -58,6 +59,7 @@ def predict_test(
     Args:
         project: Data, settings and checkpoints.
         recipe: Weights, views and options, and the folds whose networks it is for.
+        priors: The hue prior of each of these folds; empty where no hue is moved.
         advance: Told 1 for each photograph and fold that is done.
 
     Raises:
@@ -75,7 +77,7 @@ def predict_test(
             blends = _chain(recipe, restoration, colorization, i, damaged, holes[i])
             sums[i] = sums[i] + blends if i in sums else blends
             advance(1)
-    return [_finish(recipe, i, damaged, holes[i], sums[i]) for i, damaged in shown.items()]
+    return [_finish(recipe, priors, i, damaged, holes[i], sums[i]) for i, damaged in shown.items()]
 
 
 def _chain(
@@ -95,18 +97,19 @@ def _chain(
 
 
 def _finish(
-    recipe: Recipe, image_id: str, damaged: Gray, lost_mask: Mask, sums: _Blends
+    recipe: Recipe,
+    priors: Priors,
+    image_id: str,
+    damaged: Gray,
+    lost_mask: Mask,
+    sums: _Blends,
 ) -> TestAnswer:
     options = recipe.composition
     blend = sums.gray / np.float32(sums.colours.folds)
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=options)
-    picture = answer(sums.colours, gray=gray, prior=_mean_prior(recipe), options=options)
+    prior = mean_prior(priors, gray) if priors else None
+    picture = answer(sums.colours, gray=gray, prior=prior, options=options)
     return TestAnswer(image_id, damaged, gray, picture)
-
-
-def _mean_prior(recipe: Recipe) -> NDArray[np.float64] | None:
-    priors = [recipe.priors[fold] for fold in recipe.folds if fold in recipe.priors]
-    return np.mean(priors, axis=0) if priors else None
 
 
 def _reader(predictions: Mapping[str, Mapping[Any, NDArray[Any]]]) -> Read:

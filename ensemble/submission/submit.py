@@ -16,6 +16,7 @@ from ensemble.manifest import Manifest, digest_bytes, digest_file, write_manifes
 from ensemble.metric.score import Score, score
 from ensemble.networks.checkpoint import weights_digest
 from ensemble.networks.project import Project
+from ensemble.oof.priors import Priors, priors_digest, read_priors
 from ensemble.submission.build import build_zip
 from ensemble.submission.chain import TestAnswer, predict_test
 from ensemble.submission.verify import verify_zip
@@ -66,8 +67,9 @@ def submit(
             "give another --name, or --force"
         )
     recipe = read_recipe(project)
+    priors = read_recipe_priors(project, recipe)
     with exclusive_lock(path, what=f"building `{path}`"):
-        answers = predict_test(project, recipe, advance=advance)
+        answers = predict_test(project, recipe, priors, advance=advance)
         names = dict(zip(project.competition.test_ids, project.competition.test_names, strict=True))
         build_zip(path, ((names[a.image_id], a.picture) for a in answers))
         verify_zip(
@@ -98,6 +100,25 @@ def read_recipe(project: Project) -> Recipe:
     certificate.require(project.digests, name=f"`{path}`", remedy="run `ens blend` again")
     _require_same_checkpoints(project, recipe)
     return recipe
+
+
+def read_recipe_priors(project: Project, recipe: Recipe) -> Priors:
+    """The hue priors that the recipe counts on; none where its composition moves no hue.
+
+    Raises:
+        MissingArtefactError: They are not there.
+        StaleArtefactError: They are not those that the recipe was tuned with.
+    """
+    if recipe.composition.hue == "none":
+        return {}
+    path = project.workspace.priors_file
+    priors = read_priors(path)
+    if recipe.made_from.get("priors") != priors_digest(priors):
+        raise StaleArtefactError(
+            f"the recipe was tuned with other hue priors than those in `{path}`; "
+            "run `ens blend` again"
+        )
+    return priors
 
 
 def _require_same_checkpoints(project: Project, recipe: Recipe) -> None:

@@ -6,7 +6,9 @@ import pytest
 from ensemble.arrays import luma
 from ensemble.blending import archived
 from ensemble.blending.archived import ArchivedEvidence, finished, fold_priors
-from ensemble.composition.hue_target import hue_histogram, prior_histogram
+from ensemble.composition.gray_statistics import gray_statistics
+from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import VIEWS, StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.networks.project import Project
@@ -68,15 +70,19 @@ def test_colorization_starts_from_the_restored_gray(collected):
     due = restored_gray(collected, predictions, RECIPE, image_id)
     assert np.array_equal(subject.gray, due)
     assert np.array_equal(evidence.read(image_id, "gray", "hflip"), np.repeat(due[..., None], 3, 2))
-    assert np.array_equal(subject.prior, priors[evidence.folds[image_id]])
+    assert np.array_equal(subject.prior, priors[evidence.folds[image_id]].predict(subject.gray))
 
 
 def test_a_prior_sees_nothing_of_its_own_fold(project):
     priors = fold_priors(project, (0, 1), threads=2)
     for fold in (0, 1):
         seen = [project.competition.target(i) for i in project.folds.training(fold)]
-        due = prior_histogram(np.stack([hue_histogram(target) for target in seen]))
-        assert priors[fold] == pytest.approx(due, abs=1e-12)
+        due = HuePrior.fit(
+            statistics=np.stack([gray_statistics(luma(target)) for target in seen]),
+            histograms=np.stack([hue_histogram(target) for target in seen]),
+        )
+        for name, array in due.to_arrays().items():
+            assert priors[fold].to_arrays()[name] == pytest.approx(array, abs=1e-12)
 
 
 def test_the_digest_changes_with_what_is_read(collected):

@@ -9,6 +9,7 @@ from ensemble.composition.recipe import Recipe
 from ensemble.config import config_text
 from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.priors import read_priors
 from ensemble.submission.submit import read_recipe
 
 MEMBERS = {
@@ -36,7 +37,7 @@ def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
     project = Project.open(workspace, config)
     recipe = read_recipe(project)
     assert recipe.folds == (0, 1)
-    assert set(recipe.priors) == {0, 1}
+    assert set(read_priors(workspace.priors_file)) == {0, 1}
     scores = json.loads(workspace.table_file.read_text())["stages"]
     assert set(scores) == {"restoration", "colorization"}
     assert workspace.study_file.exists()

@@ -1,0 +1,71 @@
+"""The hue prior of each fold, in one safetensors file beside the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from ensemble.arrays import Gray
+from ensemble.composition.hue_prior import HuePrior
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.manifest import digest_bytes
+from ensemble.workspace import atomic_path
+
+Priors = Mapping[int, HuePrior]
+"""Of each fold, the prior fitted to the photographs its networks learn from."""
+
+REMEDY = "run `ens blend` again"
+
+
+def write_priors(path: Path, priors: Priors) -> None:
+    """Write the priors, whole or not at all."""
+    arrays = {
+        f"{fold}.{name}": np.ascontiguousarray(array)
+        for fold, prior in priors.items()
+        for name, array in prior.to_arrays().items()
+    }
+    with atomic_path(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def read_priors(path: Path) -> dict[int, HuePrior]:
+    """Read what `write_priors` wrote.
+
+    Raises:
+        MissingArtefactError: There is no such file.
+        StaleArtefactError: It is damaged, or of another version.
+    """
+    if not path.exists():
+        raise MissingArtefactError(f"`{path}` is not there; {REMEDY}")
+    try:
+        stored = load_file(path)
+    except SafetensorError as error:
+        raise StaleArtefactError(f"`{path}` is not whole ({error}); {REMEDY}") from None
+    folds = sorted({int(key.partition(".")[0]) for key in stored})
+    return {fold: HuePrior.from_arrays(_of_fold(stored, fold)) for fold in folds}
+
+
+def priors_digest(priors: Priors) -> str:
+    """SHA-256 of the priors' numbers."""
+    parts = [
+        f"{fold}.{name}".encode() + np.ascontiguousarray(array).tobytes()
+        for fold, prior in sorted(priors.items())
+        for name, array in sorted(prior.to_arrays().items())
+    ]
+    return digest_bytes(b"".join(parts))
+
+
+def mean_prior(priors: Priors, gray: Gray) -> NDArray[np.float64]:
+    """The mean over folds of what their priors make of a restored gray (H, W) uint8: (180,)."""
+    return np.mean([prior.predict(gray) for prior in priors.values()], axis=0, dtype=np.float64)
+
+
+def _of_fold(stored: Mapping[str, NDArray[Any]], fold: int) -> dict[str, NDArray[Any]]:
+    start = f"{fold}."
+    return {key[len(start) :]: array for key, array in stored.items() if key.startswith(start)}

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.composition.gray_statistics import gray_statistics
+from ensemble.composition.hue_prior import HuePrior
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.oof.priors import mean_prior, priors_digest, read_priors, write_priors
+
+RNG = np.random.default_rng(0)
+GRAYS = RNG.integers(0, 256, (6, 24, 24), dtype=np.uint8)
+
+
+def prior(seed: int) -> HuePrior:
+    histograms = np.random.default_rng(seed).random((6, 180))
+    return HuePrior.fit(
+        statistics=np.stack([gray_statistics(gray) for gray in GRAYS]), histograms=histograms
+    )
+
+
+PRIORS = {0: prior(0), 3: prior(3)}
+
+
+def test_priors_are_read_back_as_written(tmp_path):
+    write_priors(tmp_path / "priors.safetensors", PRIORS)
+    found = read_priors(tmp_path / "priors.safetensors")
+    assert sorted(found) == [0, 3]
+    assert priors_digest(found) == priors_digest(PRIORS)
+    for fold in PRIORS:
+        assert np.array_equal(found[fold].predict(GRAYS[0]), PRIORS[fold].predict(GRAYS[0]))
+
+
+def test_the_digest_tells_priors_and_folds_apart():
+    digests = {
+        priors_digest(PRIORS),
+        priors_digest({0: PRIORS[0]}),
+        priors_digest({0: PRIORS[3], 3: PRIORS[0]}),
+        priors_digest({}),
+    }
+    assert len(digests) == 4
+
+
+def test_the_mean_is_over_folds():
+    each = [PRIORS[fold].predict(GRAYS[1]) for fold in (0, 3)]
+    assert mean_prior(PRIORS, GRAYS[1]) == pytest.approx((each[0] + each[1]) / 2)
+
+
+def test_none_are_there(tmp_path):
+    with pytest.raises(MissingArtefactError, match="run `ens blend` again"):
+        read_priors(tmp_path / "priors.safetensors")
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    path = tmp_path / "priors.safetensors"
+    write_priors(path, PRIORS)
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(StaleArtefactError, match="is not whole"):
+        read_priors(path)
