@@ -64,8 +64,7 @@ def folds(
     path = folds_file or context.workspace.folds_file
     name = descriptor or config.folds.descriptor
     if audit:
-        _audit(context, competition, path, name)
-        return
+        return _audit(context, competition, path, name)
     _write(
         context,
         competition,

@@ -60,13 +60,14 @@ def find_candidates(damaged: Gray) -> list[Candidate]:
     grown = np.zeros((height + 2, width + 2), dtype=np.uint8)
     regions = grown[1:-1, 1:-1]
     histogram = np.bincount(damaged.ravel(), minlength=256)
+    writable = damaged if damaged.flags.writeable else damaged.copy()  # OpenCV insists on it
     candidates: list[Candidate] = []
     for y, x in _seeds(damaged):
         if regions[y, x]:
             continue
         label = len(candidates) + 1
         flags = 8 | (label << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
-        area, _, _, (left, top, w, h) = cv2.floodFill(damaged, grown, (x, y), 0, 0, 0, flags)
+        area, _, _, (left, top, w, h) = cv2.floodFill(writable, grown, (x, y), 0, 0, 0, flags)
         value = int(damaged[y, x])
         box = (left, top, left + w, top + h)
         candidates.append(Candidate(value, regions, label, area, int(histogram[value]), box))

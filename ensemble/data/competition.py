@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -178,10 +179,12 @@ class Competition:
 
     @cached_property
     def _train_digest(self) -> str:
-        files = [self._train[image_id] for image_id in self.train_ids]
+        files = [self._train[image_id] for image_id in sorted(self.train_ids)]
         paths = [path for f in files for path in (f.target, f.damaged) if path is not None]
-        contents = sorted(digest_files(paths, folder=self.folder).items())
-        return digest_json([list(self.size), self.seed if self.simulated else None, contents])
+        digests = digest_files(paths, folder=self.folder)
+        of = {path: digests[os.path.relpath(path, self.folder)] for path in paths}
+        pairs = [[f.image_id, of[f.target], of[f.damaged] if f.damaged else None] for f in files]
+        return digest_json([list(self.size), self.seed if self.simulated else None, pairs])
 
     @cached_property
     def _test_digest(self) -> str:
