@@ -24,6 +24,7 @@ from ensemble.metric.threads import cores
 
 CALIBRATED = 48
 FULL_RANGE = 255.0
+KEPT = 64
 
 Rows = NDArray[np.int64]
 
@@ -62,6 +63,7 @@ class Objective:
         self.terms = [(m, v) for m in space.members for v in space.views[m]]
         self.drawn = [(m, v) for m, v in self.terms if m not in space.voters]
         self.moments = self._collect(plan, advance)
+        self._kept: dict[tuple[object, ...], Terms] = {}
         every = np.linspace(0, len(image_ids) - 1, min(CALIBRATED, len(image_ids)))
         self._calibrated = np.unique(every.round().astype(np.int64))
         self._residuals = self._calibrate()
@@ -97,8 +99,16 @@ class Objective:
         )
 
     def _blended(self, weights: list[float], rows: Rows, *, full: bool) -> Terms:
+        """Terms of a linear blend; kept for a while, for many options share one."""
         filled = full and self.evidence.stage == "colorization"
-        pred_range = FULL_RANGE if filled else None
+        key = (tuple(weights), rows.tobytes(), filled)
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = self._estimated(weights, rows, FULL_RANGE if filled else None)
+        return self._kept[key]
+
+    def _estimated(self, weights: list[float], rows: Rows, pred_range: float | None) -> Terms:
         estimate = partial(_estimate_all, weights=weights, pred_range=pred_range)
         moments = [self.moments[row] for row in rows]
         if self.jobs == 1:

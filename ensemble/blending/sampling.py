@@ -15,7 +15,7 @@ from ensemble.metric.ssim import WINDOW
 Indices = NDArray[np.int64]
 
 ENOUGH = 300
-MOST_TIMES = 8.0
+MOST_TIMES = 4.0
 
 IDLE_SHARE = 4
 """One window in this many is drawn where nothing can differ, if there is such a place."""

@@ -89,4 +89,4 @@ def test_a_plan_that_reads_nothing_is_refused(bad):
 def test_few_photographs_are_read_more_closely():
     assert Plan.for_photographs(1000, seed=3) == Plan(seed=3)
     assert Plan.for_photographs(100, seed=0).hue_pixels == 3 * Plan().hue_pixels
-    assert Plan.for_photographs(1, seed=0).windows == 8 * Plan().windows
+    assert Plan.for_photographs(1, seed=0).windows == 4 * Plan().windows
