@@ -3,8 +3,8 @@
     python -m benchmarks.train_locator FOLDER [--photos 600] [--out ensemble/damage/locator.npz]
 
 The first `--photos` files of FOLDER are learned from; `benchmarks.locate --skip 600` measures on
-the others. The region and pixel nets come first; the confidence is learned from what they then do
-on fresh damage, and its threshold flags `FLAGGED` of those.
+the others. The confidence is learned from what region and pixel nets fitted on one half of those
+photographs do on the other half; its threshold flags `FLAGGED` of what the final nets find.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from ensemble.damage.region_features import region_features
 from ensemble.damage.small_nets import LocatorNets, SmallNet, pack
 
 SIDES = (256, 512)
-DAMAGES, FRESH = [1, 2, 3, 4, 5, 6], [11, 12, 13, 14]
+FRESHER = [21, 22]
+DAMAGES, FRESH = [1, 2, 3, 4, 5, 6], [11, 12, 13, 14, 15, 16]
 PIXELS_A_CASE = 400
 PIXELS = 800_000
 FLAGGED = 0.022
@@ -43,10 +44,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("ensemble/damage/locator.npz"))
     options = parser.parse_args()
     paths = sorted(options.folder.iterdir())[: options.photos]
-    region, pixel = _fit_region_and_pixel(paths)
-    nets = LocatorNets(region, pixel, _constant(len(CONFIDENCE_FEATURES)), 0.5)
-    confidence, threshold = _fit_confidence(paths, nets)
-    nets = dataclasses.replace(nets, confidence=confidence, doubtful_below=threshold)
+    confidence = _fit_confidence((paths[::2], paths[1::2]))
+    nets = LocatorNets(*_fit_region_and_pixel(paths), confidence, 0.5)
+    threshold = _threshold(paths, nets)
+    nets = dataclasses.replace(nets, doubtful_below=threshold)
     np.savez(options.out, **pack(nets))
     print(f"wrote {options.out}; doubtful below {threshold:.3f}")
 
@@ -91,21 +92,38 @@ def _learn_from(
         pixels.append((features, case.lost_mask[tuple(found.T)], np.full(len(found), weight)))
 
 
-def _fit_confidence(paths: list[Path], nets: LocatorNets) -> tuple[SmallNet, float]:
+def _fit_confidence(halves: tuple[list[Path], list[Path]]) -> SmallNet:
+    parts = []
+    for seen, unseen in (halves, halves[::-1]):
+        region, pixel = _fit_region_and_pixel(seen)
+        nets = LocatorNets(region, pixel, _constant(len(CONFIDENCE_FEATURES)), 0.5)
+        parts.append(_evidence(unseen, nets, FRESH))
+    x, y = (np.concatenate(column) for column in zip(*parts, strict=True))
+    print(f"{len(y)} holes located afresh, {int((~y).sum())} of them under IoU {GOOD}")
+    scaler = StandardScaler().fit(x)
+    model = LogisticRegression(C=1.0, max_iter=3000).fit(scaler.transform(x), y)
+    return _net(scaler, [model.coef_.T], [model.intercept_])
+
+
+def _threshold(paths: list[Path], nets: LocatorNets) -> float:
+    """The confidence under which `FLAGGED` of fresh damage falls."""
+    evidence, _ = _evidence(paths, nets, FRESHER)
+    return float(np.quantile(nets.confidence.probability(evidence), FLAGGED))
+
+
+def _evidence(
+    paths: list[Path], nets: LocatorNets, seeds: list[int]
+) -> tuple[Table, NDArray[np.bool_]]:
+    """What the confidence is judged by, and whether the mask was good, hole by hole."""
     evidence, good = [], []
     for side in SIDES:
-        for case in cases(paths, side=side, seeds=FRESH):
+        for case in cases(paths, side=side, seeds=seeds):
             guess = guess_hole(case.damaged, nets)
             if guess is not None:
                 overlap = intersection_over_union(guess.lost_mask, case.lost_mask)
                 evidence.append(guess.evidence)
                 good.append(overlap >= GOOD)
-    x, y = np.stack(evidence), np.array(good)
-    print(f"{len(y)} holes located afresh, {int((~y).sum())} of them under IoU {GOOD}")
-    scaler = StandardScaler().fit(x)
-    model = LogisticRegression(C=1.0, max_iter=3000).fit(scaler.transform(x), y)
-    net = _net(scaler, [model.coef_.T], [model.intercept_])
-    return net, float(np.quantile(net.probability(x), FLAGGED))
+    return np.stack(evidence), np.array(good)
 
 
 def _mlp(x: Table, y: Table, width: int, *, alpha: float, epochs: int) -> SmallNet:

@@ -103,14 +103,31 @@ def pixel_features(
         (N, len(PIXEL_FEATURES)) float32, finite.
     """
     features = np.empty((len(pixels), len(PIXEL_FEATURES)), dtype=np.float32)
-    padded = np.pad(gray_map.equal.view(np.uint8), _REACH)
-    rays = _rays(padded.shape[1])
     _describe(
         damaged, gray_map.equal.view(np.uint8), gray_map.labels, gray_map.areas,
         gray_map.main, np.array(gray_map.box), pixels, features,
     )  # fmt: skip
-    _lines(padded.ravel(), padded.shape[1], rays, pixels, features)
+    features[:, 14:16] = np.column_stack(line_support(gray_map.equal, pixels))
     return features
+
+
+def line_support(
+    mask: Mask, pixels: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far a straight row of set pixels leads from each pixel.
+
+    Args:
+        mask: (H, W) bool.
+        pixels: (N, 2) int64, (y, x) a row.
+
+    Returns:
+        Two (N,) float64 in [0, 1]: the largest share of set pixels along a ray of 14 pixels, and
+        along a ray together with its opposite.
+    """
+    padded = np.pad(mask.view(np.uint8), _REACH)
+    hits = np.empty((len(pixels), 2), dtype=np.float64)
+    _lines(padded.ravel(), padded.shape[1], _rays(padded.shape[1]), pixels, hits)
+    return hits[:, 0], hits[:, 1]
 
 
 def _rays(row_length: int) -> NDArray[np.int64]:
@@ -245,7 +262,7 @@ def _lines(
     row_length: int,
     rays: NDArray[Any],
     pixels: NDArray[Any],
-    features: NDArray[Any],
+    hits_by_pixel: NDArray[Any],
 ) -> None:
     """Largest share of equal pixels along a ray, and along a ray with its opposite."""
     count, reach = rays.shape
@@ -262,5 +279,5 @@ def _lines(
             one = max(one, total)
         for ray in range(half):
             both = max(both, hits[ray] + hits[ray + half])
-        features[i, 14] = one / reach
-        features[i, 15] = both / (2 * reach)
+        hits_by_pixel[i, 0] = one / reach
+        hits_by_pixel[i, 1] = both / (2 * reach)
