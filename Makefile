@@ -17,8 +17,9 @@ demo: $(READY)
 	$(BIN)/ens --root $(DEMO) blend --trials 200
 	$(BIN)/ens --root $(DEMO) submit --force
 
+# One thread a worker: threads of torch that share a core wait for each other.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(READY)
 	$(BIN)/ruff check .
