@@ -54,7 +54,7 @@ LITERAL_SAMPLE = 6
 
 
 def space() -> SearchSpace:
-    return SearchSpace(views=StoredEvidence.views, fixed=SLIDES, views_per="member")
+    return SearchSpace(views=StoredEvidence.views, fixed=SLIDES, views_per="stage")
 
 
 @dataclass(frozen=True)

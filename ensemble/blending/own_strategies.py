@@ -14,9 +14,12 @@ from ensemble.blending.strategies import (
     STARTUP,
     History,
     HistoryStrategy,
+    Refined,
     Strategy,
-    optuna_strategies,
+    cma_es,
+    random,
     random_params,
+    tpe,
 )
 from ensemble.blending.weights import LEAST_DRAW, bag_weights, draws_of, on_simplex, one_more
 from ensemble.errors import ConfigError
@@ -127,7 +130,13 @@ def _frozen(params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 STRATEGIES = MappingProxyType[str, Callable[[], Strategy]](
-    {**optuna_strategies(), "greedy": Greedy, "local": Local}
+    {
+        "tpe": lambda: Refined(tpe(), Local()),
+        "cma-es": cma_es,
+        "random": random,
+        "greedy": Greedy,
+        "local": Local,
+    }
 )
 """Every strategy, by the name `--sampler` takes."""
 
