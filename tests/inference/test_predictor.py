@@ -19,6 +19,7 @@ from ensemble.networks.project import Project
 from ensemble.networks.zoo import MEMBERS
 
 RESTORER = MEMBERS["restoration"]["unet-efficientnet-b0"]
+AS_IT_IS = replace(RESTORER, input_mode="damaged")
 RNG = np.random.default_rng(0)
 GRAYS = RNG.integers(0, 256, (5, 20, 24), dtype=np.uint8)
 HOLES = np.zeros(GRAYS.shape, dtype=bool)
@@ -37,7 +38,7 @@ class _SecondChannel(nn.Module):
         return x[:, 1:]
 
 
-def predictor(network: nn.Module, member: Member = RESTORER, batch_size: int = 2):
+def predictor(network: nn.Module, member: Member = AS_IT_IS, batch_size: int = 2):
     return NetworkPredictor(member, network, NormalisationSection(), batch_size=batch_size)
 
 

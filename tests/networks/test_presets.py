@@ -42,8 +42,10 @@ def test_a_preset_is_a_whole_ens_toml(name: str, tmp_path: Path) -> None:
     assert members(name)
 
 
-def test_the_final_solution_is_the_default() -> None:
-    assert preset_config("slides-final") == Config()
+def test_the_final_solution_is_the_default_but_for_the_slides_input() -> None:
+    slides = preset_config("slides-final")
+    assert slides == Config().replace("restoration", input_mode="damaged")
+    assert slides != Config()
 
 
 def test_the_slides_rounds() -> None:

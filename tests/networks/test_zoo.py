@@ -111,7 +111,7 @@ def test_a_digest_follows_the_spec_and_not_the_name() -> None:
         replace(member, arch="fpn"),
         replace(member, encoder="resnet18"),
         replace(member, options=(("decoder_attention_type", "scse"),)),
-        replace(member, input_mode="prefilled"),
+        replace(member, input_mode="prefilled+mask"),
         replace(member, stage="colorization"),
     ]
     assert len({member.digest(), *(other.digest() for other in changed)}) == 6
