@@ -50,6 +50,7 @@ _slides = Lever("slides: mean of RGB", "slides", RESTORERS, COLORIZERS, SLIDES, 
 _pasted = replace(
     _slides,
     name="+ paste-back",
+    shown=False,
     composition=SLIDES.model_copy(update={"paste_back": True}),
 )
 _locked = replace(
