@@ -13,6 +13,7 @@ from ensemble.composition.blend import Read, answer, blend_colours, blend_gray
 from ensemble.composition.chroma import ChromaMode, blend_chroma
 from ensemble.composition.compose import compose_gray, compose_rgb
 from ensemble.composition.recipe import Composition, Stage, StageRecipe
+from ensemble.composition.weighted_mean import weighted_mean_of
 
 
 @dataclass(frozen=True)
@@ -91,5 +92,8 @@ def _blend_rgb(recipe: StageRecipe, read: Read, mode: ChromaMode) -> NDArray[np.
     """The picture of `blend_colours`, without the histograms."""
     said = [(read(member, view), weight) for member, view, weight in recipe.terms()]
     drawn = [(picture, weight) for picture, weight in said if picture.ndim == 3]
-    pictures, weights = (np.array(column) for column in zip(*drawn, strict=True))
-    return blend_chroma(pictures=pictures, weights=weights, mode=mode)
+    weights = np.array([weight for _, weight in drawn])
+    pictures = [picture for picture, _ in drawn]
+    if mode in ("rgb", "mean"):
+        return weighted_mean_of(pictures, (weights / weights.sum()).astype(np.float32))
+    return blend_chroma(pictures=np.stack(pictures), weights=weights, mode=mode)
