@@ -109,54 +109,12 @@ def random() -> Strategy:
     return OptunaStrategy(lambda seed: RandomSampler(seed=seed))
 
 
-class _Reseeded(BaseSampler):
-    """Delegates each trial to a fresh sampler that is seeded by the trial's number."""
+class _Routed(BaseSampler):
+    """Hands each trial whole to the sampler that `_of` names for it."""
 
-    def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
-        self._make, self._seed = make, seed
-
+    @abstractmethod
     def _of(self, trial: FrozenTrial) -> BaseSampler:
-        return self._make(seed_of(self._seed, trial.number))
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return self._of(trial).infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._of(trial).sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
-    ) -> Any:
-        # One sampler a parameter: a shared seed would tie the parameters to one another.
-        sampler = self._make(seed_of(self._seed, trial.number, name))
-        return sampler.sample_independent(study, trial, name, distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._of(trial).before_trial(study, trial)
-
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        self._of(trial).after_trial(study, trial, state, values)
-
-
-class _Alternating(BaseSampler):
-    """Two trials in three to one sampler, the third to another.
-
-    Args:
-        base: Has two trials in three, and those of the first numbers.
-        other: Has every third trial.
-    """
-
-    def __init__(self, base: BaseSampler, other: BaseSampler) -> None:
-        self._base, self._other = base, other
-
-    def _of(self, trial: FrozenTrial) -> BaseSampler:
-        return self._other if trial.number % 3 == 2 else self._base
+        """The sampler of a trial."""
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -180,6 +138,38 @@ class _Alternating(BaseSampler):
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         self._of(trial).after_trial(study, trial, state, values)
+
+
+class _Reseeded(_Routed):
+    """Delegates each trial to a fresh sampler that is seeded by the trial's number."""
+
+    def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
+        self._make, self._seed = make, seed
+
+    def _of(self, trial: FrozenTrial) -> BaseSampler:
+        return self._make(seed_of(self._seed, trial.number))
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
+    ) -> Any:
+        # One sampler a parameter: a shared seed would tie the parameters to one another.
+        sampler = self._make(seed_of(self._seed, trial.number, name))
+        return sampler.sample_independent(study, trial, name, distribution)
+
+
+class _Alternating(_Routed):
+    """Two trials in three to one sampler, the third to another.
+
+    Args:
+        base: Has two trials in three, and those of the first numbers.
+        other: Has every third trial.
+    """
+
+    def __init__(self, base: BaseSampler, other: BaseSampler) -> None:
+        self._base, self._other = base, other
+
+    def _of(self, trial: FrozenTrial) -> BaseSampler:
+        return self._other if trial.number % 3 == 2 else self._base
 
 
 class _FromHistory(BaseSampler):

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ensemble.arrays import Gray, Mask
 from ensemble.composition.recipe import VIEWS, View
 from ensemble.config import NormalisationSection
 from ensemble.damage.prefill import prefill
@@ -107,17 +106,13 @@ class NetworkPredictor(Predictor):
 
 
 def prefilled(grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Fill the hole of each gray by Navier-Stokes inpainting; (N, H, W) uint8 in and out."""
-    return np.stack([_prefill(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
+    """Fill the hole of each gray as training does, by default; (N, H, W) uint8 in and out."""
+    return np.stack([prefill(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
 
 
 def best_device() -> torch.device:
     """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _prefill(gray: Gray, lost_mask: Mask) -> Gray:
-    return prefill(gray, lost_mask, method="navier-stokes")
 
 
 def _half_precision(device: torch.device) -> AbstractContextManager[Any]:
