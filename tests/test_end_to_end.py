@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.cli.app import main
+from ensemble.submission import submit
 
 SETTINGS = """
 [data]
@@ -111,6 +112,14 @@ def test_submitting_again_gives_the_same_bytes(finished):
     assert (finished / "submissions/submission.zip").read_bytes() == before
     with zipfile.ZipFile(finished / "submissions/submission.zip") as archive:
         assert all(re.fullmatch(r"TEST_\d{3}\.png", name) for name in archive.namelist())
+
+
+def test_a_submission_hashes_each_checkpoint_once(finished, monkeypatch):
+    hashed = []
+    honest = submit.weights_digest
+    monkeypatch.setattr(submit, "weights_digest", lambda p: hashed.append(p) or honest(p))
+    ens(finished, "submit --force")
+    assert len(hashed) == len(set(hashed)) > 0
 
 
 def test_a_second_training_is_a_no_op(finished):

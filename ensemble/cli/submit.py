@@ -40,7 +40,7 @@ def submit(
     recipe = room.read_recipe(project)
     total = len(project.competition.test_ids) * len(recipe.folds)
     with progress_bar(context.console, "predicting test photographs", total) as advance:
-        made = room.submit(project, name=name, force=force, advance=advance)
+        made = room.submit(project, recipe, name=name, force=force, advance=advance)
     sheet = _write_sheet(made)
     say = context.say
     say(f"wrote {made.zip_file}: {len(made.answers)} pictures, opened again and verified")

@@ -45,19 +45,20 @@ class Submission:
 
 
 def submit(
-    project: Project, *, name: str, force: bool, advance: Callable[[int], None]
+    project: Project, recipe: Recipe, *, name: str, force: bool, advance: Callable[[int], None]
 ) -> Submission:
     """Predict the test photographs and build the zip.
 
     Args:
-        project: Data, settings, checkpoints and the recipe.
+        project: Data, settings and checkpoints.
+        recipe: What `read_recipe` gave for this project; it is not validated again.
         name: The zip's name, without its ending.
         force: Replace a zip of that name.
         advance: Told 1 for each photograph and fold that is done.
 
     Raises:
-        MissingArtefactError: There is no recipe, or a checkpoint is missing.
-        StaleArtefactError: The recipe or a checkpoint was made from something else.
+        MissingArtefactError: A checkpoint, or the hue priors, are missing.
+        StaleArtefactError: One of them was made from something else.
         SubmissionError: The zip is there already, or the competition would refuse it.
     """
     path = project.workspace.submission_file(name)
@@ -66,7 +67,6 @@ def submit(
             f"a submission is never overwritten unasked, but `{path}` is there; "
             "give another --name, or --force"
         )
-    recipe = read_recipe(project)
     priors = read_recipe_priors(project, recipe)
     with exclusive_lock(path, what=f"building `{path}`"):
         answers = predict_test(project, recipe, priors, advance=advance)

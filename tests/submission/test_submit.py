@@ -13,7 +13,7 @@ from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
 from ensemble.networks.project import Project
-from ensemble.submission.submit import submit
+from ensemble.submission.submit import Submission, read_recipe, submit
 from ensemble.workspace import atomic_write
 from tests.reference.score import literal_score
 
@@ -21,9 +21,6 @@ MEMBERS = {
     "restoration": {"members": ("navier-stokes", "telea")},
     "colorization": {"members": ("gray",)},
 }
-
-
-def ignore(_: int) -> None: ...
 
 
 @pytest.fixture
@@ -48,9 +45,14 @@ def write_recipe(project: Project, **changes) -> Recipe:
     return recipe
 
 
+def send(project: Project, *, force: bool = False) -> Submission:
+    recipe = read_recipe(project)
+    return submit(project, recipe, name="s", force=force, advance=lambda _: None)
+
+
 def test_a_picture_is_the_blend_of_both_stages(project):
     write_recipe(project)
-    made = submit(project, name="s", force=False, advance=ignore)
+    made = send(project)
     assert [answer.image_id for answer in made.answers] == list(project.competition.test_ids)
     for answer in made.answers:
         damaged = project.competition.test_input(answer.image_id)
@@ -64,7 +66,7 @@ def test_a_picture_is_the_blend_of_both_stages(project):
 
 def test_the_zip_holds_the_answers_and_the_manifest_their_score(project):
     write_recipe(project)
-    made = submit(project, name="s", force=False, advance=ignore)
+    made = send(project)
     scores = []
     with zipfile.ZipFile(made.zip_file) as archive:
         for answer in made.answers:
@@ -85,39 +87,39 @@ def test_a_mask_drawn_by_hand_overrides_the_located_hole(project):
     drawn = np.zeros(project.competition.size, dtype=bool)
     drawn[4:14, 5:20] = True
     write_png(project.workspace.data / "test_masks" / f"{image_id}.png", drawn)
-    first = submit(project, name="s", force=False, advance=ignore).answers[0]
+    first = send(project).answers[0]
     assert np.array_equal(first.gray[~drawn], first.damaged[~drawn])
     assert not np.array_equal(first.gray[drawn], first.damaged[drawn])
 
 
 def test_the_slides_composition_pastes_nothing_back(project):
     write_recipe(project, composition=SLIDES)
-    made = submit(project, name="s", force=False, advance=ignore)
+    made = send(project)
     assert made.score is not None
 
 
 def test_without_a_recipe(project):
     with pytest.raises(MissingArtefactError, match="run `ens blend`"):
-        submit(project, name="s", force=False, advance=ignore)
+        read_recipe(project)
 
 
 def test_a_recipe_tuned_on_other_folds_is_refused(project):
     write_recipe(project, made_from={**project.digests, "folds": "other"})
     with pytest.raises(StaleArtefactError, match="another folds .* run `ens blend` again"):
-        submit(project, name="s", force=False, advance=ignore)
+        read_recipe(project)
 
 
 def test_a_recipe_with_a_member_that_is_gone_is_refused(project):
     write_recipe(project, restoration=StageRecipe.single("biharmonic"))
     with pytest.raises(StaleArtefactError, match="`biharmonic`, which is no longer a member"):
-        submit(project, name="s", force=False, advance=ignore)
+        send(project)
 
 
 def test_nothing_is_overwritten_unasked(project):
     write_recipe(project)
-    made = submit(project, name="s", force=False, advance=ignore)
+    made = send(project)
     before = made.zip_file.read_bytes()
     with pytest.raises(SubmissionError, match="--force"):
-        submit(project, name="s", force=False, advance=ignore)
-    again = submit(project, name="s", force=True, advance=ignore)
+        send(project)
+    again = send(project, force=True)
     assert again.zip_file.read_bytes() == before
