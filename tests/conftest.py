@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,12 +15,21 @@ from skimage.data import astronaut
 from ensemble.arrays import luma
 from ensemble.config import Config
 from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
 from ensemble.folds.split import split
 from ensemble.workspace import Workspace
 
+if TYPE_CHECKING:  # most rooms are tested without torch, whose import takes seconds
+    from ensemble.networks.project import Project
+    from ensemble.training.job import Job
+
 SIZE = 48
+UNTRAINED = {
+    "restoration": {"members": ("navier-stokes", "telea")},
+    "colorization": {"members": ("gray",)},
+}
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +74,47 @@ def make_workspace(
         return workspace, config
 
     return make
+
+
+@pytest.fixture
+def competition(make_workspace: Callable[..., tuple[Workspace, Config]]) -> Competition:
+    """The data of such a workspace."""
+    workspace, config = make_workspace()
+    return Competition.load(workspace.data, size=config.data.size, seed=0)
+
+
+@pytest.fixture
+def project(make_workspace: Callable[..., tuple[Workspace, Config]]) -> Project:
+    """Such a workspace, with members that need no training."""
+    from ensemble.networks.project import Project
+
+    return Project.open(*make_workspace(**UNTRAINED))
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A competition of 20 photographs of 32 px."""
+    from tests.reference import tiny
+
+    folder = tmp_path_factory.mktemp("competition") / "data"
+    tiny.write_photographs(folder)
+    return folder
+
+
+@pytest.fixture
+def make_project(photographs: Path, tmp_path: Path) -> Callable[..., Project]:
+    """Makes a workspace over these, with tiny networks; keywords change keys of [training]."""
+    from tests.reference import tiny
+
+    def make(folder: Path | None = None, section: str = "training", **values: object) -> Project:
+        return tiny.make_project(folder or tmp_path, photographs, section, **values)
+
+    return make
+
+
+@pytest.fixture
+def restoration_job() -> Job:
+    """The training of its restoration network on fold 0."""
+    from ensemble.training.job import Job
+
+    return Job("restoration", "tiny-restorer", 0)

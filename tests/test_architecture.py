@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,19 @@ def test_help_needs_no_framework():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_no_function_is_written_twice():
+    """The same name with the same body in two modules: one of them should import the other."""
+    places = defaultdict(set)
+    for path in [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                places[_without_documentation(node)].add(f"{path.relative_to(ROOT)}: {node.name}")
+    assert [where for where in places.values() if len(where) > 1] == []
+
+
+def _without_documentation(function: ast.FunctionDef) -> str:
+    documented = ast.get_docstring(function) is not None
+    body = [ast.dump(node) for node in function.body[documented:]]
+    return " ".join([function.name, ast.dump(function.args), *body])

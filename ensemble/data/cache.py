@@ -29,10 +29,6 @@ _SPARE_BYTES = 64 * 2**20
 _POLL_SECONDS = 0.5
 
 
-def _ignore(_: int) -> None:
-    """Report progress to nobody."""
-
-
 class CachedPhotographs:
     """The decoded training photographs of a competition; make it with `open_cache`.
 
@@ -78,7 +74,7 @@ class CachedPhotographs:
 
 
 def open_cache(
-    folder: Path, competition: Competition, *, advance: Callable[[int], None] = _ignore
+    folder: Path, competition: Competition, *, advance: Callable[[int], None] = lambda _: None
 ) -> CachedPhotographs:
     """Open the cache, after building it if it is missing or of other data.
 

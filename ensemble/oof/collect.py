@@ -23,17 +23,13 @@ from ensemble.workspace import exclusive_lock
 FLUSH_EVERY = 32
 
 
-def _ignore(_: int) -> None:
-    """Report progress to nobody."""
-
-
 def collect(
     project: Project,
     member: Member,
     fold: int,
     *,
     restoration: StageRecipe | None = None,
-    advance: Callable[[int], None] = _ignore,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> ZarrArchive:
     """Predict all views of a fold's photographs, where that has not been done yet.
 

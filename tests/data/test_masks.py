@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,6 @@ from ensemble.data.competition import Competition
 from ensemble.data.masks import located_mask, mask_file, masks_digest
 from ensemble.data.png import write_png
 from ensemble.errors import DataError
-
-
-@pytest.fixture
-def competition(make_workspace: Callable[..., tuple]) -> Competition:
-    workspace, config = make_workspace()
-    return Competition.load(workspace.data, size=config.data.size, seed=0)
 
 
 def drawn(competition: Competition) -> np.ndarray:

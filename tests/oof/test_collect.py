@@ -20,16 +20,6 @@ from ensemble.oof.collect import collect, plain_restoration, restoration_for
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.oof.state import member_state
 
-MEMBERS = {
-    "restoration": {"members": ("navier-stokes", "telea")},
-    "colorization": {"members": ("gray",)},
-}
-
-
-@pytest.fixture
-def project(make_workspace) -> Project:
-    return Project.open(*make_workspace(**MEMBERS))
-
 
 def navier_stokes(project):
     return project.members("restoration")[0]

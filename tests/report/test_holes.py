@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,12 +15,6 @@ from ensemble.report.holes import Hole, accuracy, hole_sheet, look
 DAMAGED = np.full((48, 48), 90, np.uint8)
 MASK = np.zeros((48, 48), dtype=bool)
 MASK[4:20, 4:20] = True
-
-
-@pytest.fixture
-def competition(make_workspace: Callable[..., tuple]) -> Competition:
-    workspace, config = make_workspace()
-    return Competition.load(workspace.data, size=config.data.size, seed=0)
 
 
 def hole(iou: float | None, *, doubtful: bool = False) -> Hole:

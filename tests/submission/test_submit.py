@@ -17,16 +17,6 @@ from ensemble.submission.submit import Submission, read_recipe, submit
 from ensemble.workspace import atomic_write
 from tests.reference.score import literal_score
 
-MEMBERS = {
-    "restoration": {"members": ("navier-stokes", "telea")},
-    "colorization": {"members": ("gray",)},
-}
-
-
-@pytest.fixture
-def project(make_workspace) -> Project:
-    return Project.open(*make_workspace(**MEMBERS))
-
 
 def write_recipe(project: Project, **changes) -> Recipe:
     values = {
