@@ -24,7 +24,7 @@ from ensemble.cli import (
     train,
 )
 from ensemble.cli.context import Context
-from ensemble.config import load_config
+from ensemble.config import Config, load_config
 from ensemble.errors import EnsembleError
 from ensemble.workspace import Workspace
 
@@ -69,7 +69,9 @@ def _open(
     ] = False,
 ) -> None:
     workspace = Workspace(root)
-    config = load_config(workspace.config_file)
+    # `ens init --force` replaces the settings, which need not be readable for that.
+    replaced = ctx.invoked_subcommand == "init"
+    config = Config() if replaced else load_config(workspace.config_file)
     ctx.obj = Context(workspace, config, Console())
 
 

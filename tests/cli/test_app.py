@@ -8,6 +8,7 @@ import pytest
 import ensemble
 from ensemble.cli import app as index
 from ensemble.cli.app import main
+from ensemble.config import Config, load_config
 
 ALONE = ["init", "demo", "folds", "train", "blend", "submit", "score", "damage", "status", "report"]
 
@@ -41,11 +42,27 @@ def test_brackets_in_an_error_are_printed(ens, tmp_path: Path) -> None:
     assert f"error: `{root}/oof/scores.json` is not there" in ens(root, "report").err
 
 
-def test_settings_that_break_a_rule_end_every_verb(ens, tmp_path: Path) -> None:
-    (tmp_path / "ens.toml").write_text("[data]\nsise = 3\n")
-    said = ens(tmp_path, "status")
-    assert said.status == 2
-    assert "unknown key `data.sise`; the nearest valid one is `size`" in said.err
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[data]\nsise = 3\n", ": unknown key `data.sise`; the nearest valid one is `size`"),
+        ("[data", " is not valid TOML: "),
+    ],
+)
+def test_settings_that_break_a_rule_end_every_verb_but_init(
+    ens, tmp_path: Path, text: str, fault: str
+) -> None:
+    path = tmp_path / "ens.toml"
+    path.write_text(text)
+    score = ("score", "--pred", tmp_path, "--target", tmp_path)
+    for verb in [[name] for name in ALONE if name not in ("init", "score")] + [["oof"], score]:
+        said = ens(tmp_path, *verb)
+        assert said.status == 2
+        assert said.err.startswith(f"error: `{path}`{fault}")
+    assert ens(tmp_path, "init").status == 2
+    assert path.read_text() == text
+    assert ens(tmp_path, "init", "--force").status == 0
+    assert load_config(path) == Config()
 
 
 def test_what_is_no_command_is_refused(ens, tmp_path: Path) -> None:
