@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from ensemble.data.tables import read_columns
 from ensemble.errors import DataError, MissingArtefactError, MissingFileError
 from ensemble.folds.split import Folds
 from ensemble.workspace import atomic_write
@@ -67,7 +68,7 @@ def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
         raise MissingFileError(f"`{path}` is not there; give a CSV with the columns image, label")
     known = set(image_ids)
     labels: dict[str, str] = {}
-    for row, (image, label) in _rows(path, ("image", "label"), by_position=True):
+    for row, (image, label) in read_columns(path, ("image", "label"), by_position=True):
         image_id = image if image in known else PurePath(image).stem
         if image_id not in known:
             raise DataError(f"`{path}`, row {row}: no training photograph is called `{image}`")
@@ -88,7 +89,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> Folds:
         raise MissingArtefactError(f"`{path}` is not there; make it with `ens folds`")
     image_ids, groups, folds = [], [], []
     seen: dict[str, int] = {}
-    for row, (image_id, *group, fold) in _rows(path, columns, by_position=False):
+    for row, (image_id, *group, fold) in read_columns(path, columns, by_position=False):
         if image_id in seen:
             raise DataError(f"`{path}`, row {row}: `{image_id}` is in row {seen[image_id]} already")
         seen[image_id] = row
@@ -99,38 +100,6 @@ def _read(path: Path, columns: tuple[str, ...]) -> Folds:
         return Folds(tuple(image_ids), tuple(groups), tuple(folds), max(folds, default=0) + 1)
     except DataError as error:
         raise DataError(f"`{path}`: {error}; make it anew with `ens folds`") from error
-
-
-def _rows(
-    path: Path, columns: tuple[str, ...], *, by_position: bool
-) -> Iterator[tuple[int, list[str]]]:
-    """Give the row number, as an editor counts it, and the cells of `columns`, without blanks."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        positions = _positions(path, next(reader, []), columns, by_position)
-        for cells in reader:
-            if not cells:
-                continue
-            values = [cells[p].strip() if p < len(cells) else "" for p in positions]
-            if not all(values):
-                empty = columns[values.index("")]
-                raise DataError(f"`{path}`, row {reader.line_num}: `{empty}` is empty")
-            yield reader.line_num, values
-
-
-def _positions(
-    path: Path, header: list[str], columns: tuple[str, ...], by_position: bool
-) -> list[int]:
-    names = [name.strip() for name in header]
-    missing = [column for column in columns if column not in names]
-    if not missing:
-        return [names.index(column) for column in columns]
-    if by_position and len(names) == len(columns):
-        return list(range(len(columns)))
-    raise DataError(
-        f"`{path}` must have the columns {', '.join(columns)}, but {', '.join(missing)} "
-        f"{'is' if len(missing) == 1 else 'are'} missing; its header is `{','.join(header)}`"
-    )
 
 
 def _fold(path: Path, row: int, text: str) -> int:

@@ -5,12 +5,13 @@ Nothing is decoded here, and each folder is listed once: 29,603 pairs take a fra
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ensemble.data.png import is_png
+from ensemble.data.tables import read_columns
 from ensemble.errors import DataError, MissingFileError
 
 TRAIN_COLUMNS = ("input_image_path", "gt_image_path")
@@ -52,8 +53,8 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
     table = folder / "train.csv"
     if not table.is_file():
         return _pair_by_name(folder)
-    rows = read_rows(table, TRAIN_COLUMNS)
-    damaged, targets = ([_resolve(folder, row[column]) for row in rows] for column in (0, 1))
+    rows = read_columns(table, TRAIN_COLUMNS, by_position=True)
+    damaged, targets = ([_resolve(folder, cells[i]) for _, cells in rows] for i in (0, 1))
     _require_distinct(targets, table)
     _require_there(targets, table)
     if not any(parent.is_dir() for parent in {path.parent for path in damaged}):
@@ -68,52 +69,11 @@ def find_test(folder: Path) -> tuple[Path, ...]:
     table = folder / "test.csv"
     if not table.is_file():
         return tuple(_list_pngs(folder / TEST_INPUT).values())
-    paths = [_resolve(folder, row[0]) for row in read_rows(table, TEST_COLUMNS)]
+    rows = read_columns(table, TEST_COLUMNS, by_position=True)
+    paths = [_resolve(folder, cell) for _, (cell,) in rows]
     _require_distinct(paths, table)
     _require_there(paths, table)
     return tuple(paths)
-
-
-def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Read some columns of a CSV whose cells are paths of PNGs.
-
-    Columns of other names are taken by position if there are exactly as many as due.
-
-    Args:
-        path: The CSV, UTF-8, with a header.
-        columns: The names due.
-
-    Returns:
-        A row a photograph, cells without surrounding blanks.
-
-    Raises:
-        DataError: A column is missing and position leaves a doubt, there is no header, or a cell
-            is empty.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"`{path}` is not a CSV in UTF-8: {error}") from None
-    positions = _positions(path, [name.strip() for name in (rows or [[]])[0]], columns)
-    cells = [tuple(row[p].strip() if p < len(row) else "" for p in positions) for row in rows[1:]]
-    for number, values in enumerate(cells, start=1):
-        if not all(values):
-            empty = columns[values.index("")]
-            raise DataError(f"`{path}`: photograph {number} has no `{empty}`; fill the cell")
-    return cells
-
-
-def _positions(path: Path, header: list[str], columns: Sequence[str]) -> list[int]:
-    missing = [name for name in columns if name not in header]
-    if not missing:
-        return [header.index(name) for name in columns]
-    if len(header) == len(columns) and not any(_is_png(name) for name in header):
-        return list(range(len(columns)))
-    raise DataError(
-        f"`{path}` must begin with the header `{','.join(columns)}`, but {', '.join(missing)} "
-        f"{'is' if len(missing) == 1 else 'are'} missing; its first line is `{','.join(header)}`"
-    )
 
 
 def _pair_by_name(folder: Path) -> tuple[TrainFiles, ...]:
@@ -128,7 +88,7 @@ def _pair_by_name(folder: Path) -> tuple[TrainFiles, ...]:
 
 def _list_pngs(folder: Path) -> dict[str, Path]:
     """The folder's PNGs by stem, sorted; empty if there is no such folder."""
-    paths = [folder / name for name in sorted(_names_in(folder)) if _is_png(name)]
+    paths = [folder / name for name in sorted(_names_in(folder)) if is_png(name)]
     _require_distinct(paths, folder)
     return {path.stem: path for path in paths}
 
@@ -162,7 +122,3 @@ def _require_there(paths: Iterable[Path], table: Path) -> None:
             names[path.parent] = _names_in(path.parent)
         if path.name not in names[path.parent]:
             raise MissingFileError(f"`{path}` is not there, but `{table}` lists it")
-
-
-def _is_png(name: str) -> bool:
-    return name.lower().endswith(".png")

@@ -27,6 +27,15 @@ _COLOR_TYPES = {GRAY: "gray", RGB: "RGB", 3: "palette", 4: "gray with alpha", 6:
 _HEADER_BYTES = 26
 
 
+def is_png(name: str) -> bool:
+    """Whether a file's name says that it is a PNG.
+
+    >>> is_png("TRAIN_00000.PNG")
+    True
+    """
+    return name.lower().endswith(".png")
+
+
 def read_rgb(path: Path) -> Rgb:
     """Read an 8-bit RGB PNG.
 

@@ -36,7 +36,7 @@ def test_columns_may_come_in_any_order_and_with_a_byte_order_mark(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image_id,fold\na,0\n", "columns image_id, group, fold, but group is missing; its header"),
+        ("image_id,fold\na,0\n", "columns image_id, group, fold, but group is missing; its first"),
         ("", "image_id, group, fold are missing"),
         ("image_id,group,fold\na,x,0\nb,y,1\na,x,0\n", "row 4: `a` is in row 2 already"),
         ("image_id,group,fold\na,x,0\nb,y,first\n", "row 3: a fold must be one of 0, 1, 2, ..., "),
@@ -82,7 +82,8 @@ def test_groups_take_other_column_names_by_position(tmp_path: Path) -> None:
         ("image,label\na,0\na.png,1\n", r"row 3: `a.png` has a label already"),
         ("image,label\na,0\n", "1 of 2 are missing, first `b`; .* the label -1"),
         ("image,label\na,\n", "row 2: `label` is empty"),
-        ("x,y,z\na,0,0\n", "must have the columns image, label"),
+        ("a.png,0\nb.png,0\n", "but image, label are missing; its first line is `a.png,0`"),
+        ("x,y,z\na,0,0\n", "a header of the columns image, label, but image, label are"),
     ],
 )
 def test_groups_that_do_not_fit_are_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.data.layout import TrainFiles, find_test, find_train, read_rows
+from ensemble.data.layout import TrainFiles, find_test, find_train
 from ensemble.errors import DataError, MissingFileError
 
 
@@ -121,28 +121,3 @@ def test_two_spellings_of_one_name_are_a_duplicate(data: Path):
     touch(data, "train_gt/TRAIN_0.PNG")
     with pytest.raises(DataError, match="`TRAIN_0` is there twice"):
         find_train(data)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b,c\nx,y,z\n", "must begin with the header `input_image_path,gt_image_path`"),
-        ("input_image_path\nx.png\n", "but gt_image_path is missing; its first line is"),
-        ("x.png,y.png\nz.png,w.png\n", "input_image_path, gt_image_path are missing"),
-        ("", "input_image_path, gt_image_path are missing"),
-        ("a,b\nx.png\n", "photograph 1 has no `gt_image_path`; fill the cell"),
-        ("a,b\nx.png,y.png\n ,z.png\n", "photograph 2 has no `input_image_path`"),
-    ],
-)
-def test_a_csv_that_leaves_doubt_is_refused(tmp_path: Path, text: str, message: str):
-    path = tmp_path / "train.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=re.escape(message)) as refusal:
-        read_rows(path, ("input_image_path", "gt_image_path"))
-    assert str(path) in str(refusal.value)
-
-
-def test_a_csv_in_another_encoding_is_refused(tmp_path: Path):
-    (tmp_path / "test.csv").write_bytes(b"input_image_path\n\xff\xfe.png\n")
-    with pytest.raises(DataError, match=r"is not a CSV in UTF-8"):
-        find_test(tmp_path)

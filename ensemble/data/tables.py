@@ -1,0 +1,62 @@
+"""Some columns of a CSV that people write: trusted in nothing, refused with file and row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from ensemble.data.png import is_png
+from ensemble.errors import DataError
+
+
+def read_columns(
+    path: Path, columns: Sequence[str], *, by_position: bool
+) -> list[tuple[int, tuple[str, ...]]]:
+    """Read some columns, wherever in the CSV they are.
+
+    Args:
+        path: The CSV, UTF-8 with or without a byte order mark, with a header.
+        columns: The names due.
+        by_position: Take columns of other names by position, if there are exactly as many as due
+            and the first line does not look like photographs already.
+
+    Returns:
+        For each row that is not blank its number, as an editor counts it, and its cells in the
+        order of `columns`, without surrounding blanks.
+
+    Raises:
+        DataError: It is not a CSV in UTF-8, a column is missing, or a cell is empty.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            positions = _positions(path, next(reader, []), columns, by_position)
+            rows = [(reader.line_num, _cells(row, positions)) for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"`{path}` is not a CSV in UTF-8: {error}") from None
+    for number, cells in rows:
+        if "" in cells:
+            empty = columns[cells.index("")]
+            raise DataError(f"`{path}`, row {number}: `{empty}` is empty; fill the cell")
+    return rows
+
+
+def _positions(
+    path: Path, header: list[str], columns: Sequence[str], by_position: bool
+) -> list[int]:
+    names = [name.strip() for name in header]
+    missing = [column for column in columns if column not in names]
+    if not missing:
+        return [names.index(column) for column in columns]
+    if by_position and len(names) == len(columns) and not any(map(is_png, names)):
+        return list(range(len(columns)))
+    raise DataError(
+        f"`{path}` must begin with a header of the columns {', '.join(columns)}, but "
+        f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; its first line is "
+        f"`{','.join(header)}`"
+    )
+
+
+def _cells(row: list[str], positions: list[int]) -> tuple[str, ...]:
+    return tuple(row[p].strip() if p < len(row) else "" for p in positions)
