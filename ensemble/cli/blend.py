@@ -70,11 +70,10 @@ def blend(
         ens blend --trials 500 --storage journal:///shared/blend.log
     """
     from ensemble.blending.archived import finished
-    from ensemble.networks.project import Project
 
     context: Context = ctx.obj
     config = context.config.replace("blend", trials=trials, sampler=sampler)
-    project = Project.open(context.workspace, config)
+    project = context.open_project(config)
     members, folds = finished(project, parse_folds(fold, project.folds.n_folds))
     _say_who(context, members, folds)
     settings = _settings(context, project, seed, jobs, storage, force_tuned=force_tuned)

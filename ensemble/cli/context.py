@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ensemble.cli.progress import progress_bar
 from ensemble.config import Config
 from ensemble.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ensemble.networks.project import Project
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,23 @@ class Context:
     workspace: Workspace
     config: Config
     console: Console
+
+    def open_project(self, config: Config | None = None) -> Project:
+        """Open the workspace's data and folds, and digest the data under a bar.
+
+        Args:
+            config: The settings with what flags have changed; else those of `ens.toml`.
+
+        Raises:
+            DataError: The data is not as due.
+            MissingArtefactError: `folds.csv` is not there yet.
+            StaleArtefactError: It was made for other photographs.
+        """
+        from ensemble.networks.project import Project
+
+        project = Project.open(self.workspace, config or self.config)
+        project.competition.digest(partial(progress_bar, self.console))
+        return project
 
     def command(self, verb: str) -> str:
         """What to type for a verb in this workspace, as `train --fold all`.

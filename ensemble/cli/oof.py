@@ -40,12 +40,11 @@ def oof(
     """
     if ctx.invoked_subcommand:
         return
-    from ensemble.networks.project import Project
     from ensemble.oof.collect import collect, restoration_for
     from ensemble.oof.provenance import finished_folds
 
     context: Context = ctx.obj
-    project = Project.open(context.workspace, context.config)
+    project = context.open_project()
     if weights is not None:
         _install(member, weights)
     wanted = parse_folds(fold, project.folds.n_folds)
@@ -106,11 +105,10 @@ def import_(
     The member must be in ens.toml: a [[member]] table with `arch = "external"`, and its name in
     the stage's `members`. Its out-of-fold predictions must come from the folds of folds.csv.
     """
-    from ensemble.networks.project import Project
     from ensemble.oof.external import import_oof, import_test
 
     context: Context = ctx.obj
-    project = Project.open(context.workspace, context.config)
+    project = context.open_project()
     known = {one.name: one for one in project.members(stage)}
     if member not in known:
         raise ConfigError(

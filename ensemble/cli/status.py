@@ -30,9 +30,7 @@ def status(ctx: typer.Context) -> None:
         say(f"data in {workspace.data}, no folds yet")
         say(f"next: {context.command('folds')}")
         return
-    from ensemble.networks.project import Project
-
-    project = Project.open(workspace, context.config)
+    project = context.open_project()
     states = _states(project)
     context.console.print(_table(project, states))
     recipe = _recipe_state(project)

@@ -32,11 +32,10 @@ def submit(
 
         ens submit --name second --force
     """
-    from ensemble.networks.project import Project
     from ensemble.submission import submit as room
 
     context: Context = ctx.obj
-    project = Project.open(context.workspace, context.config)
+    project = context.open_project()
     recipe = room.read_recipe(project)
     total = len(project.competition.test_ids) * len(recipe.folds)
     with progress_bar(context.console, "predicting test photographs", total) as advance:

@@ -81,11 +81,10 @@ def train(
         ens train --fold 0 --member fpn-resnet50 --devices 4
     """
     from ensemble.jobs.plan import plan
-    from ensemble.networks.project import Project
 
     context: Context = ctx.obj
     config = context.config.replace("training", epochs=epochs, encoder_weights=encoder_weights)
-    project = Project.open(context.workspace, config)
+    project = context.open_project(config)
     folds = parse_folds(fold, project.folds.n_folds)
     jobs = plan(project, folds, stage=stage, member=member)
     machines = _Machines(_parse_gpus(gpus), dask, devices, num_nodes)

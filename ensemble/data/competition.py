@@ -6,7 +6,6 @@ import hashlib
 import os
 import zipfile
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
@@ -16,6 +15,7 @@ from ensemble.data.layout import SAMPLE_SUBMISSION, TrainFiles, find_test, find_
 from ensemble.data.png import read_gray, read_rgb
 from ensemble.errors import DataError, MissingFileError
 from ensemble.manifest import digest_json
+from ensemble.progress import Progress, silent
 
 _REMEDY = "put the competition's files there, or make a demo set with `ens demo`"
 
@@ -53,6 +53,7 @@ class Competition:
     seed: int
     _train: dict[str, TrainFiles] = field(repr=False)
     _test: dict[str, Path] = field(repr=False)
+    _digests: dict[str, str] = field(repr=False, init=False, default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path, *, size: int, seed: int) -> Competition:
@@ -165,31 +166,35 @@ class Competition:
         except zipfile.BadZipFile as error:
             raise DataError(f"`{path}` is not a zip: {error}; download it again") from None
 
-    def digest(self) -> str:
+    def digest(self, progress: Progress = silent) -> str:
         """SHA-256 of the training data: names, contents, size, and the seed of simulated damage.
 
         The test photographs do not count, so a later test set leaves trained networks valid; see
-        `test_digest`. The first call reads every file; later ones only what has changed since.
+        `test_digest`. The first call ever reads every file, which takes minutes where there are
+        tens of thousands; later ones only what has changed since.
+
+        Args:
+            progress: Shown where a file has to be read.
         """
-        return self._train_digest
+        if "train" not in self._digests:
+            self._digests["train"] = self._digest_train(progress)
+        return self._digests["train"]
 
     def test_digest(self) -> str:
         """SHA-256 of the test photographs: names, order and contents."""
-        return self._test_digest
+        if "test" not in self._digests:
+            paths = [self._test[image_id] for image_id in self.test_ids]
+            found = digest_files(paths, folder=self.folder)
+            self._digests["test"] = digest_json(list(found.items()))
+        return self._digests["test"]
 
-    @cached_property
-    def _train_digest(self) -> str:
+    def _digest_train(self, progress: Progress) -> str:
         files = [self._train[image_id] for image_id in sorted(self.train_ids)]
         paths = [path for f in files for path in (f.target, f.damaged) if path is not None]
-        digests = digest_files(paths, folder=self.folder)
+        digests = digest_files(paths, folder=self.folder, progress=progress)
         of = {path: digests[os.path.relpath(path, self.folder)] for path in paths}
         pairs = [[f.image_id, of[f.target], of[f.damaged] if f.damaged else None] for f in files]
         return digest_json([list(self.size), self.seed if self.simulated else None, pairs])
-
-    @cached_property
-    def _test_digest(self) -> str:
-        paths = [self._test[image_id] for image_id in self.test_ids]
-        return digest_json(list(digest_files(paths, folder=self.folder).items()))
 
     def _damaged(self, files: TrainFiles, gray: Gray) -> Gray:
         if files.damaged is None:

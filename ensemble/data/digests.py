@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ensemble.errors import MissingFileError
 from ensemble.manifest import digest_file
+from ensemble.progress import Progress, silent
 from ensemble.workspace import atomic_write
 
 CACHE_NAME = ".ens-digests.json"
@@ -20,17 +21,20 @@ _SETTLED_NS = 2_000_000_000
 Fingerprint = tuple[int, int]
 
 
-def digest_files(paths: Iterable[Path], *, folder: Path) -> dict[str, str]:
+def digest_files(
+    paths: Iterable[Path], *, folder: Path, progress: Progress = silent
+) -> dict[str, str]:
     """SHA-256 of each file's content.
 
     Digests are kept in `folder` with the file's size and modification time, and computed again
     once either differs. A file modified in the last two seconds is not remembered: another change
     within the clock's resolution would go unseen. A folder that may not be written to is digested
-    anew each time.
+    anew each time. What was digested before an interruption is remembered, too.
 
     Args:
         paths: The files, somewhere below `folder`.
         folder: Where the cache file lies.
+        progress: Shown only where a file has to be read.
 
     Returns:
         Hexadecimal digests by the path relative to `folder`.
@@ -46,13 +50,27 @@ def digest_files(paths: Iterable[Path], *, folder: Path) -> dict[str, str]:
         for name, fingerprint in fingerprints.items()
         if name in cache and cache[name][0] == fingerprint
     }
-    changed = [name for name in files if name not in known]
+    changed = {name: path for name, path in files.items() if name not in known}
     if changed:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            digests = pool.map(digest_file, [files[name] for name in changed])
-            known.update(zip(changed, digests, strict=True))
-        _write_cache(folder, cache, {name: (fingerprints[name], known[name]) for name in changed})
+        fresh: dict[str, tuple[Fingerprint, str]] = {}
+        try:
+            for name, digest in _read(changed, progress):
+                fresh[name] = fingerprints[name], digest
+        finally:
+            _write_cache(folder, cache, fresh)
+        known.update({name: digest for name, (_, digest) in fresh.items()})
     return {name: known[name] for name in files}
+
+
+def _read(files: dict[str, Path], progress: Progress) -> Iterator[tuple[str, str]]:
+    """The name and the digest of each file, in order."""
+    with (
+        progress("hashing photographs", len(files)) as advance,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for name, digest in zip(files, pool.map(digest_file, files.values()), strict=True):
+            yield name, digest
+            advance(1)
 
 
 def _fingerprint(path: Path) -> Fingerprint:

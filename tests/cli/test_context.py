@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,18 @@ def test_what_is_said_is_printed_as_it_is() -> None:
     said = "wrote /a/rather/long/path/[bold]/with 3 brackets/in it.html"
     context(".", file).say(said)
     assert file.getvalue() == said + "\n"
+
+
+def test_reading_the_data_for_the_first_time_is_shown(make_workspace) -> None:
+    workspace, config = make_workspace(n_train=6)
+    for path in workspace.data.rglob("*.png"):
+        os.utime(path, (0, 0))
+    shown = []
+    for _ in range(2):
+        file = io.StringIO()
+        opened = replace(context(".", file), workspace=workspace, config=config).open_project()
+        assert opened.digests["data"] == opened.competition.digest()
+        shown.append(file.getvalue())
+    assert "hashing photographs" in shown[0]
+    assert "6/6" in shown[0]
+    assert shown[1] == ""

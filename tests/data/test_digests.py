@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from ensemble.data import digests
 from ensemble.data.digests import CACHE_NAME, digest_files
 from ensemble.errors import MissingFileError
+from ensemble.progress import Advance
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
 
@@ -89,3 +92,38 @@ def test_a_broken_cache_remembers_nothing(tmp_path: Path, text: str):
 def test_a_file_that_vanished_is_named(tmp_path: Path):
     with pytest.raises(MissingFileError, match="gone"):
         digest_files([tmp_path / "gone"], folder=tmp_path)
+
+
+def test_progress_is_shown_for_what_is_read_and_for_nothing_else(tmp_path: Path):
+    shown: list[int] = []
+
+    @contextmanager
+    def bar(what: str, total: int) -> Iterator[Advance]:
+        shown.append(total)
+        yield lambda count: shown.append(count)
+
+    paths = [write(tmp_path / name, name.encode()) for name in ("a", "b", "c")]
+    digest_files(paths[:1], folder=tmp_path, progress=bar)
+    digest_files(paths, folder=tmp_path, progress=bar)
+    digest_files(paths, folder=tmp_path, progress=bar)
+    assert shown == [1, 1, 2, 1, 1]
+
+
+def test_what_was_read_before_an_interruption_is_remembered(
+    tmp_path: Path, read_names: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    honest = digests.digest_file
+
+    def interrupted(path: Path) -> str:
+        if path.name == "c":
+            raise KeyboardInterrupt
+        return honest(path)
+
+    paths = [write(tmp_path / name, name.encode()) for name in ("a", "b", "c")]
+    monkeypatch.setattr(digests, "digest_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        digest_files(paths, folder=tmp_path)
+    monkeypatch.setattr(digests, "digest_file", honest)
+    read_names.clear()
+    assert digest_files(paths, folder=tmp_path) == {name: sha(name.encode()) for name in "abc"}
+    assert read_names == ["c"]
