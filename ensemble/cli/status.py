@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
 from ensemble.cli.context import Context
+from ensemble.cli.submit import SUBMISSION
 from ensemble.composition.recipe import STAGES
 from ensemble.errors import EnsembleError
 
 if TYPE_CHECKING:
+    from ensemble.composition.recipe import Recipe
     from ensemble.networks.project import Project
     from ensemble.oof.state import State
 
 STYLES = {"-": "dim", "started": "yellow", "trained": "yellow", "cached": "green", "stale": "red"}
+CURRENT = "up to date"
 
 
 def status(ctx: typer.Context) -> None:
@@ -33,11 +37,9 @@ def status(ctx: typer.Context) -> None:
     project = context.open_project()
     states = _states(project)
     context.console.print(_table(project, states))
-    recipe = _recipe_state(project)
-    say(f"recipe: {recipe}")
-    zips = sorted(workspace.submissions.glob("*.zip"))
-    say(f"submissions: {', '.join(path.name for path in zips) or 'none'}")
-    say(f"next: {_next(context, project, states, recipe, bool(zips))}")
+    recipe = _recipe(context, project)
+    current = _submissions(context, project, recipe)
+    say(f"next: {_next(context, project, states, recipe is not None, current)}")
 
 
 States = dict[tuple[str, str, int], "State"]
@@ -66,19 +68,46 @@ def _table(project: Project, states: States) -> Table:
     return table
 
 
-def _recipe_state(project: Project) -> str:
+def _recipe(context: Context, project: Project) -> Recipe | None:
+    """Say how the recipe is; gives it if it is up to date."""
     from ensemble.submission.submit import read_recipe
 
     if not project.workspace.recipe_file.exists():
-        return "none"
+        context.say("recipe: none")
+        return None
     try:
         recipe = read_recipe(project)
     except EnsembleError as error:
+        context.say(f"recipe: stale: {error}")
+        return None
+    context.say(f"recipe: tuned on fold(s) {', '.join(map(str, recipe.folds))}")
+    return recipe
+
+
+def _submissions(context: Context, project: Project, recipe: Recipe | None) -> bool:
+    """Say how each zip is; gives whether one of them is up to date."""
+    zips = sorted(project.workspace.submissions.glob("*.zip"))
+    states = [_submission_state(project, recipe, path) for path in zips]
+    for path, state in zip(zips, states, strict=True):
+        context.say(f"submission {path.name}: {state}")
+    if not zips:
+        context.say("submissions: none")
+    return CURRENT in states
+
+
+def _submission_state(project: Project, recipe: Recipe | None, path: Path) -> str:
+    from ensemble.submission.submit import require_current
+
+    if recipe is None:
+        return "stale: there is no recipe that is up to date"
+    try:
+        require_current(project, recipe, path)
+    except EnsembleError as error:
         return f"stale: {error}"
-    return f"tuned on fold(s) {', '.join(map(str, recipe.folds))}"
+    return CURRENT
 
 
-def _next(context: Context, project: Project, states: States, recipe: str, zips: bool) -> str:
+def _next(context: Context, project: Project, states: States, tuned: bool, zipped: bool) -> str:
     trained = {
         member.name
         for stage in STAGES
@@ -95,6 +124,9 @@ def _next(context: Context, project: Project, states: States, recipe: str, zips:
     if waiting and not usable:
         return train
     more = f" (or train more: {train})" if waiting else ""
-    if not recipe.startswith("tuned"):
+    if not tuned:
         return context.command("blend --trials 200") + more
-    return context.command("report" if zips else "submit") + more
+    if zipped:
+        return context.command("report") + more
+    taken = project.workspace.submission_file(SUBMISSION).exists()
+    return context.command("submit --force" if taken else "submit") + more

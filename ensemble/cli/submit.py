@@ -13,12 +13,15 @@ from ensemble.cli.progress import progress_bar
 if TYPE_CHECKING:
     from ensemble.submission.submit import Submission
 
+SUBMISSION = "submission"
+"""The zip's name unless another is given."""
+
 SHEET_ROWS = 12
 
 
 def submit(
     ctx: typer.Context,
-    name: Annotated[str, typer.Option(help="Name of the zip.")] = "submission",
+    name: Annotated[str, typer.Option(help="Name of the zip.")] = SUBMISSION,
     force: Annotated[bool, typer.Option("--force", help="Replace a zip of that name.")] = False,
 ) -> None:
     """Predict the test photographs and build a verified zip.

@@ -12,7 +12,7 @@ from ensemble.composition.recipe import STAGES, Recipe
 from ensemble.data.masks import masks_digest
 from ensemble.data.png import read_rgb
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
-from ensemble.manifest import Manifest, digest_bytes, digest_file, write_manifest
+from ensemble.manifest import Manifest, digest_bytes, digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, score
 from ensemble.networks.checkpoint import weights_digest
 from ensemble.networks.project import Project
@@ -83,6 +83,23 @@ def submit(
         manifest_file = path.with_suffix(".json")
         _certify(manifest_file, project, recipe, path, mean)
     return Submission(path, manifest_file, answers, targets, mean)
+
+
+def require_current(project: Project, recipe: Recipe, zip_file: Path) -> None:
+    """Refuse a submission that is not what `submit` would make now.
+
+    Args:
+        project: The present data and settings.
+        recipe: The present recipe.
+        zip_file: The zip, with its manifest beside it.
+
+    Raises:
+        MissingArtefactError: It has no manifest.
+        StaleArtefactError: It was made from something else.
+    """
+    remedy = f"run `ens submit --name {zip_file.stem} --force`"
+    manifest = read_manifest(zip_file.with_suffix(".json"), remedy=remedy)
+    manifest.require(_made_from(project, recipe), name=f"`{zip_file}`", remedy=remedy)
 
 
 def read_recipe(project: Project) -> Recipe:
@@ -161,12 +178,6 @@ def _score(answer: TestAnswer, target: Rgb) -> Score:
 def _certify(
     path: Path, project: Project, recipe: Recipe, zip_file: Path, mean: dict[str, float] | None
 ) -> None:
-    made_from = {
-        **project.digests,
-        "test": project.competition.test_digest(),
-        "masks": masks_digest(project.competition),
-        "recipe": digest_bytes(recipe.to_json().encode()),
-    }
     facts = {
         "zip": digest_file(zip_file),
         "pictures": len(project.competition.test_ids),
@@ -175,5 +186,19 @@ def _certify(
         "score": mean,
     }
     write_manifest(
-        path, kind="submission", made_from=made_from, seed=project.config.seed, facts=facts
+        path,
+        kind="submission",
+        made_from=_made_from(project, recipe),
+        seed=project.config.seed,
+        facts=facts,
     )
+
+
+def _made_from(project: Project, recipe: Recipe) -> dict[str, str]:
+    """Digests of what a submission depends on; checkpoints and priors are part of the recipe's."""
+    return {
+        **project.digests,
+        "test": project.competition.test_digest(),
+        "masks": masks_digest(project.competition),
+        "recipe": digest_bytes(recipe.to_json().encode()),
+    }

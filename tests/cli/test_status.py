@@ -29,12 +29,12 @@ def make(make_workspace) -> Callable[..., tuple[Workspace, Config]]:
     return configured
 
 
-def tune(workspace: Workspace, config: Config) -> None:
+def tune(workspace: Workspace, config: Config, chroma: str = "mean") -> None:
     project = Project.open(workspace, config)
     recipe = Recipe(
         restoration=StageRecipe.single("telea"),
         colorization=StageRecipe.single("gray"),
-        composition=Composition(),
+        composition=Composition(hue="none", chroma=chroma),
         folds=(0, 1),
         made_from=project.digests,
     )
@@ -76,11 +76,41 @@ def test_from_nothing_to_a_zip_the_next_command_is_said(ens, make) -> None:
     said = ens(workspace.root, "status")
     assert "recipe: tuned on fold(s) 0, 1\n" in said.out
     assert last(said, workspace) == "ens submit"
-    atomic_write(workspace.submission_file("first"), b"")
-    atomic_write(workspace.submission_file("second"), b"")
+    ens(workspace.root, "submit")
     said = ens(workspace.root, "status")
-    assert "submissions: first.zip, second.zip\n" in said.out
+    assert "submission submission.zip: up to date\n" in said.out
     assert last(said, workspace) == "ens report"
+
+
+def test_a_zip_from_another_recipe_is_stale_and_submitting_again_is_next(ens, make) -> None:
+    workspace, config = make(FIXED)
+    tune(workspace, config)
+    ens(workspace.root, "submit", "--name", "old")
+    tune(workspace, config, chroma="median")
+    atomic_write(workspace.submission_file("bare"), b"")
+    said = ens(workspace.root, "status")
+    old = workspace.submission_file("old")
+    bare = workspace.submissions / "bare.json"
+    for line in (
+        f"submission old.zip: stale: `{old}` was made from another recipe than the present one; "
+        "run `ens submit --name old --force`\n",
+        f"submission bare.zip: stale: `{bare}` is not there; "
+        "run `ens submit --name bare --force`\n",
+    ):
+        assert line in said.out
+    assert last(said, workspace) == "ens submit"
+    ens(workspace.root, "submit")
+    assert last(ens(workspace.root, "status"), workspace) == "ens report"
+    tune(workspace, config)
+    said = ens(workspace.root, "status")
+    assert "submission old.zip: up to date\n" in said.out
+    assert "submission submission.zip: stale: " in said.out
+    assert last(said, workspace) == "ens report"
+    workspace.submission_file("old").unlink()
+    assert last(ens(workspace.root, "status"), workspace) == "ens submit --force"
+    workspace.recipe_file.unlink()
+    said = ens(workspace.root, "status")
+    assert "submission submission.zip: stale: there is no recipe that is up to date" in said.out
 
 
 def test_other_data_make_everything_stale(ens, make, crops) -> None:

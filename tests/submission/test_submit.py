@@ -13,7 +13,7 @@ from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
 from ensemble.networks.project import Project
-from ensemble.submission.submit import Submission, read_recipe, submit
+from ensemble.submission.submit import Submission, read_recipe, require_current, submit
 from ensemble.workspace import atomic_write
 from tests.reference.score import literal_score
 
@@ -113,3 +113,18 @@ def test_nothing_is_overwritten_unasked(project):
         send(project)
     again = send(project, force=True)
     assert again.zip_file.read_bytes() == before
+
+
+def test_a_submission_is_current_until_something_it_depends_on_changes(project):
+    recipe = write_recipe(project)
+    made = send(project)
+    require_current(project, recipe, made.zip_file)
+    drawn = np.ones(project.competition.size, dtype=bool)
+    write_png(project.workspace.data / "test_masks" / f"{made.answers[0].image_id}.png", drawn)
+    other = write_recipe(project, folds=(0,))
+    message = "another masks and another recipe than .* run `ens submit --name s --force`"
+    with pytest.raises(StaleArtefactError, match=message):
+        require_current(project, other, made.zip_file)
+    made.manifest_file.unlink()
+    with pytest.raises(MissingArtefactError, match="run `ens submit --name s --force`"):
+        require_current(project, recipe, made.zip_file)
