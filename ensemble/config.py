@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ensemble.errors import ConfigError
+
+WIDTH = 100
+"""Columns of the comments in `ens.toml`."""
 
 
 class _Section(BaseModel):
@@ -222,7 +226,14 @@ def _commented_keys(section: _Section) -> list[str]:
         value = getattr(section, name)
         if isinstance(value, _Section) or name == "member":
             continue
-        lines += [f"# {info.description}{_choices(info.annotation)}", f"{name} = {_toml(value)}"]
+        lines += textwrap.wrap(
+            f"{info.description}{_choices(info.annotation)}",
+            WIDTH,
+            initial_indent="# ",
+            subsequent_indent="# ",
+            break_on_hyphens=False,
+        )
+        lines.append(f"{name} = {_toml(value)}")
     return lines
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,15 @@ def test_every_key_is_written_with_its_meaning():
     content = tomllib.loads(config_text(Config()))
     lines = config_text(Config()).splitlines()
     for section, keys in content.items():
-        for key in keys if isinstance(keys, dict) else [section]:
-            index = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
-            assert re.match(r"# \w.{10,}", lines[index - 1]), key
+        nested = isinstance(keys, dict)
+        model = getattr(Config(), section) if nested else Config()
+        start = lines.index(f"[{section}]") if nested else 0
+        for key in keys if nested else [section]:
+            index = next(i for i in range(start, len(lines)) if lines[i].startswith(f"{key} = "))
+            comments = takewhile(lambda line: line.startswith("# "), reversed(lines[:index]))
+            meaning = " ".join(line[2:] for line in reversed(list(comments)))
+            assert meaning.startswith(type(model).model_fields[key].description or "-"), key
+    assert max(len(line) for line in lines if line.startswith("#")) <= 100
     assert set(content) == set(Config.model_fields) - {"member"}
 
 
