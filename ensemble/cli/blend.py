@@ -13,6 +13,7 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
+from ensemble.cli.submit import submit_command
 from ensemble.errors import LockedError
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def _write(context: Context, run: _Run, members: Any, first: _Stage, second: _St
     atomic_write(workspace.table_file, to_json(summaries))
     context.say(f"wrote {workspace.recipe_file}")
     context.say(f"wrote {workspace.table_file}")
-    context.say(f"next: {context.command('submit')}")
+    context.say(f"next: {submit_command(context)}")
 
 
 def _recipe(run: _Run, members: Any, first: _Stage, second: _Stage) -> Recipe:

@@ -9,6 +9,7 @@ import typer
 
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
+from ensemble.cli.submit import submit_command
 
 if TYPE_CHECKING:
     from ensemble.data.competition import Competition
@@ -55,7 +56,9 @@ def damage(
     say(f"wrote {path}")
     if split == "test":
         masks = workspace.data / MASK_FOLDER
-        say(f"next: paint what is wrong into {masks}, then: {context.command('submit')}")
+        tuned = workspace.recipe_file.exists()
+        then = submit_command(context) if tuned else context.command("status")
+        say(f"next: paint what is wrong into {masks}, then: {then}")
     else:
         say(f"next: {context.command('damage --split test')}")
 

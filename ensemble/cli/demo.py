@@ -43,14 +43,15 @@ def demo(
         )
     build_demo(workspace.data, size=size, n_train=train, n_test=test, seed=seed)
     say(f"wrote {workspace.data}: {train} training pairs, {test} test photographs, {size} px")
+    first = ""
     if not workspace.config_file.exists():
         heading = "Settings for the demo: small photographs, random weights, minutes on a CPU."
         atomic_write(workspace.config_file, config_text(_settings(size), heading=heading))
         say(f"wrote {workspace.config_file}")
     elif context.config.data.size != size:
-        say(f"set `size = {size}` under [data] in {workspace.config_file}, which has another")
+        first = f"set `size = {size}` under [data] in {workspace.config_file}, then: "
     groups = shlex.quote(str(workspace.data / "groups.csv"))
-    say(f"next: {context.command(f'folds --groups {groups}')}")
+    say(f"next: {first}{context.command(f'folds --groups {groups}')}")
 
 
 def _settings(size: int) -> Config:

@@ -25,6 +25,9 @@ def init(
 ) -> None:
     """Write an ens.toml with every setting, its default and what it means.
 
+    A preset sets the members and what goes with them: those of the competition's slides, or
+    classical methods alone that need no training.
+
     Examples:
 
         ens init
@@ -38,7 +41,14 @@ def init(
     config, heading = _preset(preset) if preset else (Config(), "Settings of ens.")
     atomic_write(path, config_text(config, heading=heading))
     context.say(f"wrote {path}")
-    context.say(f"next: {context.command('folds' if context.workspace.data.exists() else 'demo')}")
+    context.say(f"next: {_next(context)}")
+
+
+def _next(context: Context) -> str:
+    workspace = context.workspace
+    if not workspace.data.exists():
+        return f"put the competition's files in {workspace.data}, then: {context.command('folds')}"
+    return context.command("status" if workspace.folds_file.exists() else "folds")
 
 
 def _preset(name: str) -> tuple[Config, str]:

@@ -20,6 +20,8 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: scores, verdicts, the recipe, and contact sheets.
 
+    It needs `ens blend` alone; the sheets are those that `ens submit` and `ens damage` have drawn.
+
     Examples:
 
         ens report

@@ -39,6 +39,8 @@ def score(
 ) -> None:
     """Score predictions exactly as the competition does.
 
+    Files are paired by name. The lost region, which counts apart, is told by --masks or --input.
+
     Examples:
 
         ens score --pred submissions/submission.zip --target truth --input data/test_input

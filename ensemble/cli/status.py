@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ensemble.cli.context import Context
-from ensemble.cli.submit import SUBMISSION
+from ensemble.cli.submit import submit_command
 from ensemble.composition.recipe import STAGES
 from ensemble.errors import EnsembleError
 
@@ -126,7 +126,4 @@ def _next(context: Context, project: Project, states: States, tuned: bool, zippe
     more = f" (or train more: {train})" if waiting else ""
     if not tuned:
         return context.command("blend --trials 200") + more
-    if zipped:
-        return context.command("report") + more
-    taken = project.workspace.submission_file(SUBMISSION).exists()
-    return context.command("submit --force" if taken else "submit") + more
+    return (context.command("report") if zipped else submit_command(context)) + more

@@ -54,6 +54,12 @@ def submit(
     say(f"next: send the zip; what it is made of shows: {context.command('report')}")
 
 
+def submit_command(context: Context) -> str:
+    """What to type for the next zip: one that is there is replaced only if that is said."""
+    taken = context.workspace.submission_file(SUBMISSION).exists()
+    return context.command("submit --force" if taken else "submit")
+
+
 def _write_sheet(made: Submission) -> Path:
     from ensemble.data.png import write_png
     from ensemble.report.contact_sheet import contact_sheet

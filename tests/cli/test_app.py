@@ -24,6 +24,8 @@ def test_every_verb_explains_itself(ens, tmp_path: Path, verb: str) -> None:
     said = ens(tmp_path, verb, "--help")
     assert said.status == 0
     assert f"{verb} [OPTIONS]" in said.out
+    if verb not in ("status", "oof"):
+        assert re.search(rf"Examples:\s*\n  ens .*{verb}", said.out), "set apart from the text"
 
 
 def test_the_version_is_that_of_the_package(ens, tmp_path: Path) -> None:
@@ -77,7 +79,9 @@ def test_the_environment_gives_the_root(
     with pytest.raises(SystemExit):
         main(["init"])
     assert (tmp_path / "there/ens.toml").exists()
-    assert capsys.readouterr().out.splitlines()[-1] == "next: ens demo"
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"next: put the competition's files in {tmp_path}/there/data, then: ens folds"
+    )
 
 
 def test_an_interrupted_command_says_how_to_go_on(

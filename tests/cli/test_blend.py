@@ -11,6 +11,7 @@ from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
 from ensemble.oof.priors import read_priors
 from ensemble.submission.submit import read_recipe
+from ensemble.workspace import atomic_write
 
 MEMBERS = {
     "restoration": {"members": ("navier-stokes", "telea")},
@@ -53,12 +54,14 @@ def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
         assert words in " ".join(said.split())
 
 
-def test_a_second_run_changes_nothing(workspace):
+def test_a_second_run_changes_nothing(workspace, capsys):
     workspace, _ = workspace
     blend(workspace)
     kept = [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
+    atomic_write(workspace.submission_file("submission"), b"an earlier one")
     blend(workspace)
     assert kept == [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
+    assert capsys.readouterr().out.endswith(f"next: ens --root {workspace.root} submit --force\n")
 
 
 def test_stage_2_is_collected_anew_where_stage_1_changed(workspace):

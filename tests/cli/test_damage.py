@@ -48,7 +48,7 @@ def test_doubtful_test_holes_are_named_and_drawn_first(ens, root: Path, located)
     assert said.out.splitlines() == [
         "located 3 holes, 1 of them doubtful: TEST_000",
         f"wrote {path}",
-        f"next: paint what is wrong into {root}/data/test_masks, then: ens --root {root} submit",
+        f"next: paint what is wrong into {root}/data/test_masks, then: ens --root {root} status",
     ]
     sheet = read_rgb(path)
     assert sheet.shape == (GAP + STEP_Y, GAP + 4 * STEP_X, 3)
@@ -80,6 +80,15 @@ def test_fewer_are_looked_at_and_drawn_when_asked(ens, root: Path, located) -> N
     ]
     assert read_rgb(path).shape[0] == GAP + STEP_Y
     assert not (root / "damage-train.png").exists()
+
+
+def test_once_there_is_a_recipe_submitting_is_next(ens, root: Path, located) -> None:
+    (root / "oof").mkdir()
+    (root / "oof/recipe.json").touch()
+    assert ens(root, "damage").out.endswith(f"test_masks, then: ens --root {root} submit\n")
+    (root / "submissions").mkdir()
+    (root / "submissions/submission.zip").touch()
+    assert ens(root, "damage").out.endswith(f"then: ens --root {root} submit --force\n")
 
 
 def test_the_locator_is_judged_on_training_photographs(ens, root: Path) -> None:

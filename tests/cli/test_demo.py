@@ -73,7 +73,7 @@ def test_photographs_larger_than_the_shipped_ones_are_refused(ens, tmp_path: Pat
 
 
 def test_settings_of_another_size_are_told(ens, tmp_path: Path) -> None:
-    told = f"set `size = 32` under [data] in {tmp_path}/ens.toml, which has another\n"
+    told = f"next: set `size = 32` under [data] in {tmp_path}/ens.toml, then: ens --root {tmp_path}"
     (tmp_path / "ens.toml").write_text("[data]\nsize = 64\n")
     assert told in ens(tmp_path, *SMALL).out
     (tmp_path / "ens.toml").write_text("[data]\nsize = 32\n")

@@ -21,14 +21,19 @@ def test_every_default_is_written_and_the_next_command_said(ens, tmp_path: Path)
     said = ens(tmp_path, "init")
     path = tmp_path / "ens.toml"
     assert said.status == 0
-    assert said.out.splitlines() == [f"wrote {path}", f"next: ens --root {tmp_path} demo"]
+    assert said.out.splitlines() == [
+        f"wrote {path}",
+        f"next: put the competition's files in {tmp_path}/data, then: ens --root {tmp_path} folds",
+    ]
     assert load_config(path) == Config()
     assert "epochs = 40" in path.read_text()
 
 
-def test_with_data_the_folds_are_next(ens, tmp_path: Path) -> None:
+def test_with_data_the_folds_are_next_and_then_whatever_status_says(ens, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     assert ens(tmp_path, "init").out.endswith(f"next: ens --root {tmp_path} folds\n")
+    (tmp_path / "folds.csv").touch()
+    assert ens(tmp_path, "init", "--force").out.endswith(f"next: ens --root {tmp_path} status\n")
 
 
 def test_settings_are_replaced_only_by_force(ens, tmp_path: Path) -> None:
