@@ -12,6 +12,7 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
+from ensemble.composition.recipe import Stage
 from ensemble.config import Config
 from ensemble.errors import ConfigError, TrainingError
 
@@ -43,8 +44,8 @@ class _Machines:
 def train(
     ctx: typer.Context,
     fold: Annotated[str, typer.Option(help="0, or 0,2, or 0..4, or all.")] = "all",
-    stage: Annotated[str | None, typer.Option(help="restoration or colorization only.")] = None,
-    member: Annotated[str | None, typer.Option(help="Only the member of this name.")] = None,
+    stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
+    member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Most epochs; more than before extends a training.")
     ] = None,
@@ -227,7 +228,8 @@ def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.reason and entry.state != "done":
             console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
-    context.say(f"wrote {context.workspace.checkpoints} and {context.workspace.oof}")
+    written = [context.workspace.checkpoints, context.workspace.oof]
+    context.say(f"wrote {' and '.join(str(folder) for folder in written if folder.exists())}")
     failed = [entry for entry in entries if entry.state != "done"]
     if failed:
         console.print(

@@ -57,6 +57,11 @@ def test_a_fold_is_trained_and_the_next_command_named(ens, root: Path) -> None:
     assert (root / "oof/colorization/tiny-colorizer/fold-0/manifest.json").exists()
 
 
+def test_only_what_was_written_is_said_to_be(ens, root: Path) -> None:
+    _, printed, _ = ens("--fold", "0", "--member", "navier-stokes")
+    assert f"wrote {root}/oof next:" in printed
+
+
 def test_more_epochs_extend_and_restart_begins_anew(ens, root: Path) -> None:
     only = ("--fold", "0", "--member", "tiny-restorer")
     ens(*only, "--epochs", "1")
@@ -101,6 +106,7 @@ def test_a_failed_training_is_told_and_the_rest_goes_on(ens, root: Path, monkeyp
     [
         (("--fold", "7"), "7"),
         (("--member", "unet"), "tiny-restorer"),
+        (("--stage", "colouring"), "'colouring' is not one of"),
         (("--gpus", "first"), "`--gpus` must be numbers as in 0,1,2, but is 'first'"),
         (("--gpus", "99"), "99 is not"),
         (("--stage", "colorization", "--fold", "1"), "run `ens oof --stage restoration"),
