@@ -91,7 +91,10 @@ class ColorizationSection(_Section):
 
 
 class TrainingSection(_Section):
-    """How networks learn. Keys in RUNTIME_KEYS change how fast, never what, a network learns."""
+    """How networks learn.
+
+    Keys in RUNTIME_KEYS change how fast, never what, a network learns.
+    """
 
     encoder_weights: Literal["imagenet", "none"] = Field(
         "imagenet", description="Where encoders start: imagenet (downloaded), or none (random)."

@@ -82,6 +82,7 @@ def test_every_key_is_written_with_its_meaning():
             meaning = " ".join(line[2:] for line in reversed(list(comments)))
             assert meaning.startswith(type(model).model_fields[key].description or "-"), key
     assert max(len(line) for line in lines if line.startswith("#")) <= 100
+    assert "RUNTIME_KEYS" not in config_text(Config()), "a name of the code means nothing there"
     assert set(content) == set(Config.model_fields) - {"member"}
 
 
