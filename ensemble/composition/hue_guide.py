@@ -1,9 +1,10 @@
 """The hue each pixel is taken to have before its hue is moved: smooth in space, defined everywhere.
 
-At a chroma of a few levels the hue of an uint8 colour is mostly rounding. Sorting by it would tear
-flat regions into coloured noise, so a weakly coloured pixel borrows the hue of its neighbourhood,
-the more the weaker it is. Where a whole neighbourhood is gray, a faint rainbow decides: blue at the
-top of the picture, through green and yellow to the browns below, as outdoors.
+What SSIM pays for moved hues is hardly the hues, it is coloured noise: neighbours that are alike
+and are sent to different hues. So the order in which pixels are given hues must be smooth, and a
+pixel is taken to have the hue of its wide neighbourhood. The weaker that is coloured, the more a
+rainbow decides: blue at the top of the picture, through green and yellow to the browns below, as
+outdoors. Measured in docs/composition.md.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from ensemble.arrays import Gray, Rgb
 from ensemble.composition.hue_assignment import KEYS
 from ensemble.metric.compiled import kernel
 
-WINDOW = 9
-BORROWED = 16.0
-FAINT = 4.0
+NEIGHBOURHOOD = 8
+"""The shorter side of the picture over the side of a neighbourhood."""
+
+WEAK = 64.0
+"""Below this chroma the neighbourhood shares its say with the rainbow."""
+
 TOP = 130.0
 """The hue at the picture's upper edge; the rainbow goes once round the circle from it."""
 
@@ -35,18 +39,19 @@ def hue_keys(*, rgb: Rgb, gray: Gray) -> NDArray[np.uint16]:
     height, width = gray.shape
     planes = np.empty((2, height, width), dtype=np.float32)
     _differences(np.ascontiguousarray(rgb), planes)
-    around = np.empty_like(planes)
-    for plane, blurred in zip(planes, around, strict=True):
-        cv2.blur(plane, (WINDOW, WINDOW), blurred, borderType=cv2.BORDER_REFLECT)
+    window = min(height, width) // NEIGHBOURHOOD | 1
+    for plane in planes:
+        for _ in range(2):
+            cv2.blur(plane, (window, window), plane, borderType=cv2.BORDER_REFLECT)
     keys = np.empty((height, width), dtype=np.uint16)
-    _fill_keys(planes, around, _rainbow(height), keys)
+    _fill_keys(planes, _rainbow(height), keys)
     return keys.reshape(-1)
 
 
 def _rainbow(height: int) -> NDArray[np.float32]:
-    """(H, 2): R - G and B - G of the faint colour of each row."""
+    """(H, 2): R - G and B - G of the colour of each row, its chroma about `WEAK`."""
     angle = 2 * np.pi * (TOP / 180 - (np.arange(height) + 0.5) / height)
-    x, y = FAINT * np.cos(angle), FAINT * np.sin(angle) / np.sqrt(3)
+    x, y = WEAK * np.cos(angle), WEAK * np.sin(angle) / np.sqrt(3)
     return np.stack([x - y, -2 * y], axis=1).astype(np.float32)
 
 
@@ -60,17 +65,12 @@ def _differences(rgb: Any, planes: Any) -> None:
 
 
 @kernel
-def _fill_keys(planes: Any, around: Any, rainbow: Any, keys: Any) -> None:
+def _fill_keys(planes: Any, rainbow: Any, keys: Any) -> None:
     for i in range(keys.shape[0]):
         for j in range(keys.shape[1]):
             red, blue = float(planes[0, i, j]), float(planes[1, i, j])
-            near_red, near_blue = float(around[0, i, j]), float(around[1, i, j])
-            own = spread_of(red, blue)
-            faint = max(1.0 - spread_of(near_red, near_blue) / FAINT, 0.0)
-            hue = sector_of(
-                own * red + BORROWED * (near_red + faint * rainbow[i, 0]),
-                own * blue + BORROWED * (near_blue + faint * rainbow[i, 1]),
-            )
+            weak = max(1.0 - spread_of(red, blue) / WEAK, 0.0)
+            hue = sector_of(red + weak * rainbow[i, 0], blue + weak * rainbow[i, 1])
             keys[i, j] = min(int(hue * (KEYS / 6.0)), KEYS - 1)
 
 

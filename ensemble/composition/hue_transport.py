@@ -1,7 +1,8 @@
 """Move a picture's hues to a wanted histogram, at the same luma and with little visible change.
 
-Each pixel is given a hue bin (`hue_assignment`), then the colour of exactly its luma and exactly
-that bin (`hue_colours`). Two looks are offered and named for what they are:
+Each pixel is given a hue bin (`hue_assignment`) in an order that is smooth in space (`hue_guide`),
+then the colour of exactly its luma and exactly that bin (`hue_colours`). A picture whose histogram
+is as good as the wanted one is left alone. Two looks are offered and named for what they are:
 
     score    the colour of the new hue that is nearest to the old colour: the further a hue is
              moved, the grayer it becomes. Costs SSIM least, and may look almost gray
@@ -20,6 +21,7 @@ from ensemble.arrays import Gray, Rgb, check_gray, check_rgb
 from ensemble.composition.hue_assignment import UNASSIGNED, Bins, apportion, assign
 from ensemble.composition.hue_colours import Table, hue_colours
 from ensemble.composition.hue_guide import hue_keys, sector_of
+from ensemble.composition.hue_target import centred, hue_histogram
 from ensemble.composition.recipe import HUE_BINS
 from ensemble.errors import ArrayError
 from ensemble.metric.compiled import kernel
@@ -27,6 +29,7 @@ from ensemble.metric.compiled import kernel
 Look = Literal["score", "natural"]
 
 _ROUNDS = 3
+_GOOD_ENOUGH = 0.99
 
 
 def transport_hue(*, rgb: Rgb, gray: Gray, target: NDArray[Any], look: Look) -> Rgb:
@@ -39,7 +42,8 @@ def transport_hue(*, rgb: Rgb, gray: Gray, target: NDArray[Any], look: Look) -> 
         look: `score` or `natural`.
 
     Returns:
-        (H, W, 3) uint8 whose luma is `gray` at every pixel.
+        (H, W, 3) uint8 whose luma is `gray` at every pixel; `rgb` itself, copied, where its
+        histogram correlates with `target` by 0.99 or more.
 
     Raises:
         ArrayError: Shapes do not fit, or `target` is no histogram.
@@ -47,6 +51,8 @@ def transport_hue(*, rgb: Rgb, gray: Gray, target: NDArray[Any], look: Look) -> 
     check_rgb(rgb, name="rgb")
     check_gray(gray, name="gray")
     shares = _checked(target)
+    if centred(hue_histogram(rgb)) @ centred(shares) >= _GOOD_ENOUGH:
+        return rgb.copy()
     colours = hue_colours()
     flat, levels = np.ascontiguousarray(rgb).reshape(-1, 3), np.ascontiguousarray(gray).reshape(-1)
     chroma = _chroma(flat)

@@ -27,12 +27,25 @@ def test_a_strongly_coloured_picture_keeps_its_hue(colour: tuple[int, int, int])
     assert np.abs(hue_keys(rgb=rgb, gray=luma(rgb)).astype(float) - hue).max() <= 2
 
 
-def test_a_weakly_coloured_pixel_borrows_its_neighbours_hue() -> None:
-    rgb = np.full((21, 21, 3), (140, 100, 100), dtype=np.uint8)
-    rgb[10, 10] = (101, 100, 103)
-    keys = hue_keys(rgb=rgb, gray=luma(rgb)).reshape(21, 21).astype(int)
-    apart = (keys[10, 10] - keys[0, 0] + KEYS // 2) % KEYS - KEYS // 2
+def test_a_pixel_takes_its_neighbourhoods_hue() -> None:
+    rgb = np.full((41, 41, 3), (200, 100, 90), dtype=np.uint8)
+    rgb[20, 20] = (60, 70, 200)
+    keys = hue_keys(rgb=rgb, gray=luma(rgb)).reshape(41, 41).astype(int)
+    apart = (keys[20, 20] - keys[0, 0] + KEYS // 2) % KEYS - KEYS // 2
     assert abs(apart) < KEYS / 180 * 12
+
+
+def test_the_weaker_the_colours_the_more_the_rainbow_decides() -> None:
+    """At the top it is blue; the picture is red."""
+    hues = []
+    for chroma in (64, 40, 20, 4):
+        rgb = np.full((40, 40, 3), 90, dtype=np.uint8)
+        rgb[..., 0] += chroma
+        hues.append(int(hue_keys(rgb=rgb, gray=luma(rgb))[0]) / 256)
+    assert min(hues[0], 180 - hues[0]) < 1
+    distances = [abs(hue - 130) for hue in (180 if hue < 1 else hue for hue in hues)]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 6
 
 
 def test_a_gray_picture_gets_a_smooth_rainbow() -> None:
