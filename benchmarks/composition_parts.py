@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ import cv2
 import numpy as np
 import skimage.data
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import Gray, Rgb, luma
 from ensemble.composition.chroma import blend_chroma

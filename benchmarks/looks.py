@@ -1,0 +1,120 @@
+"""Both looks of composition side by side, on photographs that ship with scikit-image.
+
+    python benchmarks/looks.py WORK [--size 256] [--out docs/looks.jpg]
+
+WORK is the workspace of `benchmarks/composition.py`, with its trained networks: none of them has
+seen these photographs. Holes are drawn afresh and located, not known; both inpaintings restore.
+Each photograph is coloured twice: by the three colorization networks of both folds in two views,
+and by a stand-in for a good colorizer, the truth's own colours blurred and faded. Half of the
+wanted histogram is the prior's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import skimage.data
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.levers import COLORIZERS, INPAINTING
+from ensemble.arrays import Gray, Rgb, luma
+from ensemble.blending.archived import fold_priors
+from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
+from ensemble.composition.compose import compose_gray
+from ensemble.composition.hue_target import hue_histogram
+from ensemble.composition.luma import lock_luma
+from ensemble.composition.recipe import VIEWS, Composition, StageRecipe
+from ensemble.config import load_config
+from ensemble.damage.locate import locate_hole
+from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.networks.project import Project
+from ensemble.oof.priors import mean_prior
+from ensemble.report.contact_sheet import contact_sheet
+from ensemble.submission.stage import StageSource
+from ensemble.workspace import Workspace
+
+PHOTOGRAPHS = ("astronaut", "coffee")
+PRIOR_WEIGHT = 0.5
+FADED = 0.7
+HUES: tuple[Literal["none", "score", "natural"], ...] = ("none", "score", "natural")
+HEADINGS = ("input", "luma lock, no transport", "look: score", "look: natural", "truth")
+
+
+def photograph(name: str, side: int) -> Rgb:
+    whole: Rgb = getattr(skimage.data, name)()
+    short = min(whole.shape[:2])
+    top, left = ((length - short) // 2 for length in whole.shape[:2])
+    square = whole[top : top + short, left : left + short]
+    resized: Rgb = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    return resized
+
+
+def coloured(project: Project, gray: Gray, folds: range) -> Colours:
+    """What the colorization networks of all folds make of a restored gray."""
+    recipe = StageRecipe.plain_mean(list(COLORIZERS), VIEWS[:2])
+    whole = np.zeros(gray.shape, dtype=np.bool_)
+    of_folds = []
+    for fold in folds:
+        said = StageSource(project, "colorization", recipe, fold).predict("", gray, whole)
+        of_folds.append(blend_colours(recipe, lambda m, v, said=said: said[m][v], "mean"))
+    total = of_folds[0]
+    for one in of_folds[1:]:
+        total = total + one
+    return total
+
+
+def stand_in(target: Rgb, gray: Gray) -> Colours:
+    """What a good colorizer might make of it: the truth's colours, blurred and faded."""
+    sharp = target.astype(np.float32)
+    chroma = sharp - luma(target)[..., None]
+    blurred = cv2.GaussianBlur(chroma, (0, 0), target.shape[0] / 64)
+    picture = lock_luma(rgb=gray[..., None] + FADED * blurred, gray=gray)
+    votes = hue_histogram(picture)[None]
+    return Colours(picture.astype(np.float32), votes, np.ones(1))
+
+
+def rows(project: Project, target: Rgb, seed: int) -> list[list[np.ndarray]]:
+    """A photograph's pictures, one for each of `HEADINGS`: by the networks, by the stand-in."""
+    folds = range(project.folds.n_folds)
+    damaged = apply_damage(luma(target), sample_damage(size=target.shape[:2], seed=seed))
+    hole = locate_hole(damaged).lost_mask
+    recipe = StageRecipe.plain_mean(list(INPAINTING), VIEWS[:1])
+    said = StageSource(project, "restoration", recipe, 0).predict("", damaged, hole)
+    blend = blend_gray(recipe, lambda member, view: said[member][view])
+    gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
+    prior = mean_prior(fold_priors(project, folds, threads=2), gray)
+    both = coloured(project, gray, folds), stand_in(target, gray)
+    return [[damaged, *looks(colours, gray, prior), target] for colours in both]
+
+
+def looks(colours: Colours, gray: Gray, prior: np.ndarray) -> list[Rgb]:
+    every = [Composition(hue=hue, prior_weight=PRIOR_WEIGHT) for hue in HUES]
+    return [answer(colours, gray=gray, prior=prior, options=options) for options in every]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--out", type=Path, default=Path("docs/looks.jpg"))
+    options = parser.parse_args()
+    workspace = Workspace(options.work)
+    project = Project.open(workspace, load_config(workspace.config_file))
+    pictures, captions = [], []
+    for seed, name in enumerate(PHOTOGRAPHS):
+        pictures += rows(project, photograph(name, options.size), seed)
+        captions += [f"{name}, networks of a few minutes' training", f"{name}, stand-in"]
+    sheet = contact_sheet(pictures, headings=HEADINGS, captions=captions)
+    Image.fromarray(sheet).save(options.out, quality=88)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()
