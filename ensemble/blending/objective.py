@@ -35,9 +35,9 @@ class Objective:
     The statistics describe a linear blend of settled member-views (pasted back, or luma-locked).
     What composition does beyond that is calibrated: for each combination of options, the plain
     mean is composed and scored exactly on a few photographs, and the mean difference to its
-    estimate is added to every estimate with these options. With the `score` look, chroma is least
-    whatever the blend, so there both SSIM terms are those of the calibration, and only the hue
-    term depends on the weights, through the wanted histogram.
+    estimate is added to every estimate with these options. Hue transport is done once for all
+    trials in that way: it hardly changes either SSIM, and its hue term is that of the wanted
+    histogram.
 
     Args:
         evidence: What to read.
@@ -72,11 +72,9 @@ class Objective:
         """(n, 3) estimated terms of some rows of `image_ids`, not calibrated."""
         shares = _shares(candidate.recipe)
         options = candidate.composition
-        terms = np.zeros((len(rows), 3))
-        if options.hue != "score":
-            drawn = np.array([shares.get(term, 0.0) for term in self.drawn])
-            weights = (drawn / drawn.sum()).tolist()
-            terms[:] = self._blended(weights, rows, full=options.data_range == "full")
+        drawn = np.array([shares.get(term, 0.0) for term in self.drawn])
+        weights = (drawn / drawn.sum()).tolist()
+        terms = self._blended(weights, rows, full=options.data_range == "full").copy()
         if options.hue != "none":
             votes = [shares.get(term, 0.0) for term in self.terms]
             terms[:, 2] = wanted_hue(self._products[rows], votes, options.prior_weight)

@@ -123,10 +123,7 @@ class SearchSpace:
         }
 
     def compositions(self) -> tuple[Composition, ...]:
-        """Every combination of the options that are searched, the prior's weight apart.
-
-        The look `score` takes no more than the least chroma, so there the members' chroma is moot.
-        """
+        """Every combination of the options that are searched, the prior's weight apart."""
         base = self._defaults.model_dump()
         return tuple(
             Composition.model_validate(
@@ -135,7 +132,6 @@ class SearchSpace:
             for hue in self.hue or (base["hue"],)
             for chroma in self.chroma or (base["chroma"],)
             for data_range in self.data_range or (base["data_range"],)
-            if hue != "score" or chroma == base["chroma"]
         )
 
     def every_composition(self) -> tuple[Composition, ...]:
@@ -162,8 +158,6 @@ class SearchSpace:
         """The options of composition, those that are moot as by default: equal blends are equal."""
         options = self._defaults.model_dump()
         options |= {name: params[name] for name in OPTIONS if name in params}
-        if options["hue"] == "score" and self.chroma:
-            options["chroma"] = self._defaults.chroma
         if options["hue"] != "none" and "prior_weight" in params:
             # A multiple of the step as one writes it, not 0.35000000000000003.
             options["prior_weight"] = round(params["prior_weight"], 9)
