@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -30,12 +30,10 @@ from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study, study_name
 from ensemble.blending.verdict import Judged, climb
 from ensemble.metric.threads import cores
+from ensemble.progress import Advance, Progress, silent
 
 FIT_PHOTOGRAPHS = 96
 """Most photographs on which a cross-fitted step scores its contenders exactly."""
-
-Advance = Callable[[int], None]
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True)
@@ -88,11 +86,6 @@ class Tuned:
     found: Found
     image_ids: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-def silent(_what: str, _total: int) -> AbstractContextManager[Advance]:
-    """Progress that is told to nobody."""
-    return nullcontext(lambda _count: None)
 
 
 def tune(
