@@ -50,7 +50,7 @@ def submit(
     say(f"wrote {sheet}")
     if made.score:
         terms = ", ".join(f"{term} {value:.4f}" for term, value in made.score.items())
-        say(f"against the test targets that `ens demo` kept apart: {terms}")
+        say(f"against data/test_target: {terms}")
     say(f"next: send the zip; what it is made of shows: {context.command('report')}")
 
 

@@ -80,8 +80,8 @@ class Composition(_Frozen):
         luma_lock: The answer's `convert("L")` equals the restored gray within one level.
         chroma: How the members' colours become one: mean of RGB (`rgb`), or of chroma under the
             luma lock (`mean`, `median`, `preserving`: the mean's hue, the members' mean strength).
-        hue: Whether the blend's hues are moved to the wanted histogram: `none`, `score` (least
-            chroma), or `natural` (keeps the members' chroma where it can).
+        hue: Whether the blend's hues are moved to the wanted histogram: `none`, `score` (colours
+            fade the more, the further they are moved), or `natural` (they keep their chroma).
         prior_weight: Share of the training photographs' mean histogram in the wanted one; the
             rest is the mean of the members' histograms.
         data_range: Whether two pixels are recoloured, at their luma, so that the picture spans
