@@ -1,6 +1,6 @@
 """How well and how fast `locate_hole` finds fresh damage in the photographs of a folder.
 
-    python -m benchmarks.locate FOLDER [--skip 600] [--damages 3]
+    python -m benchmarks.locate FOLDER [--skip 600] [--damages 3] [--first-seed 1001]
 
 `--skip 600` leaves out the photographs that the shipped nets were fitted on.
 """
@@ -19,7 +19,6 @@ from benchmarks.photos import Case, cases, intersection_over_union
 from ensemble.damage.locate import locate_hole
 
 SIDES = (256, 512)
-FIRST_SEED = 1001
 GOOD = 0.99
 
 
@@ -37,11 +36,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--skip", type=int, default=600)
     parser.add_argument("--damages", type=int, default=3)
+    parser.add_argument("--photos", type=int, help="how many after those skipped; all by default")
+    parser.add_argument("--first-seed", type=int, default=1001)
     parser.add_argument("--failures", action="store_true", help="list every IoU under 0.99")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    paths = sorted(options.folder.iterdir())[options.skip :]
-    seeds = list(range(FIRST_SEED, FIRST_SEED + options.damages))
+    paths = sorted(options.folder.iterdir())[options.skip :][: options.photos]
+    seeds = list(range(options.first_seed, options.first_seed + options.damages))
     print(f"{len(paths)} photographs, {len(seeds)} damages each")
     for side in SIDES:
         outcomes = [_locate(case) for case in cases(paths, side=side, seeds=seeds)]

@@ -24,7 +24,7 @@ class Case:
 def cases(paths: list[Path], *, side: int, seeds: list[int]) -> Iterator[Case]:
     """Every photograph with one damage a seed; resized by Lanczos where it has another size."""
     for index, path in enumerate(paths):
-        picture = Image.open(path)
+        picture: Image.Image = Image.open(path)
         if picture.size != (side, side):
             picture = picture.resize((side, side), Image.Resampling.LANCZOS)
         gray = np.asarray(picture.convert("L"))

@@ -65,8 +65,7 @@ class GrayMap:
         """Map the gray of a candidate of `damaged`."""
         equal = damaged == candidate.value
         count, labels = cv2.connectedComponents(equal.view(np.uint8), connectivity=8)
-        areas = np.bincount(labels.ravel(), minlength=count)
-        areas[0] = 0
+        areas = np.bincount(labels[equal], minlength=count)
         x0, y0, x1, _ = candidate.box
         first_row = candidate.regions[y0, x0:x1] == candidate.label
         main = int(labels[y0, x0 + int(first_row.argmax())])
@@ -176,10 +175,11 @@ def _describe(
     height, width = damaged.shape
     elsewhere = (areas.sum() - areas[label]) / (height * width)
     scale = float(max(box[2] - box[0], box[3] - box[1]))
+    counts = np.empty((3, 4))
     for i in range(pixels.shape[0]):
         y, x = pixels[i]
         row = features[i]
-        _squares(damaged, equal, y, x, row)
+        _squares(damaged, y, x, counts, row)
         _blocks(equal, y, x, row)
         row[11] = labels[y, x] == label
         row[12] = np.log(areas[labels[y, x]])
@@ -189,13 +189,13 @@ def _describe(
 
 
 @numba.njit(cache=True)
-def _squares(damaged: NDArray[Any], equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
+def _squares(
+    damaged: NDArray[Any], y: int, x: int, counts: NDArray[Any], row: NDArray[Any]
+) -> None:
+    """Count in three rings (pixels, equal, near, sum of steps), then add up what is within."""
     height, width = damaged.shape
     value = np.int64(damaged[y, x])
-    seen = np.zeros(3)
-    same = np.zeros(3)
-    near = np.zeros(3)
-    total = np.zeros(3)
+    counts[:] = 0.0
     least = 32.0
     for dy in range(-4, 5):
         for dx in range(-4, 5):
@@ -203,21 +203,22 @@ def _squares(damaged: NDArray[Any], equal: NDArray[Any], y: int, x: int, row: ND
             if v < 0 or u < 0 or v >= height or u >= width or (dy == 0 and dx == 0):
                 continue
             ring = max(abs(dy), abs(dx))
-            first = 0 if ring == 1 else (1 if ring == 2 else 2)
+            k = min(ring, 3) - 1
             step = abs(np.int64(damaged[v, u]) - value)
-            for k in range(first, 3):
-                seen[k] += 1
-                same[k] += step == 0
-                near[k] += 0 < step <= 2
-                total[k] += min(step, 32)
+            counts[k, 0] += 1
+            counts[k, 1] += step == 0
+            counts[k, 2] += 0 < step <= 2
+            counts[k, 3] += min(step, 32)
             if ring == 1 and step > 0:
                 least = min(least, float(step))
     for k in range(3):
-        other = max(seen[k] - same[k], 1.0)
-        row[k] = same[k] / seen[k]
-        row[3 + k] = near[k] / other
         if k > 0:
-            row[5 + k] = total[k] / other / 32.0
+            counts[k] += counts[k - 1]
+        other = max(counts[k, 0] - counts[k, 1], 1.0)
+        row[k] = counts[k, 1] / counts[k, 0]
+        row[3 + k] = counts[k, 2] / other
+        if k > 0:
+            row[5 + k] = counts[k, 3] / other / 32.0
     row[8] = least / 32.0
 
 

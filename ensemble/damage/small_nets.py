@@ -1,7 +1,7 @@
-"""The locator's learned rankings: three small nets, shipped as plain arrays.
+"""The locator's learned rankings: four small nets, shipped as plain arrays.
 
-`benchmarks/train_locator.py` fits them with scikit-learn on simulated damage of photographs and
-writes `locator.npz`; here they are a few matrix products.
+`benchmarks/train_locator.py` fits them on simulated damage of photographs and writes
+`locator.npz`; here they are a few matrix products.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-NETS = ("region", "pixel", "confidence")
+NETS = ("region", "pixel", "context", "confidence")
 _FILE = "locator.npz"
 
 
@@ -44,17 +44,19 @@ class SmallNet:
 
 @dataclass(frozen=True, eq=False)
 class LocatorNets:
-    """The three nets and the confidence under which a hole is called doubtful.
+    """The four nets and the confidence under which a hole is called doubtful.
 
     Attributes:
         region: Is this region the hole's main piece?
         pixel: Does this pixel of the hole's gray belong to the hole?
+        context: Does it, given what the pixel net thinks of the pixels around?
         confidence: Will the located mask reach IoU 0.99?
         doubtful_below: The least confidence that passes.
     """
 
     region: SmallNet
     pixel: SmallNet
+    context: SmallNet
     confidence: SmallNet
     doubtful_below: float
 

@@ -86,6 +86,23 @@ def test_small_and_oblong_pictures(size: tuple[int, int]) -> None:
     assert located.lost_mask.sum() >= MIN_PIXELS or located.fill == -1
 
 
+def test_most_loose_dots_of_spikes_are_found() -> None:
+    found = loose = 0
+    for index, gray in enumerate(_photographs(256)):
+        for seed in range(1000 * index, 1000 * index + 20):
+            damage = sample_damage(size=gray.shape, seed=seed)
+            mask = damage.lost_mask()
+            _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+            areas = np.bincount(labels.ravel())
+            areas[0] = 0
+            dots = mask & (labels != areas.argmax())
+            answer = locate_hole(apply_damage(gray, damage)).lost_mask
+            loose += np.count_nonzero(dots)
+            found += np.count_nonzero(dots & answer)
+    assert loose > 250
+    assert found >= 0.8 * loose
+
+
 def test_the_input_is_left_alone_and_the_answer_is_repeatable() -> None:
     gray = _photographs(128)[0]
     damaged = apply_damage(gray, sample_damage(size=gray.shape, seed=0))

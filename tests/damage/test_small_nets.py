@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
+from ensemble.damage.context_features import CONTEXT_FEATURES
 from ensemble.damage.locate import CONFIDENCE_FEATURES
 from ensemble.damage.pixel_features import PIXEL_FEATURES
 from ensemble.damage.region_features import REGION_FEATURES
@@ -44,6 +45,7 @@ def test_pack_and_unpack_are_inverse() -> None:
     [
         ("region", REGION_FEATURES),
         ("pixel", PIXEL_FEATURES),
+        ("context", CONTEXT_FEATURES),
         ("confidence", CONFIDENCE_FEATURES),
     ],
 )
