@@ -6,7 +6,6 @@ hole, the lines that dots form, and how common the gray is outside.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numba
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.damage.dot_lines import DOT_FEATURES, dot_lines
 from ensemble.damage.pixel_features import PIXEL_FEATURES, GrayMap
+from ensemble.damage.rays import ray_steps
 from ensemble.damage.wedges import WEDGE_FEATURES, wedge_misfits
 
 _RADII = (1, 2, 4, 8, 16)
@@ -124,7 +124,7 @@ def ray_sums(hopes: NDArray[np.float32], pixels: NDArray[np.int64]) -> NDArray[n
     """The most hope along rays of 14 and 28 steps, and along a ray with its opposite; the longest
     run of hopes above a half; and the mean of all rays: (N, len(RAY_FEATURES)) in [0, 1]."""
     sums = np.empty((len(pixels), _TURNS, 3))
-    _sum_rays(hopes, pixels, *_ray_steps(), sums)
+    _sum_rays(hopes, pixels, *ray_steps(_TURNS, _FAR), sums)
     near, far, run = np.moveaxis(sums, 2, 0)
     half = _TURNS // 2
     return np.column_stack(
@@ -138,14 +138,6 @@ def ray_sums(hopes: NDArray[np.float32], pixels: NDArray[np.int64]) -> NDArray[n
             far.mean(axis=1) / _FAR,
         ]
     )
-
-
-@cache
-def _ray_steps() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    angles = 2.0 * np.pi * np.arange(_TURNS) / _TURNS
-    steps = np.arange(1, _FAR + 1)
-    down, right = (np.rint(np.outer(f(angles), steps)) for f in (np.sin, np.cos))
-    return down.astype(np.int64), right.astype(np.int64)
 
 
 @numba.njit(cache=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
+from ensemble.damage.rays import ray_offsets
 
 DOT_FEATURES = (
     "evidence of the line to the body",
@@ -60,16 +61,8 @@ def dot_lines(
     np.add(equal, hopes > _BODY, out=ground[_REACH:-_REACH, _REACH:-_REACH], dtype=np.uint8)
     row_length = ground.shape[1]
     starts = (pixels[:, 0] + _REACH) * row_length + pixels[:, 1] + _REACH
-    _follow(ground.ravel(), starts, _rays(row_length), dot, gap, found)
+    _follow(ground.ravel(), starts, ray_offsets(_TURNS, _REACH, row_length), dot, gap, found)
     return found
-
-
-def _rays(row_length: int) -> NDArray[np.int64]:
-    """(256, 64) int64 offsets in a raveled picture."""
-    angles = 2.0 * np.pi * np.arange(_TURNS) / _TURNS
-    steps = np.arange(1, _REACH + 1)
-    down, right = (np.rint(np.outer(f(angles), steps)) for f in (np.sin, np.cos))
-    return (down * row_length + right).astype(np.int64)
 
 
 @numba.njit(cache=True)

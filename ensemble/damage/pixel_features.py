@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
 from ensemble.damage.candidates import Candidate
+from ensemble.damage.rays import ray_offsets
 
 PIXEL_FEATURES = (
     "equal in 3 x 3",
@@ -38,7 +39,7 @@ PIXEL_FEATURES = (
     "equal grays elsewhere",
     "log area of the main region",
 )
-_DIRECTIONS = 16
+_TURNS = 32
 _REACH = 14
 
 
@@ -125,16 +126,10 @@ def line_support(
     """
     padded = np.pad(mask.view(np.uint8), _REACH)
     hits = np.empty((len(pixels), 2), dtype=np.float64)
-    _lines(padded.ravel(), padded.shape[1], _rays(padded.shape[1]), pixels, hits)
+    row_length = padded.shape[1]
+    rays = ray_offsets(_TURNS, _REACH, row_length)
+    _lines(padded.ravel(), row_length, rays, pixels, hits)
     return hits[:, 0], hits[:, 1]
-
-
-def _rays(row_length: int) -> NDArray[np.int64]:
-    """(rays, reach) int64 offsets in a raveled picture; the second half points the other way."""
-    angles = np.arange(2 * _DIRECTIONS) * np.pi / _DIRECTIONS
-    reach = np.arange(1, _REACH + 1)
-    down, right = (np.rint(np.outer(f(angles), reach)) for f in (np.sin, np.cos))
-    return (down * row_length + right).astype(np.int64)
 
 
 @numba.njit(cache=True)
