@@ -63,5 +63,4 @@ def _add_up(pictures: Any, shares: Any, mean: Any) -> None:
         stop = min(start + _BLOCK, mean.shape[0])
         for k in range(shares.shape[0]):
             if shares[k] != 0:
-                for j in range(start, stop):
-                    mean[j] += shares[k] * np.float32(pictures[k, j])
+                _add(mean[start:stop], pictures[k, start:stop], shares[k])
