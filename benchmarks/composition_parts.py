@@ -29,8 +29,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.stand_in import alone, stand_in
 from ensemble.arrays import Gray, Rgb, luma
-from ensemble.composition.blend import Colours, answer
+from ensemble.composition.blend import answer
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.data_range import fill_data_range
@@ -165,27 +166,20 @@ def training_free(folder: Path, held_out: int) -> None:
 
 
 def _pay_for_transport(cases: Sequence[Case], prior: np.ndarray) -> None:
-    for name, (saturation, blur) in STAND_INS.items():
-        pictures = [_stand_in(case, saturation, blur) for case in cases]
+    for name, (share, blur) in STAND_INS.items():
+        pictures = [
+            stand_in(case.target, case.fills["navier-stokes"], share=share, blur=blur)
+            for case in cases
+        ]
         before = _ssim_share(cases, pictures)
         for look, prior_weight in itertools.product(("score", "natural"), (0.0, 0.2, 0.65)):
             options = Composition(data_range="as-is", hue=look, prior_weight=prior_weight)
-            answers = [_moved(picture, prior, options) for picture in pictures]
+            answers = [
+                answer(alone(picture), gray=luma(picture), prior=prior, options=options)
+                for picture in pictures
+            ]
             pays = before - _ssim_share(cases, answers)
             print(f"{name} stand-in, {look}, prior {prior_weight:4.2f}: S and M pay {pays:+.4f}")
-
-
-def _stand_in(case: Case, saturation: float, blur: float) -> Rgb:
-    gray = case.fills["navier-stokes"]
-    chroma = case.target.astype(np.float32) - luma(case.target)[..., None]
-    faded = saturation * cv2.GaussianBlur(chroma, (0, 0), blur * gray.shape[0])
-    return lock_luma(rgb=gray[..., None] + faded, gray=gray)
-
-
-def _moved(picture: Rgb, prior: np.ndarray, options: Composition) -> Rgb:
-    votes = hue_histogram(picture)[None]
-    colours = Colours(picture.astype(np.float32), votes, np.ones(1))
-    return answer(colours, gray=luma(picture), prior=prior, options=options)
 
 
 def _ssim_share(cases: Sequence[Case], pictures: Sequence[Rgb]) -> float:

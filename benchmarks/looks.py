@@ -24,18 +24,17 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.levers import COLORIZERS, INPAINTING
+from benchmarks.stand_in import alone, stand_in
 from ensemble.arrays import Gray, Rgb, luma
 from ensemble.blending.archived import fold_priors
 from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
 from ensemble.composition.compose import compose_gray
-from ensemble.composition.hue_target import hue_histogram
-from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import VIEWS, Composition, StageRecipe
 from ensemble.config import load_config
 from ensemble.damage.locate import locate_hole
 from ensemble.damage.polygons import apply_damage, sample_damage
 from ensemble.networks.project import Project
-from ensemble.oof.priors import mean_prior
+from ensemble.oof.priors import Priors, mean_prior
 from ensemble.report.contact_sheet import contact_sheet
 from ensemble.submission.stage import StageSource
 from ensemble.workspace import Workspace
@@ -70,27 +69,17 @@ def coloured(project: Project, gray: Gray, folds: range) -> Colours:
     return total
 
 
-def stand_in(target: Rgb, gray: Gray) -> Colours:
-    """What a good colorizer might make of it: the truth's colours, blurred and faded."""
-    sharp = target.astype(np.float32)
-    chroma = sharp - luma(target)[..., None]
-    blurred = cv2.GaussianBlur(chroma, (0, 0), target.shape[0] / 64)
-    picture = lock_luma(rgb=gray[..., None] + FADED * blurred, gray=gray)
-    votes = hue_histogram(picture)[None]
-    return Colours(picture.astype(np.float32), votes, np.ones(1))
-
-
-def rows(project: Project, target: Rgb, seed: int) -> list[list[np.ndarray]]:
+def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[np.ndarray]]:
     """A photograph's pictures, one for each of `HEADINGS`: by the networks, by the stand-in."""
-    folds = range(project.folds.n_folds)
     damaged = apply_damage(luma(target), sample_damage(size=target.shape[:2], seed=seed))
     hole = locate_hole(damaged).lost_mask
     recipe = StageRecipe.plain_mean(list(INPAINTING), VIEWS[:1])
     said = StageSource(project, "restoration", recipe, 0).predict("", damaged, hole)
     blend = blend_gray(recipe, lambda member, view: said[member][view])
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
-    prior = mean_prior(fold_priors(project, folds, threads=2), gray)
-    both = coloured(project, gray, folds), stand_in(target, gray)
+    prior = mean_prior(priors, gray)
+    faded = stand_in(target, gray, share=FADED, blur=1 / 64)
+    both = coloured(project, gray, range(len(priors))), alone(faded)
     return [[damaged, *looks(colours, gray, prior), target] for colours in both]
 
 
@@ -107,9 +96,10 @@ def main() -> None:
     options = parser.parse_args()
     workspace = Workspace(options.work)
     project = Project.open(workspace, load_config(workspace.config_file))
+    priors = fold_priors(project, range(project.folds.n_folds), threads=2)
     pictures, captions = [], []
     for seed, name in enumerate(PHOTOGRAPHS):
-        pictures += rows(project, photograph(name, options.size), seed)
+        pictures += rows(project, priors, photograph(name, options.size), seed)
         captions += [f"{name}, networks of a few minutes' training", f"{name}, stand-in"]
     sheet = contact_sheet(pictures, headings=HEADINGS, captions=captions)
     Image.fromarray(sheet).save(options.out, quality=88)

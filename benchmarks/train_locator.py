@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.fit_small_net import fit_small_net
+from benchmarks.locate import GOOD
 from benchmarks.photos import Case, cases, intersection_over_union
 from ensemble.damage.candidates import Candidate, find_candidates
 from ensemble.damage.context_features import CONTEXT_FEATURES
@@ -35,7 +36,6 @@ JUDGED = {256: list(range(101, 125)), 512: list(range(101, 109))}
 PIXELS_A_CASE = 400
 HEAVIEST = 10.0
 FLAGGED = 0.027
-GOOD = 0.99
 
 Table = NDArray[np.float64]
 Rows = tuple[NDArray[np.floating], NDArray[np.bool_], Table]
