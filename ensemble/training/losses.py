@@ -20,7 +20,7 @@ def pixel_loss(pred: Tensor, target: Tensor, *, l1: float, mse: float) -> Tensor
         l1: Weight of the mean absolute error.
         mse: Weight of the mean squared error.
     """
-    difference = pred.float() - target
+    difference = pred - target  # float32 at least, as target is
     return l1 * difference.abs().mean() + mse * difference.square().mean()
 
 
@@ -36,7 +36,7 @@ def hole_loss(pred: Tensor, target: Tensor, lost_mask: Tensor, *, l1: float, mse
     """
     mask = lost_mask[:, None].to(torch.float32)
     near = functional.max_pool2d(mask, 2 * RIM + 1, stride=1, padding=RIM)  # (N, 1, H, W)
-    difference = (pred.float() - target) * near
+    difference = (pred - target) * near
     total = l1 * difference.abs().sum() + mse * difference.square().sum()
     return total / near.sum().clamp_min(1)
 

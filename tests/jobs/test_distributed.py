@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,18 @@ import torch
 from safetensors.torch import load_file
 
 from ensemble.errors import ConfigError, TrainingError
+from ensemble.jobs import worker
 from ensemble.jobs.distributed import run_distributed
 from ensemble.jobs.run import run_job
 from ensemble.jobs.worker import Order
 from ensemble.manifest import read_manifest
 from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.training.data import epoch_shape
 from ensemble.training.job import Job
+from ensemble.training.trainer import Hardware
+from tests.reference import double
+from tests.reference.tiny import SIZE
 
 MakeProject = Callable[..., Project]
 # Without batch normalisation, which torch synchronises between processes on GPUs only; and with
@@ -29,17 +35,35 @@ def _project(make_project: MakeProject, root: Path) -> Project:
     return Project(project.workspace, config, project.competition, project.folds)
 
 
-def test_two_processes_learn_what_one_does(make_project: MakeProject, tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_does(
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = (_project(make_project, tmp_path / name) for name in ("one", "two"))
-    run_job(NORMLESS, one)
+    monkeypatch.setattr(worker, "__name__", double.__name__)  # what the processes execute
+    with double.in_double():
+        run_job(NORMLESS, one)
     run_distributed(NORMLESS, two, devices=2, nodes=1)
     mine, theirs = (NORMLESS.files(project.workspace) for project in (one, two))
     ours, expected = load_file(theirs.weights), load_file(mine.weights)
     for key, value in expected.items():
-        torch.testing.assert_close(ours[key], value, atol=2e-5, rtol=1e-3)
+        assert value.dtype == torch.float64
+        torch.testing.assert_close(ours[key], value, atol=_rounding(one), rtol=0)
     scores = [read_manifest(files.manifest).facts["scores"] for files in (mine, theirs)]
-    assert scores[1] == pytest.approx(scores[0], abs=1e-3)
+    assert scores[1] == pytest.approx(scores[0], abs=1e-7)  # a float32 mean
     assert ZarrArchive(two.workspace.oof_dir("restoration", "normless", 0)).complete
+
+
+def _rounding(project: Project) -> float:
+    """How far two orders of summation may lead the float64 weights apart.
+
+    A gradient of about 1 is a mean over n pixels, which rounds by sqrt(n) 2^-53. AdamW divides it
+    by its own size, or by eps where it is smaller: an update differs by at most rate / eps times
+    as much.
+    """
+    settings, eps = project.config.training, 1e-8
+    pixels = settings.batch_size * SIZE**2
+    updates = settings.epochs * epoch_shape(project, NORMLESS, Hardware()).batches
+    return updates * settings.learning_rate / eps * math.sqrt(pixels) * 2**-53
 
 
 def test_a_batch_that_cannot_be_divided_is_told_at_once(

@@ -74,6 +74,17 @@ def test_hole_loss_counts_the_hole_and_its_rim_alone() -> None:
     assert float(hole_loss(far, target, mask, l1=1, mse=1)) == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_pixel_losses_keep_the_precision_of_pred(dtype: torch.dtype) -> None:
+    """bf16 is compared in float32, float64 in float64."""
+    value = 1 + (2**-7 if dtype == torch.bfloat16 else 2**-40)
+    pred, target = torch.tensor([[[[value]]]], dtype=dtype), torch.tensor([[[[2**-20]]]])
+    expected = float(pred) - float(target)
+    mask = torch.ones(1, 1, 1, dtype=torch.bool)
+    assert float(pixel_loss(pred, target, l1=1, mse=0)) == expected
+    assert float(hole_loss(pred, target, mask, l1=1, mse=0)) == expected
+
+
 def test_correlation_is_opencvs() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.random((3, 180), dtype=np.float32), rng.random((3, 180), dtype=np.float32) ** 3
