@@ -47,7 +47,8 @@ from ensemble.blending.search import search
 from ensemble.blending.shortlist import shortlist
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study
-from ensemble.composition.recipe import SLIDES, VIEWS
+from ensemble.composition.recipe import SLIDES
+from ensemble.vocabulary import VIEWS
 from tests.reference.score import literal_score
 
 LITERAL_SAMPLE = 6

@@ -35,7 +35,7 @@ from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import read_rgb, write_png
 from ensemble.folds.split import split
 from ensemble.metric.score import score
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.report.contact_sheet import contact_sheet
 from ensemble.workspace import Workspace, atomic_write
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.blending.candidate import Subject
 from ensemble.blending.evidence import Evidence
-from ensemble.composition.recipe import VIEWS, View
+from ensemble.vocabulary import VIEWS, View
 from tests.reference.corpus import polygon_mask
 
 MEMBERS = ("blurred", "noisy", "faded")

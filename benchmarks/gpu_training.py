@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from train_step import Bench, make_project
 
 from ensemble.networks.build import build
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.data import validation_loader, validation_memo
 from ensemble.training.fit import member_of
 from ensemble.training.job import Job

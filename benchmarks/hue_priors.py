@@ -23,8 +23,8 @@ from ensemble.arrays import luma
 from ensemble.blending.archived import fold_priors
 from ensemble.composition.hue_target import centred, hue_histogram, prior_histogram
 from ensemble.config import load_config
-from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.project import Project
 from ensemble.workspace import Workspace
 
 SHARES = (0.2, 0.35, 0.5, 0.7)

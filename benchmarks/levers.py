@@ -13,12 +13,13 @@ from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.blending.archived import fold_priors
 from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
 from ensemble.composition.compose import compose_gray
-from ensemble.composition.recipe import SLIDES, VIEWS, Composition, StageRecipe
+from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.config import Config
 from ensemble.data.masks import located_mask
-from ensemble.networks.project import Project
 from ensemble.oof.priors import mean_prior
+from ensemble.project import Project
 from ensemble.submission.stage import StageSource
+from ensemble.vocabulary import VIEWS
 
 INPAINTING = ("harmonic", "biharmonic")
 RESTORERS = ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1")

@@ -29,14 +29,15 @@ from ensemble.arrays import Gray, Rgb, luma
 from ensemble.blending.archived import fold_priors
 from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
 from ensemble.composition.compose import compose_gray
-from ensemble.composition.recipe import VIEWS, Composition, StageRecipe
+from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.config import load_config
 from ensemble.damage.locate import locate_hole
 from ensemble.damage.polygons import apply_damage, sample_damage
-from ensemble.networks.project import Project
 from ensemble.oof.priors import Priors, mean_prior
+from ensemble.project import Project
 from ensemble.report.contact_sheet import contact_sheet
 from ensemble.submission.stage import StageSource
+from ensemble.vocabulary import VIEWS
 from ensemble.workspace import Workspace
 
 PHOTOGRAPHS = ("astronaut", "coffee")

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import Rgb
 from ensemble.metric.score import prepare, score, score_batch
-from ensemble.metric.threads import cores
+from ensemble.parallel import count_cores
 from tests.reference.corpus import Case, blend, photographs, polygon_mask
 from tests.reference.score import literal_score
 
@@ -109,7 +109,7 @@ def print_speed(times: dict[str, float], size: int, console: Console) -> None:
         ("literal scikit-image + OpenCV, one core", "literal", "1"),
         ("cold: target not prepared, one core", "cold", "20"),
         ("target prepared, one core", "prepared", "30"),
-        (f"score_batch, prepared, {cores()} cores", "batch", "-"),
+        (f"score_batch, prepared, {count_cores()} cores", "batch", "-"),
     )
     for label, key, due in rows:
         table.add_row(label, f"{times[key]:.3f}", f"{times['literal'] / times[key]:.1f}", due)
@@ -123,7 +123,11 @@ def print_share(times: dict[str, float], step_ms: float, folds: int, console: Co
         f"\nShare of an epoch spent scoring ({folds} folds; {step_ms:g} ms a training image, a "
         "third of that a validation image's forward pass: set --step-ms to your own):"
     )
-    for label, key in (("literal", "literal"), ("one core", "prepared"), ("all cores", "batch")):
+    for label, key in (
+        ("literal", "literal"),
+        ("one core", "prepared"),
+        ("all cores", "batch"),
+    ):
         share = times[key] / (epoch_of_one + times[key])
         console.print(f"  {label:10} {100 * share:6.2f} %")
     console.print(f"For scale: decoding one such PNG takes {times['decode']:.3f} ms.")

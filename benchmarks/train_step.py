@@ -36,7 +36,7 @@ from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
 from ensemble.folds.split import split
 from ensemble.networks.build import build
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.batches import Batch
 from ensemble.training.data import epoch_shape, training_loader, workers
 from ensemble.training.fit import make_task, member_of

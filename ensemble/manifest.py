@@ -14,6 +14,9 @@ from typing import Any
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.workspace import atomic_write
 
+MANIFEST = "manifest.json"
+"""Name of the manifest in an artefact's folder."""
+
 PACKAGES = (
     "ensemble",
     "torch",

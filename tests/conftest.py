@@ -22,7 +22,7 @@ from ensemble.folds.split import split
 from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:  # most rooms are tested without torch, whose import takes seconds
-    from ensemble.networks.project import Project
+    from ensemble.project import Project
     from ensemble.training.job import Job
 
 SIZE = 48
@@ -86,7 +86,7 @@ def competition(make_workspace: Callable[..., tuple[Workspace, Config]]) -> Comp
 @pytest.fixture
 def project(make_workspace: Callable[..., tuple[Workspace, Config]]) -> Project:
     """Such a workspace, with members that need no training."""
-    from ensemble.networks.project import Project
+    from ensemble.project import Project
 
     return Project.open(*make_workspace(**UNTRAINED))
 

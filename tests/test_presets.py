@@ -12,7 +12,7 @@ from ensemble.config import config_text, load_config
 from ensemble.inference import released
 from ensemble.networks.colorizers import lab
 from ensemble.networks.colorizers.released import RELEASES
-from ensemble.networks.presets import preset_config, preset_names
+from ensemble.presets import preset_config, preset_names
 
 SIZE = 32
 

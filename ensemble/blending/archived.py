@@ -16,15 +16,16 @@ from ensemble.blending.evidence import Evidence, sample_groups
 from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.hue_target import hue_histogram
-from ensemble.composition.recipe import VIEWS, Stage, StageRecipe, View
+from ensemble.composition.recipe import StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError
 from ensemble.manifest import digest_json
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.oof.priors import Priors, priors_digest
-from ensemble.oof.provenance import finished_folds
+from ensemble.project import Project
+from ensemble.provenance import finished_folds
+from ensemble.vocabulary import VIEWS, Stage, View
 
 PRIOR_SAMPLE = 2000
 

@@ -12,8 +12,9 @@ from ensemble.arrays import Gray, Mask
 from ensemble.composition.blend import Read, answer, blend_colours, blend_gray
 from ensemble.composition.chroma import ChromaMode, blend_chroma
 from ensemble.composition.compose import compose_gray, compose_rgb
-from ensemble.composition.recipe import Composition, Stage, StageRecipe
+from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.composition.weighted_mean import weighted_mean_of
+from ensemble.vocabulary import Stage
 
 
 @dataclass(frozen=True)

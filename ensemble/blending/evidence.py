@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ensemble.blending.candidate import Subject
-from ensemble.composition.recipe import Stage, View
 from ensemble.errors import MissingArtefactError
+from ensemble.parallel import seed_of
+from ensemble.vocabulary import Stage, View
 
 DEFAULT_SAMPLE = 1000
 
@@ -135,7 +135,7 @@ def sample_groups(
     kept: set[str] = set()
     for fold in sorted(set(folds.values())):
         share = count * sum(k == fold for k in folds.values()) / len(folds)
-        order = sorted((_rank(seed, group), group) for k, group in members if k == fold)
+        order = sorted((seed_of(seed, group, bits=256), group) for k, group in members if k == fold)
         taken = 0
         for _, group in order:
             if taken >= share:
@@ -143,7 +143,3 @@ def sample_groups(
             kept.update(members[fold, group])
             taken += len(members[fold, group])
     return tuple(image_id for image_id in folds if image_id in kept)
-
-
-def _rank(seed: int, group: str) -> str:
-    return hashlib.sha256(f"{seed}/{group}".encode()).hexdigest()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ensemble.blending.candidate import Candidate, Subject, rendered
 from ensemble.blending.evidence import Evidence
-from ensemble.composition.recipe import Stage
 from ensemble.metric.score import PreparedGray, PreparedTarget, Score, prepare, prepare_gray
+from ensemble.vocabulary import Stage
 
 Terms = NDArray[np.float64]
 """(..., 3): ssim, masked_ssim, hue; hue is 0 for restoration, and has no weight there."""

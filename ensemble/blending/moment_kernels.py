@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.metric.compiled import kernel
+from ensemble.compiled import kernel
 
 HEAD = 3
 """Rows of a photograph's window statistics before the means: target mean, variance, rounding."""

@@ -40,11 +40,11 @@ from ensemble.blending.sampling import Indices, Plan, draw_places
 from ensemble.blending.weights import blend
 from ensemble.composition.hue_target import centred
 from ensemble.composition.luma import lock_luma
-from ensemble.composition.recipe import HUE_BINS
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import hue_counts
 from ensemble.metric.score import planar
 from ensemble.metric.ssim import WINDOW
+from ensemble.vocabulary import HUE_BINS
 
 VERSION = 2
 """Part of every study's name: trials on other statistics are never mixed in."""

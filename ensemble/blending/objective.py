@@ -19,8 +19,9 @@ from ensemble.blending.sampling import Indices, Plan
 from ensemble.blending.space import SearchSpace
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.luma import lock_luma
-from ensemble.composition.recipe import Composition, StageRecipe, View
-from ensemble.metric.threads import cores
+from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.parallel import count_cores
+from ensemble.vocabulary import View
 
 CALIBRATED = 48
 FULL_RANGE = 255.0
@@ -59,7 +60,7 @@ class Objective:
         advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.evidence, self.space, self.image_ids = evidence, space, tuple(image_ids)
-        self.jobs = jobs if jobs > 0 else cores()
+        self.jobs = jobs if jobs > 0 else count_cores()
         self.terms = [(m, v) for m in space.members for v in space.views[m]]
         self.drawn = [(m, v) for m, v in self.terms if m not in space.voters]
         self.moments = self._collect(plan, advance)

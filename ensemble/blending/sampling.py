@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
 from ensemble.metric.ssim import WINDOW
+from ensemble.parallel import seed_of
 
 Indices = NDArray[np.int64]
 
@@ -58,9 +58,8 @@ class Plan:
         return cls(windows=windows, runs=runs, hue_pixels=hue_pixels, seed=seed)
 
     def rng(self, image_id: str) -> np.random.Generator:
-        """What draws for one photograph: the same whatever other photographs there are."""
-        digest = hashlib.sha256(f"{self.seed}/{image_id}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+        """Random generator of one photograph; independent of the other photographs."""
+        return np.random.default_rng(seed_of(self.seed, image_id, bits=128))
 
 
 @dataclass(frozen=True)

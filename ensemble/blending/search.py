@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.own_strategies import strategy
 from ensemble.blending.space import SearchSpace
-from ensemble.metric.threads import cores
+from ensemble.parallel import count_cores
 
 Value = Callable[[Candidate], float]
 
@@ -83,7 +83,7 @@ def search(
             advance(1)
 
     try:
-        count = jobs if jobs > 0 else cores()
+        count = jobs if jobs > 0 else count_cores()
         if count == 1:
             work()
         else:

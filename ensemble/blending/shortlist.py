@@ -14,7 +14,8 @@ from ensemble.blending.objective import Objective, Rows
 from ensemble.blending.search import Found
 from ensemble.blending.space import OPTIONS as SEARCHED
 from ensemble.blending.space import PRIOR_STEP, SearchSpace
-from ensemble.composition.recipe import SLIDES, Stage
+from ensemble.composition.recipe import SLIDES
+from ensemble.vocabulary import Stage
 
 SHORTLIST = 8
 SHORTER = 3

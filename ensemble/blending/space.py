@@ -13,8 +13,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.weights import LEAST_DRAW, LEAST_WEIGHT, draws_of, on_simplex, tidy
-from ensemble.composition.recipe import SLIDES, VIEWS, Composition, StageRecipe, View
+from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import ConfigError
+from ensemble.vocabulary import VIEWS, View
 
 Params = dict[str, Any]
 

@@ -7,7 +7,6 @@ processes that share a study never draw the same, and one process alone is repro
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ensemble.blending.space import Params, SearchSpace
+from ensemble.parallel import seed_of
 
 History = Sequence[tuple[Params, float]]
 """Parameters and value of every finished trial, oldest first."""
@@ -147,13 +147,13 @@ class _Reseeded(_Routed):
         self._make, self._seed = make, seed
 
     def _of(self, trial: FrozenTrial) -> BaseSampler:
-        return self._make(seed_of(self._seed, trial.number))
+        return self._make(seed_of(self._seed, trial.number, bits=32))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
     ) -> Any:
         # One sampler a parameter: a shared seed would tie the parameters to one another.
-        sampler = self._make(seed_of(self._seed, trial.number, name))
+        sampler = self._make(seed_of(self._seed, trial.number, name, bits=32))
         return sampler.sample_independent(study, trial, name, distribution)
 
 
@@ -188,25 +188,15 @@ class _FromHistory(BaseSampler):
     ) -> dict[str, Any]:
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         history = [(done.params, done.value) for done in finished if done.value is not None]
-        rng = np.random.default_rng(seed_of(self._seed, trial.number))
+        rng = np.random.default_rng(seed_of(self._seed, trial.number, bits=32))
         return self._strategy.propose(self._space, history, rng)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
     ) -> Any:
         # Reached for a parameter that an enqueued trial left open.
-        sampler = RandomSampler(seed=seed_of(self._seed, trial.number, name))
+        sampler = RandomSampler(seed=seed_of(self._seed, trial.number, name, bits=32))
         return sampler.sample_independent(study, trial, name, distribution)
-
-
-def seed_of(*parts: object) -> int:
-    """A 32-bit seed that depends on every part.
-
-    >>> seed_of(0, 1) == seed_of(0, 1) != seed_of(0, 2)
-    True
-    """
-    text = "/".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def random_params(space: SearchSpace, rng: np.random.Generator) -> Params:

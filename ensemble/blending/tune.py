@@ -29,8 +29,7 @@ from ensemble.blending.shortlist import (
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study, study_name
 from ensemble.blending.verdict import Judged, climb
-from ensemble.metric.threads import cores
-from ensemble.progress import Advance, Progress, silent
+from ensemble.parallel import Advance, Progress, count_cores, silent
 
 FIT_PHOTOGRAPHS = 96
 """Most photographs on which a cross-fitted step scores its contenders exactly."""
@@ -55,7 +54,7 @@ class Settings:
     sampler: str = "tpe"
     seed: int = 0
     jobs: int = 1
-    threads: int = field(default_factory=cores)
+    threads: int = field(default_factory=count_cores)
     storage: str | None = None
     force_tuned: bool = False
     plan: Plan | None = None

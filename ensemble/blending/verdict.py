@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ensemble.blending.cross_fit import ERRORS_NEEDED, PairedGain, paired_gain
 from ensemble.blending.exact import Terms, total
-from ensemble.composition.recipe import Stage
+from ensemble.vocabulary import Stage
 
 
 @dataclass(frozen=True)

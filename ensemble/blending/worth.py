@@ -9,7 +9,8 @@ from ensemble.blending.candidate import Candidate
 from ensemble.blending.evidence import Evidence
 from ensemble.blending.exact import Terms, exact_scores
 from ensemble.blending.space import names
-from ensemble.composition.recipe import VIEWS, StageRecipe, View
+from ensemble.composition.recipe import StageRecipe
+from ensemble.vocabulary import VIEWS, View
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ensemble.blending.space import SearchSpace
     from ensemble.blending.tune import Settings, Tuned
     from ensemble.composition.recipe import Recipe, StageRecipe
-    from ensemble.networks.member import Member
-    from ensemble.networks.project import Project
+    from ensemble.members import Member
     from ensemble.oof.priors import Priors
+    from ensemble.project import Project
 
 DEFAULT_SAMPLE = 1000
 RETRY_SECONDS = 2.0
@@ -260,8 +260,8 @@ def _recipe(run: _Run, members: Any, first: _Stage, second: _Stage) -> Recipe:
 
 def _made_from(run: _Run, members: Any, priors: Priors) -> dict[str, str]:
     """Digests of data, folds and priors, and of each checkpoint whose predictions were read."""
-    from ensemble.networks.checkpoint import weights_digest
     from ensemble.oof.priors import priors_digest
+    from ensemble.provenance import weights_digest
 
     folder = run.project.workspace.checkpoint_dir
     return {

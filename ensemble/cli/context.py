@@ -16,7 +16,7 @@ from ensemble.config import Config
 from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:
-    from ensemble.networks.project import Project
+    from ensemble.project import Project
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Context:
             MissingArtefactError: `folds.csv` is not there yet.
             StaleArtefactError: It was made for other photographs.
         """
-        from ensemble.networks.project import Project
+        from ensemble.project import Project
 
         project = Project.open(self.workspace, config or self.config)
         project.competition.digest(partial(progress_bar, self.console))

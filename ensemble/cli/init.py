@@ -52,7 +52,7 @@ def _next(context: Context) -> str:
 
 
 def _preset(name: str) -> tuple[Config, str]:
-    from ensemble.networks.presets import preset_config, preset_text
+    from ensemble.presets import preset_config, preset_text
 
     comments = [line[1:].strip() for line in preset_text(name).splitlines() if line[:1] == "#"]
     return preset_config(name), "\n# ".join(comments) or name

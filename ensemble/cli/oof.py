@@ -10,13 +10,12 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
-from ensemble.composition.recipe import STAGES, Stage
-from ensemble.errors import ConfigError
-from ensemble.networks.nearest import unknown_name
+from ensemble.errors import ConfigError, unknown_name
+from ensemble.vocabulary import STAGES, Stage
 
 if TYPE_CHECKING:
-    from ensemble.networks.member import Member
-    from ensemble.networks.project import Project
+    from ensemble.members import Member
+    from ensemble.project import Project
 
 app = typer.Typer(
     help="Refill the cache of out-of-fold predictions, or import a teammate's.",
@@ -41,7 +40,7 @@ def oof(
     if ctx.invoked_subcommand:
         return
     from ensemble.oof.collect import collect, restoration_for
-    from ensemble.oof.provenance import finished_folds
+    from ensemble.provenance import finished_folds
 
     context: Context = ctx.obj
     project = context.open_project()

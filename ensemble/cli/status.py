@@ -10,13 +10,13 @@ from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.cli.submit import submit_command
-from ensemble.composition.recipe import STAGES
 from ensemble.errors import EnsembleError
+from ensemble.vocabulary import STAGES
 
 if TYPE_CHECKING:
     from ensemble.composition.recipe import Recipe
-    from ensemble.networks.project import Project
     from ensemble.oof.state import State
+    from ensemble.project import Project
 
 STYLES = {"-": "dim", "started": "yellow", "trained": "yellow", "cached": "green", "stale": "red"}
 CURRENT = "up to date"

@@ -12,15 +12,15 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
-from ensemble.composition.recipe import Stage
 from ensemble.config import Config
 from ensemble.errors import ConfigError, TrainingError
+from ensemble.vocabulary import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ensemble.jobs.entry import Entry
-    from ensemble.networks.project import Project
+    from ensemble.project import Project
     from ensemble.training.job import Job
 
 

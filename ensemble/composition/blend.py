@@ -13,7 +13,8 @@ from ensemble.arrays import Gray, Rgb
 from ensemble.composition.chroma import ChromaMode, blend_chroma
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.hue_target import hue_histogram, hue_target
-from ensemble.composition.recipe import Composition, StageRecipe, View
+from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.vocabulary import View
 
 Read = Callable[[str, View], NDArray[Any]]
 """Gives the prediction of a member for a view of one photograph."""

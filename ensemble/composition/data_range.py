@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ensemble.arrays import Rgb, check_rgb
+from ensemble.compiled import kernel
 from ensemble.composition.luma import luma_of
-from ensemble.metric.compiled import kernel
 from ensemble.metric.ssim import data_range
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.composition.recipe import HUE_BINS
-from ensemble.metric.compiled import kernel
+from ensemble.compiled import kernel
+from ensemble.vocabulary import HUE_BINS
 
 KEYS = HUE_BINS * 256
 """Keys are hues in 1/256 of a bin."""

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import luma
+from ensemble.compiled import kernel
 from ensemble.composition.hue_guide import sector_of
-from ensemble.composition.recipe import HUE_BINS
-from ensemble.metric.compiled import kernel
 from ensemble.metric.hue import hue
+from ensemble.vocabulary import HUE_BINS
 
 Table = NDArray[np.int32]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Rgb
+from ensemble.compiled import kernel
 from ensemble.composition.hue_assignment import KEYS
-from ensemble.metric.compiled import kernel
 
 NEIGHBOURHOOD = 8
 """The shorter side of the picture over the side of a neighbourhood."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ensemble.arrays import Gray
 from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_target import Histogram, centred, realisable
-from ensemble.composition.recipe import HUE_BINS
 from ensemble.errors import ArrayError, StaleArtefactError
+from ensemble.vocabulary import HUE_BINS
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, np.inf)
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Rgb, check_rgb
-from ensemble.composition.recipe import HUE_BINS
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import hue_counts
 from ensemble.metric.score import planar
+from ensemble.vocabulary import HUE_BINS
 
 Histogram = NDArray[np.float64]
 

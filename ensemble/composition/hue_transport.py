@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Rgb, check_gray, check_rgb
+from ensemble.compiled import kernel
 from ensemble.composition.hue_assignment import UNASSIGNED, Bins, apportion, assign
 from ensemble.composition.hue_colours import Table, hue_colours
 from ensemble.composition.hue_guide import hue_keys, sector_of
 from ensemble.composition.hue_target import centred, hue_histogram
-from ensemble.composition.recipe import HUE_BINS
 from ensemble.errors import ArrayError
-from ensemble.metric.compiled import kernel
+from ensemble.vocabulary import HUE_BINS
 
 Look = Literal["score", "natural"]
 

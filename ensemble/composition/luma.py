@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Rgb, check_gray, check_rgb
+from ensemble.compiled import kernel
 from ensemble.errors import ArrayError
-from ensemble.metric.compiled import kernel
 
 RED, GREEN, BLUE = 19595, 38470, 7471
 """Weights of Pillow's `convert("L")`, in 1/65536; they sum to 65536."""

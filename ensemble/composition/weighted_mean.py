@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.compiled import kernel
 from ensemble.errors import ArrayError
-from ensemble.metric.compiled import kernel
 
 _BLOCK = 1 << 14
 

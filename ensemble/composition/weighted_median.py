@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.metric.compiled import kernel
+from ensemble.compiled import kernel
 
 _TIE = 1e-6
 

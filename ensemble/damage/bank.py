@@ -12,11 +12,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
+from ensemble.compiled import kernel
 from ensemble.damage.polygons import (
     KINDS,
     MAX_POINTS,
@@ -107,7 +107,7 @@ def _drawn(rng: random.Random, kind: str, count: int) -> NDArray[np.float64]:
     return np.array(unit)[:, ::-1]
 
 
-@numba.njit(cache=True)
+@kernel
 def _box(uniform: NDArray[np.float64], size: tuple[int, int], min_sides: tuple[int, int]) -> Box:
     """Both corners, the second uniform from the first to the picture's end, the end included."""
     height, width = size

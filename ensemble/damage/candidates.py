@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
+from ensemble.compiled import kernel
 
 _EACH_LIST = 5
 _MIN_BLOCKS = 6
@@ -88,7 +88,7 @@ def _seeds(damaged: Gray) -> list[tuple[int, int]]:
     return [(int(first[label, 0]), int(first[label, 1])) for label in dict.fromkeys(chosen)]
 
 
-@numba.njit(cache=True)
+@kernel
 def _patches(
     damaged: NDArray[Any], labels: NDArray[Any], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:

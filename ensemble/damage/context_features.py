@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.compiled import kernel
 from ensemble.damage.dot_lines import DOT_FEATURES, dot_lines
 from ensemble.damage.pixel_features import PIXEL_FEATURES, GrayMap
 from ensemble.damage.rays import ray_steps
@@ -140,7 +140,7 @@ def ray_sums(hopes: NDArray[np.float32], pixels: NDArray[np.int64]) -> NDArray[n
     )
 
 
-@numba.njit(cache=True)
+@kernel
 def _squares(
     equal: NDArray[Any],
     hopes: NDArray[Any],
@@ -166,7 +166,7 @@ def _squares(
             frequency[i] = (equals + 5e-4) / (hopeless + 1e-3)
 
 
-@numba.njit(cache=True)
+@kernel
 def _sum_rays(
     hopes: NDArray[Any],
     pixels: NDArray[Any],

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
+from ensemble.compiled import kernel
 from ensemble.damage.rays import ray_offsets
 
 DOT_FEATURES = (
@@ -65,7 +65,7 @@ def dot_lines(
     return found
 
 
-@numba.njit(cache=True)
+@kernel
 def _follow(
     ground: NDArray[Any],
     starts: NDArray[Any],
@@ -94,7 +94,7 @@ def _follow(
         found[i, 5] = dot[i]
 
 
-@numba.njit(cache=True)
+@kernel
 def _walk(
     ground: NDArray[Any],
     start: int,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
+from ensemble.compiled import kernel
 
 _SWEEPS = 60
 _RELAXATION = 1.9
@@ -70,7 +70,7 @@ def _halve(plane: Plane) -> Plane:
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float64)
 
 
-@numba.njit(cache=True)
+@kernel
 def _relax(filled: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], sweeps: int) -> None:
     height, width = filled.shape
     for _ in range(sweeps):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
+from ensemble.compiled import kernel
 from ensemble.damage.candidates import Candidate
 from ensemble.damage.rays import ray_offsets
 
@@ -132,7 +132,7 @@ def line_support(
     return hits[:, 0], hits[:, 1]
 
 
-@numba.njit(cache=True)
+@kernel
 def _doubtful(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
     height, width = equal.shape
     found = np.empty((height * width, 2), dtype=np.int64)
@@ -146,7 +146,7 @@ def _doubtful(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
     return found[:count].copy()
 
 
-@numba.njit(cache=True)
+@kernel
 def _deep(equal: NDArray[Any], y: int, x: int) -> bool:
     height, width = equal.shape
     for v in range(max(0, y - 2), min(height, y + 3)):
@@ -156,7 +156,7 @@ def _deep(equal: NDArray[Any], y: int, x: int) -> bool:
     return True
 
 
-@numba.njit(cache=True)
+@kernel
 def _describe(
     damaged: NDArray[Any],
     equal: NDArray[Any],
@@ -183,7 +183,7 @@ def _describe(
         row[17] = np.log(areas[label])
 
 
-@numba.njit(cache=True)
+@kernel
 def _squares(
     damaged: NDArray[Any], y: int, x: int, counts: NDArray[Any], row: NDArray[Any]
 ) -> None:
@@ -217,7 +217,7 @@ def _squares(
     row[8] = least / 32.0
 
 
-@numba.njit(cache=True)
+@kernel
 def _blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
     """Whether the pixel lies in some 2 x 2, and in some 3 x 3, of its own gray."""
     height, width = equal.shape
@@ -235,7 +235,7 @@ def _blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
         row[7 + size] = inside
 
 
-@numba.njit(cache=True)
+@kernel
 def _distance(labels: NDArray[Any], label: int, y: int, x: int, scale: float) -> float:
     """Steps to the main region along the nearest of eight rays, over its longer side, up to 1."""
     height, width = labels.shape
@@ -252,7 +252,7 @@ def _distance(labels: NDArray[Any], label: int, y: int, x: int, scale: float) ->
     return best / scale
 
 
-@numba.njit(cache=True)
+@kernel
 def _lines(
     padded: NDArray[Any],
     row_length: int,

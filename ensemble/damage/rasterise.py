@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
+from ensemble.compiled import kernel
 
 
 def rasterise(vertices: NDArray[np.int64], *, shape: tuple[int, int]) -> Mask:
@@ -42,7 +42,7 @@ def rasterise_into(vertices: NDArray[np.int64], covered: Mask) -> int:
     return int(_cover(vertices, covered))
 
 
-@numba.njit(cache=True)
+@kernel
 def _cover(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
     height, width = covered.shape
     right = np.zeros(width + 1, dtype=np.uint8)  # toggles of: an odd number of crossings > x
@@ -66,7 +66,7 @@ def _cover(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
     return total
 
 
-@numba.njit(cache=True)
+@kernel
 def _note_crossings(
     vertices: NDArray[Any], y: int, width: int, right: NDArray[Any], left: NDArray[Any]
 ) -> None:
@@ -92,7 +92,7 @@ def _note_crossings(
             left[min(max(numerator // run + 1, 0), width)] ^= 1
 
 
-@numba.njit(cache=True)
+@kernel
 def _cover_vertices(vertices: NDArray[Any], y: int, row: NDArray[Any]) -> int:
     added = 0
     for i in range(vertices.shape[0]):

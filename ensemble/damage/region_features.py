@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
+from ensemble.compiled import kernel
 from ensemble.damage.candidates import Candidate
 from ensemble.damage.polygons import DamageRule
 
@@ -95,7 +95,7 @@ def _shape(region: Mask, area: int) -> tuple[float, float, float, float, float]:
     return gaps, solidity, float(np.log(len(simple))), float(misfit), float(stretch)
 
 
-@numba.njit(cache=True)
+@kernel
 def _rim(
     damaged: NDArray[Any], labels: NDArray[Any], label: int, box: NDArray[Any]
 ) -> tuple[float, float, float, float, float]:

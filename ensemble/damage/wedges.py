@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ensemble.compiled import kernel
 
 RADII = (3, 6)
 EDGES = (0.5, -0.5, -1.5, -2.5)
@@ -79,7 +80,7 @@ def _grid() -> NDArray[np.int64]:
     return np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1]
 
 
-@numba.njit(cache=True)
+@kernel
 def _cut(hopes: NDArray[Any], pixels: NDArray[Any], flat: NDArray[Any]) -> None:
     """Copy the square around each pixel into its row; zero stays where the picture ends."""
     height, width = hopes.shape

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
-from ensemble.damage.polygons import apply_damage, sample_damage
 from ensemble.data.digests import digest_files
 from ensemble.data.layout import SAMPLE_SUBMISSION, TrainFiles, find_test, find_train
 from ensemble.data.png import read_gray, read_rgb
 from ensemble.errors import DataError, MissingFileError
 from ensemble.manifest import digest_json
-from ensemble.progress import Progress, silent
+from ensemble.parallel import Progress, seed_of, silent
 
 _REMEDY = "put the competition's files there, or make a demo set with `ens demo`"
 
@@ -198,7 +196,10 @@ class Competition:
 
     def _damaged(self, files: TrainFiles, gray: Gray) -> Gray:
         if files.damaged is None:
-            seed = damage_seed(self.seed, files.image_id)
+            # Slow to import, and most commands simulate no damage.
+            from ensemble.damage.polygons import apply_damage, sample_damage
+
+            seed = seed_of(self.seed, files.image_id)
             return apply_damage(gray, sample_damage(size=self.size, seed=seed))
         damaged = read_gray(files.damaged)
         if damaged.shape != gray.shape:
@@ -221,15 +222,6 @@ class Competition:
                 f"`{path}` must be {_sides(self.size)}, as `ens.toml` says, but is "
                 f"{_sides(shape)}; {remedy}"
             )
-
-
-def damage_seed(seed: int, image_id: str) -> int:
-    """The seed of an image's simulated damage: the same in every process, run and version.
-
-    >>> damage_seed(0, "TRAIN_00000") == damage_seed(0, "TRAIN_00000")
-    True
-    """
-    return int.from_bytes(hashlib.sha256(f"{seed}/{image_id}".encode()).digest()[:8], "big")
 
 
 def _sides(shape: tuple[int, ...]) -> str:

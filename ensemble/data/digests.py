@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ensemble.errors import MissingFileError
 from ensemble.manifest import digest_file
-from ensemble.progress import Progress, silent
+from ensemble.parallel import Progress, silent
 from ensemble.workspace import atomic_write
 
 CACHE_NAME = ".ens-digests.json"

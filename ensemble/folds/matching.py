@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
+
+from ensemble.compiled import kernel, parallel_kernel
 
 N_ORDERS: Final = 6
 WINDOW: Final = 4
@@ -56,7 +58,7 @@ def candidates(
     return _strongest(first, second, n_votes[enough])
 
 
-@njit(cache=True, parallel=True)
+@parallel_kernel
 def shared_features(
     first: NDArray[np.int64],
     second: NDArray[np.int64],
@@ -111,7 +113,7 @@ def _strongest(
     return first[keep], second[keep]
 
 
-@njit(cache=True)
+@kernel
 def _reorder_bits(codes: NDArray[np.uint64], bits: NDArray[np.int64]) -> NDArray[np.uint64]:
     reordered = np.zeros_like(codes)
     for row in range(len(codes)):
@@ -122,7 +124,7 @@ def _reorder_bits(codes: NDArray[np.uint64], bits: NDArray[np.int64]) -> NDArray
     return reordered
 
 
-@njit(cache=True)
+@kernel
 def _neighbours_in_order(
     owners: NDArray[np.int64], codes: NDArray[np.uint64], n_photographs: int
 ) -> NDArray[np.int64]:
@@ -137,7 +139,7 @@ def _neighbours_in_order(
     return votes[:n_votes].copy()
 
 
-@njit(cache=True, inline="always")
+@kernel
 def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> int:
     """Bits in which two codes of two words differ."""
     total = np.uint64(0)
@@ -152,7 +154,7 @@ def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> int:
     return int(total)
 
 
-@njit(cache=True)
+@kernel
 def _mutual_matches(a_codes: NDArray[np.uint64], b_codes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """(M, 2) features that are each other's nearest, within `MAX_DISTANCE`."""
     best_of_a, best_of_b = np.full(len(a_codes), -1), np.full(len(b_codes), -1)
@@ -173,7 +175,7 @@ def _mutual_matches(a_codes: NDArray[np.uint64], b_codes: NDArray[np.uint64]) ->
     return matches[:n_matches]
 
 
-@njit(cache=True)
+@kernel
 def _aligned(
     a_codes: NDArray[np.uint64],
     b_codes: NDArray[np.uint64],

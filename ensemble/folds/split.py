@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 
 from ensemble.errors import ConfigError, DataError
 
@@ -139,6 +138,8 @@ def _by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
     With `shuffle=True` it balances the number of groups instead of the number of photographs, so
     the shuffling is done on the codes.
     """
+    from sklearn.model_selection import GroupKFold  # slow to import, and folds are often read
+
     folds = np.empty(len(codes), dtype=np.int64)
     for k, (_, validation) in enumerate(GroupKFold(n_folds).split(codes, groups=codes)):
         folds[validation] = k

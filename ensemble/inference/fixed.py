@@ -9,17 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.composition.recipe import VIEWS, View
 from ensemble.damage.prefill import prefill
 from ensemble.inference.predictor import Predictions, Predictor
-from ensemble.networks.member import Member
-
-_AXES: dict[View, tuple[int, ...]] = {
-    "identity": (),
-    "hflip": (1,),
-    "vflip": (0,),
-    "hvflip": (0, 1),
-}
+from ensemble.members import Member
+from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
 
 
 class FixedPredictor(Predictor):
@@ -40,10 +33,8 @@ class FixedPredictor(Predictor):
         return {view: np.stack([self._view(*pair, view) for pair in pairs]) for view in views}
 
     def _view(self, gray: Gray, lost_mask: Mask, view: View) -> NDArray[np.uint8]:
-        axes = _AXES[view]
-        flipped_gray = np.ascontiguousarray(np.flip(gray, axes))
-        flipped_mask = np.ascontiguousarray(np.flip(lost_mask, axes))
-        return np.flip(self._predict_one(flipped_gray, flipped_mask), axes)
+        predicted = self._predict_one(apply_view(gray, view), apply_view(lost_mask, view))
+        return undo_view(predicted, view)
 
     @abstractmethod
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> NDArray[np.uint8]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ensemble.errors import ConfigError
 from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
 from ensemble.inference.predictor import NetworkPredictor, Predictor
-from ensemble.networks.checkpoint import load_network, read_checkpoint
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
+from ensemble.networks.build import load_network
+from ensemble.project import Project
+from ensemble.provenance import read_checkpoint
 
 RELEASED = ("eccv16", "siggraph17")
 
@@ -34,11 +35,10 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
         )
     if member.kind == "fixed":
         return _fixed_predictor(member)
-    folder = project.workspace.checkpoint_dir(member.stage, member.name, fold)
-    read_checkpoint(folder, member, project.checkpoint_digests(member))
+    read_checkpoint(project, member, fold)
     return NetworkPredictor(
         member,
-        load_network(folder, member),
+        load_network(project.folder(member, fold), member),
         project.config.normalisation,
         batch_size=project.config.inference.batch_size,
     )

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ensemble.composition.recipe import VIEWS, View
 from ensemble.config import NormalisationSection
 from ensemble.damage.prefill import prefill
 from ensemble.inference.views import augment, deaugment
-from ensemble.networks.member import Member
+from ensemble.members import Member
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
+from ensemble.vocabulary import VIEWS, View
 
 Predictions = dict[View, NDArray[Any]]
 

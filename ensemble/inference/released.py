@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from ensemble.arrays import Gray, Mask
 from ensemble.inference.fixed import FixedPredictor
 from ensemble.inference.predictor import best_device
+from ensemble.members import Member
 from ensemble.networks.colorizers.lab import colorize_with
 from ensemble.networks.colorizers.released import load_released
-from ensemble.networks.member import Member
 
 
 class ReleasedColorizer(FixedPredictor):

@@ -16,7 +16,7 @@ from ensemble.jobs.entry import Entry, log_tail
 from ensemble.jobs.plan import blockers
 from ensemble.jobs.queue import MOST_ATTEMPTS, OnChange
 from ensemble.jobs.worker import REFUSED, Order, start
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 from ensemble.workspace import Workspace
 

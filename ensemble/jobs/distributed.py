@@ -7,7 +7,7 @@ import subprocess
 
 from ensemble.errors import ConfigError, TrainingError
 from ensemble.jobs.worker import REFUSED, Order
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.data import epoch_shape
 from ensemble.training.job import Job
 from ensemble.training.trainer import Hardware

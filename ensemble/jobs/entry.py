@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ensemble.errors import EnsembleError
 from ensemble.manifest import read_manifest
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]

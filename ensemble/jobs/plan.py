@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ensemble.composition.recipe import STAGES
 from ensemble.errors import ConfigError
-from ensemble.networks.project import Project
+from ensemble.networks.catalogue import check_member
+from ensemble.project import Project
 from ensemble.training.job import Job
+from ensemble.vocabulary import STAGES
 
 
 def plan(
@@ -25,7 +26,7 @@ def plan(
         member: Only the member of this name.
 
     Raises:
-        ConfigError: No member fits.
+        ConfigError: No member fits, or smp or timm do not know one of your own.
     """
     members = [
         one
@@ -40,6 +41,10 @@ def plan(
             f"no member of ens.toml fits (stage={stage or 'any'}, member={member or 'any'}); "
             f"its members are {', '.join(known)}"
         )
+    own = {(table.stage, table.name) for table in project.config.member}
+    for one in members:
+        if (one.stage, one.name) in own:
+            check_member(one)
     return tuple(Job(one.stage, one.name, fold) for fold in folds for one in members)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ensemble.jobs.entry import Entry, log_tail
 from ensemble.jobs.plan import blockers
 from ensemble.jobs.worker import REFUSED, Order, start
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 MOST_ATTEMPTS = 2

@@ -8,7 +8,7 @@ from datetime import timedelta
 from rich.table import Table
 
 from ensemble.jobs.entry import Entry, read_facts, read_progress
-from ensemble.networks.project import Project
+from ensemble.project import Project
 
 _STYLES = {"running": "cyan", "done": "green", "failed": "red", "skipped": "yellow"}
 

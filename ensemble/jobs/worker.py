@@ -18,11 +18,11 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
-from ensemble.composition.recipe import Stage
 from ensemble.config import Config
 from ensemble.errors import ConfigError, EnsembleError
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
+from ensemble.vocabulary import Stage
 from ensemble.workspace import Workspace
 
 REFUSED = 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ensemble.arrays import Mask, Rgb
 from ensemble.metric.score import Score, score
-from ensemble.metric.threads import in_order
+from ensemble.parallel import map_in_order
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def score_lazily(
         ScoreError: The first picture, in order, whose score is undefined.
         Exception: Whatever a loader raises.
     """
-    return in_order(_load_and_score, loaders, n_threads=n_threads)
+    return map_in_order(_load_and_score, loaders, n_threads=n_threads)
 
 
 def _load_and_score(load: Callable[[], Pair]) -> NamedScore:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.metric.compiled import kernel
+from ensemble.compiled import kernel
 from ensemble.metric.ssim import Planes
 
 BINS = 180

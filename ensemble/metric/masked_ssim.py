@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
-from ensemble.metric.compiled import kernel
+from ensemble.compiled import kernel
 from ensemble.metric.ssim import WINDOW, Planes, closing, constants, seven
 
 Runs = NDArray[np.int64]

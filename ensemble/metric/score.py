@@ -29,7 +29,7 @@ from ensemble.errors import ScoreError
 from ensemble.metric.hue import Histogram, hue_correlation, hue_histogram
 from ensemble.metric.masked_ssim import Runs, gather, masked_ssim, runs_of
 from ensemble.metric.ssim import WINDOW, Planes, data_range, ssim
-from ensemble.metric.threads import in_order
+from ensemble.parallel import map_in_order
 
 SSIM_WEIGHT, MASKED_SSIM_WEIGHT, HUE_WEIGHT = 0.2, 0.4, 0.4
 
@@ -184,7 +184,7 @@ def score_batch(
             f"`preds` and `prepared` must be as many, but got {len(preds)} and {len(prepared)}"
         )
     pairs = zip(prepared, preds, strict=True)
-    return list(in_order(_score_pair, pairs, n_threads=n_threads))  # type: ignore[arg-type, return-value]
+    return list(map_in_order(_score_pair, pairs, n_threads=n_threads))  # type: ignore[arg-type, return-value]
 
 
 def planar(rgb: Rgb) -> Planes:

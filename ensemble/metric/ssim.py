@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.metric.compiled import kernel
+from ensemble.compiled import kernel
 
 WINDOW = 7
 K1, K2 = 0.01, 0.03

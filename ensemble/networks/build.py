@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor, nn
 
 from ensemble.errors import ConfigError
+from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.catalogue import check_network
 from ensemble.networks.encoder_weights import smp_arguments
 from ensemble.networks.histogram import HistogramNetwork
 from ensemble.networks.libraries import smp
-from ensemble.networks.member import HISTOGRAM_ARCH, Member
 from ensemble.networks.tensors import pad_to_stride
+from ensemble.networks.weights import load_weights
+from ensemble.provenance import WEIGHTS
 
 EncoderWeights = Literal["imagenet", "none"]
 
@@ -71,6 +74,21 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
     return PictureNetwork(
         _smp_network(member, encoder_weights), residual=member.stage == "restoration"
     )
+
+
+def load_network(folder: Path, member: Member) -> nn.Module:
+    """The trained network, in evaluation mode.
+
+    Args:
+        folder: Of a finished training.
+        member: Whose training it is.
+
+    Raises:
+        WeightsError: Its weights are missing, damaged, or of another network.
+    """
+    network = build(member, encoder_weights="none")
+    load_weights(folder / WEIGHTS, network)
+    return network.eval()
 
 
 def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, unknown_name
+from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.libraries import smp, timm
-from ensemble.networks.nearest import unknown_name
 
 TIMM_PREFIX = "tu-"
 SHOWN = 6
@@ -83,3 +83,17 @@ def check_timm_encoder(encoder: str, *, where: str) -> None:
 def _in_timm(encoder: str) -> bool:
     """Whether timm knows the name, which may end in the tag of its weights (`resnet50.a1_in1k`)."""
     return bool(timm.is_model(encoder.partition(".")[0]))
+
+
+def check_member(member: Member) -> None:
+    """Raise ConfigError unless a trained member's architecture, encoder and options exist.
+
+    The names are checked before any work is begun; building a network checks them as well.
+    """
+    where = f"of member `{member.name}`"
+    if member.kind != "trained":
+        return
+    if member.arch == HISTOGRAM_ARCH:
+        check_timm_encoder(member.encoder, where=where)
+    else:
+        check_network(member.arch, member.encoder, dict(member.options), where=where)

@@ -11,10 +11,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ensemble.errors import ConfigError
+from ensemble.members import Member
 from ensemble.networks.catalogue import check_timm_encoder
 from ensemble.networks.encoder_weights import timm_arguments
 from ensemble.networks.libraries import timm
-from ensemble.networks.member import Member
 from ensemble.networks.tensors import pad_to_stride
 
 

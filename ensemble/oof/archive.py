@@ -15,11 +15,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ensemble.composition.recipe import View
 from ensemble.errors import ArrayError, MissingArtefactError
-from ensemble.manifest import Manifest, read_manifest, write_manifest
+from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from ensemble.vocabulary import View
 
-MANIFEST = "manifest.json"
 ARRAYS = "views.zarr"
 WRITTEN = "written"
 

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.composition.recipe import VIEWS, Recipe, StageRecipe
+from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor
-from ensemble.networks.member import HISTOGRAM_BINS, Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
 from ensemble.oof.archive import ZarrArchive
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
-from ensemble.oof.provenance import archive_digests, finished_folds
+from ensemble.project import Project
+from ensemble.provenance import archive_digests, finished_folds
+from ensemble.vocabulary import HUE_BINS, VIEWS
 from ensemble.workspace import exclusive_lock
 
 FLUSH_EVERY = 32
@@ -47,7 +48,7 @@ def collect(
         StaleArtefactError: Its training was made from something else.
         LockedError: Another process is filling the same archive.
     """
-    path = project.workspace.oof_dir(member.stage, member.name, fold)
+    path = project.archive_folder(member, fold)
     with exclusive_lock(path, what=f"collecting predictions into `{path}`"):
         archive = _open_or_create(project, member, fold, restoration)
         if not archive.complete:
@@ -82,7 +83,7 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
 def _open_or_create(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
 ) -> ZarrArchive:
-    path = project.workspace.oof_dir(member.stage, member.name, fold)
+    path = project.archive_folder(member, fold)
     made_from = archive_digests(project, member, fold, restoration)
     try:
         archive = ZarrArchive(path)
@@ -104,7 +105,7 @@ def _open_or_create(
 
 def _item_shape(project: Project, member: Member) -> tuple[int, ...]:
     if member.output == "histogram":
-        return (HISTOGRAM_BINS,)
+        return (HUE_BINS,)
     size = project.competition.size
     return size if member.output == "gray" else (*size, 3)
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ensemble.composition.recipe import VIEWS
 from ensemble.data.pairs import ZIP_FAULTS
 from ensemble.data.png import decode_gray, decode_rgb
 from ensemble.errors import ConfigError, DataError, MissingFileError
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
 from ensemble.oof.archive import ZarrArchive
-from ensemble.oof.provenance import archive_digests
+from ensemble.project import Project
+from ensemble.provenance import archive_digests
+from ensemble.vocabulary import VIEWS
 from ensemble.workspace import exclusive_lock
 
 FLUSH_EVERY = 32
@@ -50,7 +50,7 @@ def import_oof(
             member,
             source,
             project.folds.validation(fold),
-            project.workspace.oof_dir(member.stage, member.name, fold),
+            project.archive_folder(member, fold),
             archive_digests(project, member, fold, None),
             advance,
         )
@@ -64,7 +64,7 @@ def import_test(
     """Archive an external member's predictions of the test photographs; see `import_oof`."""
     _check_external(member)
     made_from = {"test": project.competition.test_digest(), "member": member.digest()}
-    path = project.workspace.external_test_dir(member.stage, member.name)
+    path = project.test_archive_folder(member)
     image_ids = project.competition.test_ids
     return _archive(project, member, source, image_ids, path, made_from, advance)
 

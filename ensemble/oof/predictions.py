@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ensemble.arrays import Gray
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.compose import compose_gray
-from ensemble.composition.recipe import Composition, Stage, StageRecipe, View
+from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
 from ensemble.oof.archive import ZarrArchive
-from ensemble.oof.provenance import archive_digests
+from ensemble.project import Project
+from ensemble.provenance import archive_digests
+from ensemble.vocabulary import Stage, View
 
 
 class Predictions(ABC):
@@ -101,7 +102,7 @@ def open_archive(
         MissingArtefactError: It is missing or not complete.
         StaleArtefactError: It was made from something else than the present things.
     """
-    path = project.workspace.oof_dir(member.stage, member.name, fold)
+    path = project.archive_folder(member, fold)
     remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
     try:
         archive = ZarrArchive(path)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
-from ensemble.networks.checkpoint import read_checkpoint
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
 from ensemble.oof.archive import ZarrArchive
 from ensemble.oof.collect import restoration_for
-from ensemble.oof.provenance import archive_digests
+from ensemble.project import Project
+from ensemble.provenance import archive_digests, read_checkpoint
 
 State = Literal["-", "started", "trained", "cached", "stale"]
 
@@ -24,9 +23,9 @@ def member_state(project: Project, member: Member, fold: int) -> State:
         than the present data, folds, settings or weights.
     """
     if member.kind == "trained":
-        folder = project.workspace.checkpoint_dir(member.stage, member.name, fold)
+        folder = project.folder(member, fold)
         try:
-            read_checkpoint(folder, member, project.checkpoint_digests(member))
+            read_checkpoint(project, member, fold)
         except MissingArtefactError:
             return "started" if folder.exists() and any(folder.iterdir()) else "-"
         except StaleArtefactError:
@@ -35,7 +34,7 @@ def member_state(project: Project, member: Member, fold: int) -> State:
 
 
 def _archive_state(project: Project, member: Member, fold: int) -> State:
-    path = project.workspace.oof_dir(member.stage, member.name, fold)
+    path = project.archive_folder(member, fold)
     waiting: State = "trained" if member.kind == "trained" else "-"
     try:
         archive = ZarrArchive(path)

@@ -14,8 +14,8 @@ from ensemble.composition.blend import Colours, Read, answer, blend_colours, ble
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, Recipe
 from ensemble.data.masks import located_mask
-from ensemble.networks.project import Project
 from ensemble.oof.priors import Priors, mean_prior
+from ensemble.project import Project
 from ensemble.submission.stage import StageSource
 
 

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.composition.recipe import Stage, StageRecipe, View
+from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import StaleArtefactError
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
 from ensemble.oof.archive import ZarrArchive
+from ensemble.project import Project
+from ensemble.vocabulary import Stage, View
 
 
 class _Source(Protocol):
@@ -69,7 +70,7 @@ class StageSource:
 
 def _source(project: Project, member: Member, fold: int) -> _Source:
     if member.kind == "external":
-        folder = project.workspace.external_test_dir(member.stage, member.name)
+        folder = project.test_archive_folder(member)
         return _archived(ZarrArchive(folder))
     return _predicting(load_predictor(project, member, fold))
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.arrays import Rgb, luma
-from ensemble.composition.recipe import STAGES, Recipe
+from ensemble.composition.recipe import Recipe
 from ensemble.data.masks import masks_digest
 from ensemble.data.png import read_rgb
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
 from ensemble.manifest import Manifest, digest_bytes, digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, score
-from ensemble.networks.checkpoint import weights_digest
-from ensemble.networks.project import Project
 from ensemble.oof.priors import Priors, priors_digest, read_priors
+from ensemble.project import Project
+from ensemble.provenance import weights_digest
 from ensemble.submission.build import build_zip
 from ensemble.submission.chain import TestAnswer, predict_test
 from ensemble.submission.verify import verify_zip
+from ensemble.vocabulary import STAGES
 from ensemble.workspace import exclusive_lock
 
 TEST_TARGET = "test_target"

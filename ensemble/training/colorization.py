@@ -14,9 +14,9 @@ from ensemble.composition.compose import compose_rgb
 from ensemble.composition.recipe import Composition
 from ensemble.config import Config
 from ensemble.data.competition import Sample
+from ensemble.members import Member
 from ensemble.metric.hue import hue_correlation, hue_histogram
 from ensemble.metric.score import planar, score
-from ensemble.networks.member import Member
 from ensemble.training import hues, pixels
 from ensemble.training.batches import Batch, Wants
 from ensemble.training.losses import histogram_loss, pixel_loss

@@ -17,7 +17,7 @@ from ensemble.config import TrainingSection
 from ensemble.damage.bank import PolygonBank
 from ensemble.data.cache import CachedPhotographs, open_cache
 from ensemble.data.competition import Competition
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.batches import Batch, DrawDamage, EpochKeys, Shape, TrainingBatches
 from ensemble.training.job import Job
 from ensemble.training.memo import Memo

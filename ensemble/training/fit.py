@@ -13,9 +13,9 @@ from lightning.pytorch import Trainer
 
 from ensemble.errors import ConfigError
 from ensemble.manifest import Manifest
+from ensemble.members import Member
 from ensemble.networks.build import build
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.colorization import ColorizationTask, HistogramTask
 from ensemble.training.data import (
     epoch_shape,

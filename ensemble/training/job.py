@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensemble.composition.recipe import Stage
-from ensemble.networks.checkpoint import MANIFEST, WEIGHTS
+from ensemble.manifest import MANIFEST
+from ensemble.provenance import WEIGHTS
+from ensemble.vocabulary import Stage
 from ensemble.workspace import Workspace
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensemble.errors import StaleArtefactError
-from ensemble.networks.checkpoint import learning_settings
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
+from ensemble.project import Project
+from ensemble.provenance import checkpoint_digests, learning_settings
 from ensemble.training.job import Job
 from ensemble.training.restorers import restorers_digest
 
@@ -71,7 +71,7 @@ def origin_of(job: Job, member: Member, project: Project) -> Origin:
     Raises:
         MissingArtefactError: It needs restorers that have not finished.
     """
-    made_from = project.checkpoint_digests(member)
+    made_from = checkpoint_digests(project, member)
     if needs_restorers(job, project):
         made_from["restorers"] = restorers_digest(project, job.fold)
     settings = _flat(learning_settings(project.config, job.stage))

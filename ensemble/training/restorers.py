@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +10,10 @@ from torch import Tensor, nn
 from ensemble.config import NormalisationSection
 from ensemble.errors import MissingArtefactError
 from ensemble.manifest import digest_json
-from ensemble.networks.checkpoint import load_network, read_checkpoint, weights_digest
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
+from ensemble.members import Member
+from ensemble.networks.build import load_network
+from ensemble.project import Project
+from ensemble.provenance import read_checkpoint, weights_digest
 from ensemble.training import pixels
 from ensemble.training.batches import Batch
 from ensemble.training.tasks import damaged_gray
@@ -79,7 +79,7 @@ def load_restorers(project: Project, fold: int) -> Restorers:
         StaleArtefactError: One was trained from something else.
     """
     networks = [
-        (member, load_network(_folder(project, member, fold), member))
+        (member, load_network(project.folder(member, fold), member))
         for member in _checked(project, fold)
     ]
     return Restorers(networks, project.config.normalisation)
@@ -88,7 +88,7 @@ def load_restorers(project: Project, fold: int) -> Restorers:
 def restorers_digest(project: Project, fold: int) -> str:
     """SHA-256 of the restorers' weights, by name; errors as in `load_restorers`."""
     members = _checked(project, fold)
-    return digest_json({m.name: weights_digest(_folder(project, m, fold)) for m in members})
+    return digest_json({m.name: weights_digest(project.folder(m, fold)) for m in members})
 
 
 def _checked(project: Project, fold: int) -> tuple[Member, ...]:
@@ -100,10 +100,5 @@ def _checked(project: Project, fold: int) -> tuple[Member, ...]:
             '`train_on = "clean"` under [colorization]'
         )
     for member in members:
-        digests = project.checkpoint_digests(member)
-        read_checkpoint(_folder(project, member, fold), member, digests)
+        read_checkpoint(project, member, fold)
     return members
-
-
-def _folder(project: Project, member: Member, fold: int) -> Path:
-    return project.workspace.checkpoint_dir(member.stage, member.name, fold)

@@ -16,7 +16,7 @@ from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
 from ensemble.damage.prefill import prefill
 from ensemble.data.competition import Sample
-from ensemble.networks.member import Member
+from ensemble.members import Member
 from ensemble.training import pixels
 from ensemble.training.batches import Batch, Wants
 from ensemble.training.validation import Case, ValidationBatch

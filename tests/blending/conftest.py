@@ -12,7 +12,7 @@ from ensemble.arrays import luma
 from ensemble.blending.candidate import Subject
 from ensemble.blending.evidence import ArrayEvidence
 from ensemble.composition.hue_target import hue_histogram
-from ensemble.composition.recipe import Stage, View
+from ensemble.vocabulary import Stage, View
 
 SIZE = (40, 44)
 

@@ -9,11 +9,12 @@ from ensemble.blending.archived import ArchivedEvidence, finished, fold_priors
 from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.hue_target import hue_histogram
-from ensemble.composition.recipe import VIEWS, StageRecipe
+from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import MissingArtefactError
-from ensemble.networks.project import Project
 from ensemble.oof.collect import collect
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.project import Project
+from ensemble.vocabulary import VIEWS
 
 RECIPE = StageRecipe(
     weights={"navier-stokes": 0.4, "telea": 0.6},

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from ensemble.blending.space import SearchSpace, view_sets
 from ensemble.blending.strategies import random_params
-from ensemble.composition.recipe import VIEWS, Composition, StageRecipe
+from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.errors import ConfigError
+from ensemble.vocabulary import VIEWS
 
 COLOUR = SearchSpace(
     views={"b": VIEWS, "a": VIEWS, "v": VIEWS, "x": ("identity",)},

@@ -7,9 +7,9 @@ import pytest
 from ensemble.cli.app import main
 from ensemble.composition.recipe import Recipe
 from ensemble.config import config_text
-from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
 from ensemble.oof.priors import read_priors
+from ensemble.project import Project
 from ensemble.submission.submit import read_recipe
 from ensemble.workspace import atomic_write
 

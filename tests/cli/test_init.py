@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.config import Config, load_config
-from ensemble.networks.presets import preset_config
+from ensemble.presets import preset_config
 
 PRESETS = [
     "slides-final",

@@ -6,8 +6,8 @@ import pytest
 
 from ensemble.config import config_text
 from ensemble.data.png import write_png
-from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.project import Project
 from ensemble.workspace import Workspace
 
 MEMBERS = {"restoration": {"members": ("telea",)}, "colorization": {"members": ("gray",)}}

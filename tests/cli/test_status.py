@@ -8,8 +8,8 @@ import pytest
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config import Config, config_text
 from ensemble.data.png import write_png
-from ensemble.networks.project import Project
 from ensemble.oof import state
+from ensemble.project import Project
 from ensemble.workspace import Workspace, atomic_write
 
 FIXED = {"restoration": {"members": ("telea",)}, "colorization": {"members": ("gray",)}}

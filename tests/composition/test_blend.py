@@ -8,7 +8,8 @@ from ensemble.arrays import luma
 from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.hue_target import hue_target
-from ensemble.composition.recipe import SLIDES, VIEWS, Composition, StageRecipe
+from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
+from ensemble.vocabulary import VIEWS
 
 RECIPE = StageRecipe(
     weights={"b": 0.7, "a": 0.3}, views={"a": ("identity",), "b": ("hvflip", "identity", "vflip")}

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import os
 import pickle
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +11,10 @@ import pytest
 from PIL import Image
 
 from ensemble.damage.polygons import sample_damage
-from ensemble.data.competition import Competition, damage_seed
+from ensemble.data.competition import Competition
 from ensemble.data.png import write_png
 from ensemble.errors import DataError, MissingFileError
+from ensemble.parallel import seed_of
 
 SIDE = 48
 Crops = list[np.ndarray]
@@ -97,28 +95,11 @@ def test_simulated_damage_is_fixed_by_seed_and_name(crops: Crops, load):
     samples = [c.train_sample("TRAIN_00002") for c in (first, again, other)]
     np.testing.assert_array_equal(samples[0].damaged, samples[1].damaged)
     assert (samples[0].damaged != samples[2].damaged).any()
-    damage = sample_damage(size=(SIDE, SIDE), seed=damage_seed(0, "TRAIN_00002"))
+    damage = sample_damage(size=(SIDE, SIDE), seed=seed_of(0, "TRAIN_00002"))
     gray = pil_gray(crops[2])
     lost = damage.lost_mask()
     np.testing.assert_array_equal(samples[0].damaged, np.where(lost, damage.fill, gray))
     np.testing.assert_array_equal(samples[0].lost_mask, lost & (gray != damage.fill))
-
-
-def test_damage_seeds_are_the_same_in_another_process():
-    """Python's own `hash` of text is not."""
-    script = "from ensemble.data.competition import damage_seed; print(damage_seed(3, 'TRAIN_7'))"
-    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-        cwd=Path(__file__).parents[2],
-    )
-    assert int(done.stdout) == damage_seed(3, "TRAIN_7")
-    seeds = {damage_seed(seed, f"TRAIN_{i}") for seed in range(3) for i in range(100)}
-    assert len(seeds) == 300
 
 
 def test_test_photographs_are_read_in_gray(crops: Crops, load):

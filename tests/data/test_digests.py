@@ -13,7 +13,7 @@ import pytest
 from ensemble.data import digests
 from ensemble.data.digests import CACHE_NAME, digest_files
 from ensemble.errors import MissingFileError
-from ensemble.progress import Advance
+from ensemble.parallel import Advance
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
 

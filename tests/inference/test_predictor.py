@@ -7,16 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ensemble.composition.recipe import VIEWS
 from ensemble.config import NormalisationSection
 from ensemble.damage.prefill import prefill
 from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import NetworkPredictor
-from ensemble.networks.member import Member
-from ensemble.networks.project import Project
-from ensemble.networks.zoo import MEMBERS
+from ensemble.members import MEMBERS, Member
+from ensemble.project import Project
+from ensemble.vocabulary import VIEWS
 
 RESTORER = MEMBERS["restoration"]["unet-efficientnet-b0"]
 AS_IT_IS = replace(RESTORER, input_mode="damaged")

@@ -7,7 +7,7 @@ from torch import nn
 
 from ensemble.inference import released
 from ensemble.inference.released import ReleasedColorizer
-from ensemble.networks.zoo import MEMBERS
+from ensemble.members import MEMBERS
 
 
 class RedOnTheLeft(nn.Module):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.inference.views import VIEWS, augment, deaugment
+from ensemble.inference.views import augment, deaugment
+from ensemble.vocabulary import VIEWS
 
 BATCH = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
 FLIPPED_AXES = {"identity": (), "hflip": (3,), "vflip": (2,), "hvflip": (2, 3)}

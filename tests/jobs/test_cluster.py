@@ -15,7 +15,7 @@ from ensemble.jobs import cluster
 from ensemble.jobs.cluster import connect, run_on_cluster
 from ensemble.jobs.entry import Entry
 from ensemble.jobs.run import run_job
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 distributed = pytest.importorskip("distributed")

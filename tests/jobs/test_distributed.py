@@ -15,8 +15,8 @@ from ensemble.jobs.distributed import run_distributed
 from ensemble.jobs.run import run_job
 from ensemble.jobs.worker import Order
 from ensemble.manifest import read_manifest
-from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.project import Project
 from ensemble.training.data import epoch_shape
 from ensemble.training.job import Job
 from ensemble.training.trainer import Hardware

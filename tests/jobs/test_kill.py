@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from ensemble.jobs import worker
 from ensemble.jobs.worker import Order
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 KILLS = int(os.environ.get("ENS_KILLS", "3"))

@@ -6,7 +6,7 @@ import pytest
 
 from ensemble.errors import ConfigError
 from ensemble.jobs.plan import blockers, plan
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 MakeProject = Callable[..., Project]

@@ -11,7 +11,7 @@ import pytest
 from ensemble.jobs.entry import Entry
 from ensemble.jobs.queue import Queue, Slot
 from ensemble.jobs.worker import Order
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 MakeProject = Callable[..., Project]

@@ -7,8 +7,8 @@ import pytest
 from ensemble.errors import MissingArtefactError
 from ensemble.jobs.plan import plan
 from ensemble.jobs.run import run_job
-from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 

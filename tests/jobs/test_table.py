@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ensemble.jobs.entry import Entry
 from ensemble.jobs.table import table_of
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.job import Job
 from ensemble.workspace import atomic_write
 

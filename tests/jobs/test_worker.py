@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ensemble.jobs.worker import REFUSED, Order, main
-from ensemble.networks.project import Project
 from ensemble.oof.archive import ZarrArchive
+from ensemble.project import Project
 from ensemble.training.job import Job
 
 RESTORER = Job("restoration", "tiny-restorer", 0)

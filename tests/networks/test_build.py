@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from ensemble.errors import ConfigError
+from ensemble.members import MEMBERS, Member
 from ensemble.networks.build import PictureNetwork, build
-from ensemble.networks.member import Member
-from ensemble.networks.zoo import MEMBERS
 
 SIX = {
     "restoration": ["unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"],

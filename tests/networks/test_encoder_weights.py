@@ -9,11 +9,11 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from ensemble.errors import WeightsError
+from ensemble.members import Member
 from ensemble.networks import encoder_weights
 from ensemble.networks.build import build
 from ensemble.networks.encoder_weights import Release, smp_release, timm_release
 from ensemble.networks.libraries import smp, timm
-from ensemble.networks.member import Member
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -115,7 +115,7 @@ def test_an_encoder_without_imagenet_weights(encoder: str) -> None:
 
 
 def test_every_registered_encoder_has_published_weights() -> None:
-    from ensemble.networks.zoo import MEMBERS
+    from ensemble.members import MEMBERS
 
     for members in MEMBERS.values():
         for entry in members.values():

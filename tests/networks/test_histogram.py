@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ensemble.errors import ConfigError
+from ensemble.members import MEMBERS
 from ensemble.networks.build import build
 from ensemble.networks.histogram import HistogramNetwork
-from ensemble.networks.zoo import MEMBERS
 
 MEMBER = MEMBERS["colorization"]["histogram-resnet18"]
 LIGHT = replace(MEMBER, encoder="resnet10t")

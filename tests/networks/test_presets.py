@@ -8,9 +8,8 @@ import pytest
 
 from ensemble.config import Config, config_text, load_config
 from ensemble.errors import ConfigError
-from ensemble.networks.member import Member
-from ensemble.networks.presets import preset_config, preset_names, preset_text
-from ensemble.networks.zoo import MEMBERS, STAGES, resolve
+from ensemble.members import MEMBERS, STAGES, Member, resolve
+from ensemble.presets import preset_config, preset_names, preset_text
 
 NAMES = [
     "slides-all",
@@ -91,7 +90,7 @@ def test_an_unknown_preset_lists_the_valid_ones_nearest_first() -> None:
 
 def test_presets_need_no_torch() -> None:
     code = (
-        "import sys; from ensemble.networks.presets import preset_config;"
+        "import sys; from ensemble.presets import preset_config;"
         "preset_config('slides-all'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,8 +9,14 @@ import pytest
 
 from ensemble.config import CustomMember
 from ensemble.errors import ConfigError
-from ensemble.networks.member import Member, frozen_options
-from ensemble.networks.zoo import DEFAULT_INPUT_MODE, MEMBERS, check_stage, resolve
+from ensemble.members import (
+    DEFAULT_INPUT_MODE,
+    MEMBERS,
+    Member,
+    check_stage,
+    frozen_options,
+    resolve,
+)
 
 SLIDES = {
     "restoration": {
@@ -163,7 +169,7 @@ def test_options_do_not_depend_on_their_order() -> None:
 
 def test_naming_members_needs_no_torch() -> None:
     code = (
-        "import sys; from ensemble.networks.zoo import resolve;"
+        "import sys; from ensemble.members import resolve;"
         "resolve('restoration', ['telea']); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

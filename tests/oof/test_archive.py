@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.composition.recipe import View
 from ensemble.errors import ArrayError, MissingArtefactError
 from ensemble.oof.archive import Archive, ZarrArchive
+from ensemble.vocabulary import View
 
 IDS = ("a", "b", "c")
 VIEWS: tuple[View, ...] = ("identity", "hflip")

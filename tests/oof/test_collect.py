@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensemble.composition.blend import blend_gray
-from ensemble.composition.recipe import VIEWS, StageRecipe
+from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
 from ensemble.damage.prefill import prefill
 from ensemble.data.folds_csv import write_folds
@@ -14,11 +14,12 @@ from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.folds.split import split
 from ensemble.inference.fixed import InpaintingPredictor
-from ensemble.networks.project import Project
 from ensemble.oof import collect as room
 from ensemble.oof.collect import collect, plain_restoration, restoration_for
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.oof.state import member_state
+from ensemble.project import Project
+from ensemble.vocabulary import VIEWS
 
 
 def navier_stokes(project):

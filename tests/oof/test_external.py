@@ -8,10 +8,10 @@ import pytest
 from ensemble.config import Config, CustomMember
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError, DataError, MissingFileError
-from ensemble.networks.project import Project
 from ensemble.oof.external import import_oof, import_test
 from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.oof.state import member_state
+from ensemble.project import Project
 
 
 @pytest.fixture

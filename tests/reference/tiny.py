@@ -15,7 +15,7 @@ from ensemble.config import config_text, load_config
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
 from ensemble.folds.split import split
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.workspace import Workspace, atomic_write
 
 SIZE = 32

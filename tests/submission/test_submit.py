@@ -12,7 +12,7 @@ from ensemble.damage.prefill import prefill
 from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.submission.submit import Submission, read_recipe, require_current, submit
 from ensemble.workspace import atomic_write
 from tests.reference.score import literal_score

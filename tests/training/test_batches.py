@@ -9,7 +9,7 @@ import torch
 from ensemble.arrays import luma
 from ensemble.damage.prefill import prefill
 from ensemble.errors import ConfigError
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants
 from ensemble.training.data import damage_drawer
 from ensemble.training.position import Position, permutation

@@ -15,9 +15,10 @@ from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError, LockedError, MissingArtefactError
 from ensemble.manifest import read_manifest
 from ensemble.metric.score import gray_score
-from ensemble.networks.checkpoint import load_network
-from ensemble.networks.project import Project
+from ensemble.networks.build import load_network
 from ensemble.networks.tensors import to_tensor, to_uint8
+from ensemble.project import Project
+from ensemble.provenance import checkpoint_digests
 from ensemble.training.fit import fit
 from ensemble.training.job import Job
 from ensemble.workspace import exclusive_lock
@@ -34,7 +35,7 @@ def test_it_leaves_weights_a_manifest_and_records(
     files = restoration_job.files(project.workspace)
     assert read_manifest(files.manifest) == manifest
     member = project.members("restoration")[0]
-    assert manifest.made_from == project.checkpoint_digests(member)
+    assert manifest.made_from == checkpoint_digests(project, member)
     assert manifest.facts["epochs"] == 2
     rows = list(csv.DictReader(files.metrics.open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemble.arrays import Gray, Mask
 from ensemble.data.competition import Sample
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training.memo import Memo
 from ensemble.training.validation import ValidationBatches
 

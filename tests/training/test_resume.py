@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from ensemble.errors import StaleArtefactError, TrainingError
 from ensemble.manifest import read_manifest
-from ensemble.networks.project import Project
+from ensemble.project import Project
 from ensemble.training import keeper, state
 from ensemble.training.fit import fit
 from ensemble.training.job import Job

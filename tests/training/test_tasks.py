@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.arrays import luma
-from ensemble.networks.project import Project
 from ensemble.networks.tensors import to_tensor
+from ensemble.project import Project
 from ensemble.training.batches import Batch, Shape, TrainingBatches
 from ensemble.training.colorization import ColorizationTask, HistogramTask
 from ensemble.training.data import damage_drawer

@@ -16,12 +16,11 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from ensemble.errors import ConfigError, WeightsError
+from ensemble.errors import ConfigError, WeightsError, unknown_name
 from ensemble.manifest import digest_file
 from ensemble.networks.colorizers.download import download
 from ensemble.networks.colorizers.eccv16 import Eccv16
 from ensemble.networks.colorizers.siggraph17 import Siggraph17
-from ensemble.networks.nearest import unknown_name
 from ensemble.networks.weights import fill
 from ensemble.workspace import atomic_path
 

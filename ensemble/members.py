@@ -1,24 +1,91 @@
-"""The registry: every member the toolkit knows by name, and how names become members.
+"""The registry: every member `ens` knows by name, and how names become members.
 
-Adding a member is adding a line to one of the tables below, or a `[[member]]` table to
-`ens.toml`, which takes any architecture and encoder of segmentation-models-pytorch.
+A member is one named network of one stage, as frozen data. Adding one is adding a line to one of
+the tables below, or a `[[member]]` table to `ens.toml`, which takes any architecture and encoder
+of segmentation-models-pytorch. Nothing here needs torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
-from ensemble.composition.recipe import STAGES, Stage
 from ensemble.config import CustomMember
-from ensemble.errors import ConfigError
-from ensemble.networks.member import HISTOGRAM_ARCH, InputMode, Member, frozen_options
-from ensemble.networks.nearest import unknown_name
+from ensemble.errors import ConfigError, unknown_name
+from ensemble.manifest import digest_json
+from ensemble.vocabulary import HUE_BINS, Stage, check_stage
 
+Kind = Literal["trained", "fixed", "external"]
+InputMode = Literal["damaged", "prefilled", "prefilled+mask", "restored"]
+Output = Literal["gray", "rgb", "histogram"]
+Options = tuple[tuple[str, Any], ...]
+
+HISTOGRAM_ARCH = "histogram"
 DEFAULT_INPUT_MODE: InputMode = "prefilled"
 SCSE = {"decoder_attention_type": "scse"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One named network of one stage.
+
+    Attributes:
+        name: Unique in its stage; names folders too.
+        stage: `restoration` or `colorization`.
+        kind: `trained` by the toolkit, `fixed` (never trained here), or `external` (its
+            predictions were made elsewhere).
+        arch: An architecture of smp, `histogram`, or for other kinds the algorithm's name.
+        encoder: An encoder of smp, or of timm for `histogram`; empty for other kinds.
+        options: Further arguments of the architecture, sorted by name.
+        input_mode: What the network is shown. Restoration: `damaged` (the input as it is),
+            `prefilled` (its hole inpainted), `prefilled+mask` (and the mask as a second channel).
+            Colorization: `restored`, the restored gray.
+    """
+
+    name: str
+    stage: Stage
+    kind: Kind
+    arch: str
+    encoder: str = ""
+    options: Options = ()
+    input_mode: InputMode = "damaged"
+
+    @property
+    def output(self) -> Output:
+        """What the member predicts for a picture."""
+        if self.stage == "restoration":
+            return "gray"
+        return "histogram" if self.arch == HISTOGRAM_ARCH else "rgb"
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the network's input."""
+        return 2 if self.input_mode == "prefilled+mask" else 1
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the network's output; for a histogram, its bins."""
+        return {"gray": 1, "rgb": 3, "histogram": HUE_BINS}[self.output]
+
+    def digest(self) -> str:
+        """SHA-256 of the spec: of everything that decides the network, so not of its name."""
+        spec = {key: value for key, value in asdict(self).items() if key != "name"}
+        return digest_json(spec)
+
+
+def frozen_options(options: Mapping[str, Any]) -> Options:
+    """Options as sorted, hashable pairs; lists, as TOML has them, become tuples.
+
+    >>> frozen_options({"decoder_channels": [64, 32], "decoder_attention_type": "scse"})
+    (('decoder_attention_type', 'scse'), ('decoder_channels', (64, 32)))
+    """
+    return tuple((name, _frozen(options[name])) for name in sorted(options))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _restorer(name: str, arch: str, encoder: str, **options: Any) -> Member:
@@ -94,9 +161,8 @@ def resolve(
         input_mode: What trained restoration members are shown; None leaves the registry's.
 
     Raises:
-        ConfigError: A name, an architecture or an encoder is unknown (the message lists the valid
-            ones, nearest first), a name is given twice, or a custom member takes a name that the
-            registry already has.
+        ConfigError: A name is unknown (the message lists the valid ones, nearest first) or given
+            twice, or a custom member takes a name that the registry already has.
     """
     known = MEMBERS[check_stage(stage)]
     own = {table.name: table for table in custom if table.stage == stage}
@@ -110,40 +176,19 @@ def resolve(
     return tuple(found)
 
 
-def check_stage(stage: str) -> Stage:
-    """Return `stage` if it is one; raises ConfigError otherwise."""
-    for known in STAGES:
-        if stage == known:
-            return known
-    raise ConfigError(unknown_name("stage", stage, STAGES))
-
-
 def custom_member(table: CustomMember) -> Member:
     """A member from a `[[member]]` table.
 
     `arch` is any architecture of smp with any of its encoders; or `histogram` with any encoder of
-    timm; or `external`, without encoder, for predictions made elsewhere.
-
-    Raises:
-        ConfigError: The architecture, the encoder or an option is unknown.
+    timm; or `external`, without encoder, for predictions made elsewhere. Whether smp and timm know
+    the names is for `ensemble.networks.catalogue.check_member` to say: they take seconds to import.
     """
     options = frozen_options(table.options)
     mode: InputMode = DEFAULT_INPUT_MODE if table.stage == "restoration" else "restored"
     if table.arch == "external":
         return Member(table.name, table.stage, "external", "external", "", options, mode)
-    _check_network(table)
     arch = table.arch.lower()
     return Member(table.name, table.stage, "trained", arch, table.encoder, options, mode)
-
-
-def _check_network(table: CustomMember) -> None:
-    from ensemble.networks import catalogue  # takes seconds: smp and timm know the names
-
-    where = f"of member `{table.name}`"
-    if table.arch == HISTOGRAM_ARCH and table.stage == "colorization":
-        catalogue.check_timm_encoder(table.encoder, where=where)
-        return
-    catalogue.check_network(table.arch, table.encoder, table.options, where=where)
 
 
 def _check_names(stage: str, names: Sequence[str], custom: Sequence[CustomMember]) -> None:

@@ -1,19 +1,21 @@
-"""Everything a command works on, opened once: the data, the folds, the settings, the members."""
+"""Everything a command works on, opened once: the data, the folds, the settings, the members.
+
+Opening a project needs no torch, so that commands which only look at it start quickly.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from ensemble.composition.recipe import Stage
 from ensemble.config import Config
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import read_folds
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError, unknown_name
 from ensemble.folds.split import Folds
-from ensemble.networks.checkpoint import checkpoint_digests
-from ensemble.networks.member import Member
-from ensemble.networks.zoo import resolve
+from ensemble.members import Member, resolve
+from ensemble.vocabulary import STAGES, Stage
 from ensemble.workspace import Workspace
 
 
@@ -61,11 +63,38 @@ class Project:
         return {"data": self.competition.digest(), "folds": self.folds.digest()}
 
     def members(self, stage: Stage) -> tuple[Member, ...]:
-        """The members of a stage that `ens.toml` names."""
+        """The members of a stage that `ens.toml` names.
+
+        Raises:
+            ConfigError: A name is unknown or given twice.
+        """
         mode = self.config.restoration.input_mode if stage == "restoration" else None
         names = getattr(self.config, stage).members
         return resolve(stage, names, custom=self.config.member, input_mode=mode)
 
-    def checkpoint_digests(self, member: Member) -> dict[str, str]:
-        """What a finished training of `member` must have been made from."""
-        return checkpoint_digests(self.config, member, **self.digests)
+    def all_members(self) -> tuple[Member, ...]:
+        """The members of both stages, restoration first."""
+        return tuple(member for stage in STAGES for member in self.members(stage))
+
+    def member(self, stage: Stage, name: str) -> Member:
+        """One member of a stage.
+
+        Raises:
+            ConfigError: `ens.toml` names no such member; the valid ones are listed.
+        """
+        found = {member.name: member for member in self.members(stage)}
+        if name not in found:
+            raise ConfigError(unknown_name(f"member of {stage} in ens.toml", name, found))
+        return found[name]
+
+    def folder(self, member: Member, fold: int) -> Path:
+        """Where the training of a member for a fold lies."""
+        return self.workspace.checkpoint_dir(member.stage, member.name, fold)
+
+    def archive_folder(self, member: Member, fold: int) -> Path:
+        """Where a member's predictions for the photographs of a fold lie."""
+        return self.workspace.oof_dir(member.stage, member.name, fold)
+
+    def test_archive_folder(self, member: Member) -> Path:
+        """Where an external member's predictions for the test photographs lie."""
+        return self.workspace.external_test_dir(member.stage, member.name)

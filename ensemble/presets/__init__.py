@@ -6,8 +6,7 @@ import tomllib
 from importlib.resources import files
 
 from ensemble.config import Config
-from ensemble.errors import ConfigError
-from ensemble.networks.nearest import unknown_name
+from ensemble.errors import ConfigError, unknown_name
 
 SUFFIX = ".toml"
 

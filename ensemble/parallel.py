@@ -1,26 +1,39 @@
-"""Work spread over threads, in order, holding no more than is in flight."""
+"""Parallel work: cores, one ordered map over threads, seeds by name, and progress."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Advance = Callable[[int], None]
+"""Called with the number of items newly done."""
 
-def cores() -> int:
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+"""Opens a bar, given what is being done and the number of items."""
+
+
+def silent(what: str, total: int) -> AbstractContextManager[Advance]:
+    """A `Progress` that shows nothing."""
+    return nullcontext(lambda count: None)
+
+
+def count_cores() -> int:
     """How many cores this process may run on: at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def in_order(
+def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], *, n_threads: int | None = None
 ) -> Iterator[Result]:
     """Yield `function(item)` for each item, in order, computed by threads.
@@ -31,12 +44,12 @@ def in_order(
     Args:
         function: Releases Python's lock where it works hardest, else threads gain nothing.
         items: Drawn from this thread only.
-        n_threads: Threads to use; `cores` by default.
+        n_threads: Threads to use; `count_cores` by default.
 
     Raises:
         Exception: Whatever `function` raised for the first item, in order, that it failed on.
     """
-    threads = n_threads or cores()
+    threads = n_threads or count_cores()
     source = iter(items)
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Result]] = deque()
@@ -48,3 +61,20 @@ def in_order(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def seed_of(*parts: object, bits: int = 64) -> int:
+    """A seed for one thing of many, the same in every process, run and version.
+
+    It depends on these parts only: what is drawn for one photograph is the same whatever other
+    photographs there are.
+
+    Args:
+        parts: The seed of the settings, then what names the thing, as an image id.
+        bits: Size of the seed, a multiple of 8, at most 256.
+
+    >>> seed_of(0, "TRAIN_00000")
+    11636632495596095555
+    """
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[: bits // 8], "big")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ensemble.networks.nearest import nearest_first, unknown_name
+from ensemble.errors import nearest_first, unknown_name
 
 
 def test_case_and_separators_do_not_matter() -> None:
