@@ -44,6 +44,45 @@ def test_doubtful_are_those_with_another_gray_within_two_pixels(case: Case) -> N
     np.testing.assert_array_equal(doubtful_pixels(gray_map), expected)
 
 
+def test_doubtful_where_the_region_touches_every_edge_of_the_picture() -> None:
+    rng = np.random.default_rng(3)
+    picture = np.full((31, 37), 75, np.uint8)
+    picture[rng.random(picture.shape) < 0.03] = 20
+    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        edge[::9] = 20
+    found = [c for c in find_candidates(picture) if c.value == 75]
+    gray_map = GrayMap.of(picture, max(found, key=lambda c: c.area))
+    deep = ndimage.minimum_filter(picture == 75, size=5, mode="nearest")
+    expected = np.argwhere((picture == 75) & ~deep)
+    assert len(expected) < (picture == 75).sum()
+    np.testing.assert_array_equal(doubtful_pixels(gray_map), expected)
+
+
+def test_distance_from_the_main_region_equals_a_slow_walk(case: Case) -> None:
+    picture, gray_map = case
+    pixels = np.argwhere(gray_map.equal)
+    column = PIXEL_FEATURES.index("distance from the main region")
+    found = pixel_features(picture, gray_map, pixels)[:, column]
+    main = gray_map.labels == gray_map.main
+    x0, y0, x1, y1 = gray_map.box
+    longer = max(x1 - x0, y1 - y0)
+    ways = [(v, u) for v in (-1, 0, 1) for u in (-1, 0, 1) if (v, u) != (0, 0)]
+    height, width = main.shape
+    expected = []
+    for y, x in pixels:
+        steps = [
+            k
+            for v, u in ways
+            for k in range(1, longer + 1)
+            if 0 <= y + k * v < height and 0 <= x + k * u < width and main[y + k * v, x + k * u]
+        ]
+        expected.append(0.0 if main[y, x] else min([longer, *steps]) / longer)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.min() >= 0
+    assert found.max() == 1
+    assert len(np.unique(found)) > 5
+
+
 def test_counts_in_squares_equal_a_slow_count(case: Case) -> None:
     picture, gray_map = case
     pixels = doubtful_pixels(gray_map)

@@ -87,6 +87,18 @@ def test_codes_may_differ_in_26_bits(flips: int, alike: bool) -> None:
     assert shared(counts, places, codes) == (N_FEATURES if alike else 0)
 
 
+def test_the_distance_is_the_number_of_bits_that_differ() -> None:
+    rng = np.random.default_rng(0)
+    words = rng.integers(2**64, size=(2000, 4), dtype=np.uint64)
+    single = np.zeros((256, 4), dtype=np.uint64)
+    single[np.arange(256), np.arange(256) // 64] = (
+        np.uint64(1) << np.arange(256, dtype=np.uint64) % 64
+    )
+    for row in np.concatenate([words, single]):
+        a, b, c, d = row.tolist()
+        assert matching._distance(row[:2], row[2:]) == (a ^ c).bit_count() + (b ^ d).bit_count()
+
+
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_candidates_are_exactly_the_planted_pairs(mirrored: bool) -> None:
     counts, _, codes = photographs(60)

@@ -108,6 +108,39 @@ def test_every_fold_gets_its_share_of_every_stratum() -> None:
     assert np.abs(shares(None) - 1).max() > 0.2
 
 
+def test_sizes_count_where_strata_and_sizes_disagree() -> None:
+    # Groups of 5, 4, 3 and 2 photographs, the first of one stratum, the others of another. Before
+    # the last, fold 0 holds 5 + 3 and fold 1 holds 4: fold 0 lacks the stratum more (3 of 4.5
+    # against 4 of 4.5), but is larger by 4 of 7, which weighs more.
+    groups = np.repeat([0, 1, 2, 3], [5, 4, 3, 2])
+    ids = [f"{row:02d}" for row in range(14)]
+    strata = np.minimum(groups, 1).tolist()
+    folds = split(image_ids=ids, groups=groups.tolist(), n_folds=2, seed=0, strata=strata)
+    assert np.bincount(folds.folds).tolist() == [8, 6]
+
+
+@pytest.mark.parametrize(
+    ("with_strata", "digest"),
+    [
+        (True, "ed3eeaead6c29af33858bc2258e60fdd0b75b895404916e803840557ea3f18f0"),
+        (False, "816feda08808d7184ced1b7c9c4f5e24732ded9966298dba8593649a1e729dc4"),
+    ],
+)
+def test_the_folds_of_a_table_and_a_seed_never_change(with_strata: bool, digest: str) -> None:
+    rng = np.random.default_rng(0)
+    groups = np.concatenate([np.arange(60), rng.integers(60, size=140)]).tolist()
+    strata = rng.integers(8, size=200).tolist()
+    ids = [f"TRAIN_{row:05d}" for row in range(200)]
+    made = split(
+        image_ids=ids,
+        groups=groups,
+        n_folds=5,
+        seed=7,
+        strata=strata if with_strata else None,
+    )
+    assert made.digest() == digest
+
+
 def test_folds_look_up_and_digest() -> None:
     folds = Folds(("b", "a", "c"), (7, 7, "x"), (1, 1, 0), 2)
     assert folds.image_ids == ("a", "b", "c")
@@ -132,8 +165,11 @@ def test_errors_state_rule_values_and_remedy() -> None:
         split(image_ids=["a", "b"], groups=[1, 2], n_folds=1, seed=0)
     with pytest.raises(DataError, match=r"^Image ids must be distinct, but `a` is there 2 times$"):
         split(image_ids=["a", "a"], groups=[1, 2], n_folds=2, seed=0)
-    with pytest.raises(DataError, match=r"columns of one length, at least 1, but got lengths \(2"):
-        split(image_ids=["a", "b"], groups=[1], n_folds=2, seed=0)
+    lengths = r"^Folds need columns of one length, at least 1, but got lengths \(2, 1, 3\)$"
+    with pytest.raises(DataError, match=lengths):
+        split(image_ids=["a", "b"], groups=[1], n_folds=2, seed=0, strata=[0, 0, 0])
+    with pytest.raises(DataError, match=lengths):
+        Folds(("a", "b"), ("x",), (0, 1, 0), 2)
     with pytest.raises(DataError, match="lengths"):
         split(image_ids=[], groups=[], n_folds=2, seed=0)
 
