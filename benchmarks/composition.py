@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.levers import LEVERS, TRAINING_FREE, Lever, answers, lever_config
 from ensemble.arrays import luma
-from ensemble.config import Config, config_text
+from ensemble.config import Config
+from ensemble.config_text import config_text
 from ensemble.damage.polygons import apply_damage, sample_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds

@@ -1,4 +1,4 @@
-"""The settings of a workspace: `ens.toml`, its defaults, and the text that explains them.
+"""The settings of a workspace: every key of `ens.toml`, its rule, default and meaning.
 
 Defaults are those of the competition's slides unless a measurement in `docs/` says otherwise.
 """
@@ -6,32 +6,29 @@ Defaults are those of the competition's slides unless a measurement in `docs/` s
 from __future__ import annotations
 
 import difflib
-import json
-import textwrap
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ensemble.errors import ConfigError
 
-WIDTH = 100
-"""Columns of the comments in `ens.toml`."""
 
+class Section(BaseModel):
+    """Some keys, frozen; an unknown key, an infinite number or NaN is refused."""
 
-class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class DataSection(_Section):
+class DataSection(Section):
     """What the photographs are like."""
 
     size: int = Field(512, ge=16, description="Side of every photograph in pixels.")
 
 
-class FoldsSection(_Section):
+class FoldsSection(Section):
     """How photographs are divided for validation."""
 
     n_folds: int = Field(5, ge=2, description="Number of folds.")
@@ -42,14 +39,14 @@ class FoldsSection(_Section):
     )
 
 
-class NormalisationSection(_Section):
+class NormalisationSection(Section):
     """How uint8 becomes what a network sees: (value / 255 - mean) / std."""
 
     mean: float = Field(0.5, description="Subtracted mean, on the scale 0 to 1.")
     std: float = Field(0.225, gt=0, description="Dividing standard deviation, same scale.")
 
 
-class RestorationSection(_Section):
+class RestorationSection(Section):
     """Stage 1, damaged gray to gray."""
 
     members: tuple[str, ...] = Field(
@@ -75,7 +72,7 @@ class RestorationSection(_Section):
     )
 
 
-class ColorizationSection(_Section):
+class ColorizationSection(Section):
     """Stage 2, gray to RGB."""
 
     members: tuple[str, ...] = Field(
@@ -90,7 +87,7 @@ class ColorizationSection(_Section):
     )
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     """How networks learn.
 
     Keys in RUNTIME_KEYS change how fast, never what, a network learns.
@@ -137,13 +134,13 @@ class TrainingSection(_Section):
 RUNTIME_KEYS = frozenset({"epochs", "num_workers", "cache", "checkpoint_minutes", "compile"})
 
 
-class InferenceSection(_Section):
+class InferenceSection(Section):
     """How predictions are made."""
 
     batch_size: int = Field(8, ge=1, description="Photographs a forward pass.")
 
 
-class BlendSection(_Section):
+class BlendSection(Section):
     """How the blend is tuned."""
 
     trials: int = Field(200, ge=0, description="Optuna trials a stage.")
@@ -153,7 +150,7 @@ class BlendSection(_Section):
     storage: str = Field("", description="Optuna storage; empty is oof/study.db.")
 
 
-class CustomMember(_Section):
+class CustomMember(Section):
     """A member of your own: any architecture and encoder of segmentation-models-pytorch."""
 
     name: str = Field(description="Its name, lower case with hyphens.")
@@ -163,10 +160,10 @@ class CustomMember(_Section):
         "external, for predictions made elsewhere."
     )
     encoder: str = Field("", description="Encoder, as smp spells it; none where arch is external.")
-    options: dict[str, Any] = Field({}, description="Further arguments of the architecture.")
+    options: dict[str, JsonValue] = Field({}, description="Further arguments of the architecture.")
 
 
-class Config(_Section):
+class Config(Section):
     """Everything `ens.toml` can say."""
 
     seed: int = Field(0, ge=0, description="Seed of everything drawn at random.")
@@ -206,55 +203,6 @@ def load_config(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"`{path}` is not valid TOML: {error}") from None
     return _validated(content, source=f"`{path}`")
-
-
-def config_text(
-    config: Config, *, heading: str = "Settings of ens; every key has its default."
-) -> str:
-    """The settings as commented TOML that `load_config` reads back to the same value."""
-    lines = [f"# {heading}", ""]
-    lines += _commented_keys(config)
-    for name in type(config).model_fields:
-        section = getattr(config, name)
-        if isinstance(section, _Section):
-            lines += ["", f"# {_summary(type(section))}", f"[{name}]", *_commented_keys(section)]
-    for member in config.member:
-        lines += ["", "[[member]]", *_commented_keys(member)]
-    return "\n".join(lines) + "\n"
-
-
-def _commented_keys(section: _Section) -> list[str]:
-    lines = []
-    for name, info in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, _Section) or name == "member":
-            continue
-        lines += textwrap.wrap(
-            f"{info.description}{_choices(info.annotation)}",
-            WIDTH,
-            initial_indent="# ",
-            subsequent_indent="# ",
-            break_on_hyphens=False,
-        )
-        lines.append(f"{name} = {_toml(value)}")
-    return lines
-
-
-def _choices(annotation: Any) -> str:
-    names = [choice for choice in get_args(annotation) if isinstance(choice, str)]
-    return f" One of: {', '.join(names)}." if names else ""
-
-
-def _summary(section: type[_Section]) -> str:
-    return (section.__doc__ or "").strip().splitlines()[0]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _validated(content: Mapping[str, Any], *, source: str) -> Config:

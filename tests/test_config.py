@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ensemble.config import RUNTIME_KEYS, Config, TrainingSection, config_text, load_config
+from ensemble.config import (
+    RUNTIME_KEYS,
+    Config,
+    TrainingSection,
+    load_config,
+)
+from ensemble.config_text import config_text, set_key
 from ensemble.errors import ConfigError
 
 MEMBER = """
@@ -157,3 +163,74 @@ def test_settings_are_frozen():
 
 def test_runtime_keys_are_keys_of_training():
     assert set(TrainingSection.model_fields) >= RUNTIME_KEYS
+
+
+COMMENTED = """# mine
+[training] # how
+# slow but sure
+learning_rate = 1e-5   # found by hand
+encoder_weights = "imagenet"\t# for now
+
+[[member]]
+name = "mine"   # of my own
+stage = "restoration"
+arch = "unet"
+"""
+
+
+def test_setting_a_key_changes_that_key_alone(tmp_path: Path):
+    path = tmp_path / "ens.toml"
+    path.write_text(COMMENTED)
+    set_key(path, "training", "encoder_weights", "none")
+    assert path.read_text() == COMMENTED.replace('"imagenet"', '"none"')
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (COMMENTED, COMMENTED.rstrip()),
+        ("training.epochs = 3 # dotted\n", "# dotted"),
+        ("training = {epochs = 3} # inline\n", "# inline"),
+        ("", ""),
+    ],
+)
+def test_setting_a_key_that_is_not_there_adds_it(tmp_path: Path, text: str, kept: str):
+    before = load(tmp_path, text)
+    set_key(tmp_path / "ens.toml", "training", "patience", 7)
+    set_key(tmp_path / "ens.toml", "folds", "n_folds", 3)
+    after = load_config(tmp_path / "ens.toml")
+    assert after == before.replace("training", patience=7).replace("folds", n_folds=3)
+    assert all(line in (tmp_path / "ens.toml").read_text() for line in kept.splitlines())
+
+
+def test_setting_a_key_of_no_file_writes_every_default(tmp_path: Path):
+    set_key(tmp_path / "ens.toml", "data", "size", 64)
+    expected = config_text(Config()).replace("size = 512", "size = 64")
+    assert (tmp_path / "ens.toml").read_text() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "message"),
+    [
+        (COMMENTED, "ImageNet", "`training.encoder_weights`"),
+        ("[training", "none", "is not valid TOML"),
+    ],
+)
+def test_setting_a_wrong_value_leaves_the_file(tmp_path: Path, text: str, value: str, message: str):
+    path = tmp_path / "ens.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        set_key(path, "training", "encoder_weights", value)
+    assert path.read_text() == text
+
+
+def test_an_option_that_json_cannot_hold_is_refused(tmp_path: Path):
+    """A member's digest is taken of its options as JSON."""
+    with pytest.raises(ConfigError, match=r"`member\.options\.day"):
+        load(tmp_path, MEMBER.replace("{", "{day = 2020-01-01, ", 1))
+
+
+def test_any_key_and_text_of_an_option_is_read_back(tmp_path: Path):
+    options = '{"a key" = "\\u007f \\t", b = [0.1, 1e-9]}'
+    config = load(tmp_path, MEMBER.replace(MEMBER[MEMBER.index("{") :], options))
+    assert load(tmp_path, config_text(config)) == config

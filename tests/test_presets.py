@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from ensemble.cli.app import main
-from ensemble.config import config_text, load_config
+from ensemble.config import load_config
+from ensemble.config_text import config_text
 from ensemble.inference import released
 from ensemble.networks.colorizers import lab
 from ensemble.networks.colorizers.released import RELEASES

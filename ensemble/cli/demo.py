@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.config import Config, config_text
+from ensemble.config import Config
+from ensemble.config_text import config_text
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_write
 

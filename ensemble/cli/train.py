@@ -212,7 +212,7 @@ def _record_encoder_weights(context: Context, config: Config) -> None:
     value = config.training.encoder_weights
     if value == context.config.training.encoder_weights:
         return
-    from ensemble.config import config_text
+    from ensemble.config_text import config_text
     from ensemble.workspace import atomic_write
 
     kept = context.config.replace("training", encoder_weights=value)

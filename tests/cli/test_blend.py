@@ -6,7 +6,7 @@ import pytest
 
 from ensemble.cli.app import main
 from ensemble.composition.recipe import Recipe
-from ensemble.config import config_text
+from ensemble.config_text import config_text
 from ensemble.oof.archive import ZarrArchive
 from ensemble.oof.priors import read_priors
 from ensemble.project import Project

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ensemble.config import config_text
+from ensemble.config_text import config_text
 from ensemble.data.png import read_rgb, write_png
 from ensemble.report import holes
 from ensemble.report.contact_sheet import GAP, STEP_X, STEP_Y, WARNING

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.config import config_text
+from ensemble.config_text import config_text
 from ensemble.data.png import write_png
 from ensemble.oof.archive import ZarrArchive
 from ensemble.project import Project

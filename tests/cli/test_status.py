@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
-from ensemble.config import Config, config_text
+from ensemble.config import Config
+from ensemble.config_text import config_text
 from ensemble.data.png import write_png
 from ensemble.oof import state
 from ensemble.project import Project

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.config import Config, config_text, load_config
+from ensemble.config import Config, load_config
+from ensemble.config_text import config_text
 from ensemble.errors import ConfigError
 from ensemble.members import MEMBERS, STAGES, Member, resolve
 from ensemble.presets import preset_config, preset_names, preset_text

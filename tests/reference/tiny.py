@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from ensemble.config import config_text, load_config
+from ensemble.config import load_config
+from ensemble.config_text import config_text
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
 from ensemble.folds.split import split
