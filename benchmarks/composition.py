@@ -30,7 +30,7 @@ from benchmarks.levers import LEVERS, TRAINING_FREE, Lever, answers, lever_confi
 from ensemble.arrays import luma
 from ensemble.config import Config
 from ensemble.config_text import config_text
-from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, sample_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import read_rgb, write_png

@@ -41,8 +41,8 @@ from ensemble.composition.hue_target import centred, hue_histogram, prior_histog
 from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import Composition
-from ensemble.damage.polygons import apply_damage, sample_damage
-from ensemble.damage.prefill import prefill
+from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.fill import prefill
 from ensemble.metric.score import PreparedTarget, Score, prepare
 
 RUNS = 15

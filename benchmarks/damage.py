@@ -16,8 +16,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ensemble.damage.bank import PolygonBank
-from ensemble.damage.polygons import sample_damage
+from ensemble.damage.bank import PolygonBank, make_bank
+from ensemble.damage.draw import sample_damage
 from tests.reference.damage_rule import literal_damage
 
 ROUNDS = 10
@@ -31,7 +31,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     side = options.size
     start = time.perf_counter()
-    bank = PolygonBank.of(0)
+    bank = make_bank(0)
     print(f"bank drawn once in {time.perf_counter() - start:.2f} s")
     ways = _ways(side, bank)
     for way in ways.values():

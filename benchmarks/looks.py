@@ -31,8 +31,8 @@ from ensemble.composition.blend import Colours, answer, blend_colours, blend_gra
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.config import load_config
+from ensemble.damage.draw import apply_damage, sample_damage
 from ensemble.damage.locate import locate_hole
-from ensemble.damage.polygons import apply_damage, sample_damage
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.project import Project
 from ensemble.report.contact_sheet import contact_sheet

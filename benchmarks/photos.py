@@ -10,13 +10,14 @@ import numpy as np
 from PIL import Image
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, sample_damage
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
     name: str
     seed: int
+    gray: Gray
     damaged: Gray
     lost_mask: Mask
 
@@ -31,7 +32,7 @@ def cases(paths: list[Path], *, side: int, seeds: list[int]) -> Iterator[Case]:
         for seed in seeds:
             own = (seed * 1000 + side) * 100_000 + index
             damage = sample_damage(size=gray.shape, seed=own)
-            yield Case(path.name, own, apply_damage(gray, damage), damage.lost_mask())
+            yield Case(path.name, own, gray, apply_damage(gray, damage), damage.lost_mask())
 
 
 def intersection_over_union(one: Mask, other: Mask) -> float:

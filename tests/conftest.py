@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 from ensemble.arrays import luma
 from ensemble.config import Config
-from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, sample_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png

@@ -1,7 +1,7 @@
-"""Damage at training speed: polygons drawn once, placed and rasterised for every sample.
+"""Damage at training speed: polygons drawn once, placed and rasterized for every sample.
 
 polygenerator takes about a third of a millisecond to reach a damage that passes the rule, and the
-public generator's rasteriser several times that. A `PolygonBank` asks polygenerator for a fixed
+public generator's rasterizer several times that. A `PolygonBank` asks polygenerator for a fixed
 number of unit polygons of every kind and number of points; a draw picks one of them, and the rule
 (boxes, the least number of pixels, the fill) is applied afresh, so that kind, points, box, area and
 fill keep their joint distribution: a polygon is as likely to be refused in a small box as ever.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
 from ensemble.compiled import kernel
-from ensemble.damage.polygons import (
+from ensemble.damage.draw import (
     KINDS,
     MAX_POINTS,
     MIN_POINTS,
@@ -27,47 +27,23 @@ from ensemble.damage.polygons import (
     draw_unit_polygon,
     place,
 )
-from ensemble.damage.rasterise import rasterise_into
-from ensemble.errors import ArrayError
+from ensemble.damage.rasterize import rasterize_into
 
+EACH = 128  # polygons of every kind and number of points: 6912 in all
 _COUNTS = MAX_POINTS - MIN_POINTS + 1
 _BLOCK = 7  # uniform numbers a try needs: four corners, kind, points, which polygon
 
 
 @dataclass(frozen=True, eq=False)
 class PolygonBank:
-    """Unit polygons by kind and number of points.
+    """Unit polygons by kind and number of points; make it with `make_bank`.
 
     Attributes:
-        polygons: One (each, P, 2) float64 array in [0, 1], (x, y) a row, for every kind and every
+        polygons: One (EACH, P, 2) float64 array in [0, 1], (x, y) a row, for every kind and every
             P from 3 to 20; indexed `[kind][P - 3]`.
     """
 
     polygons: tuple[tuple[NDArray[np.float64], ...], ...]
-
-    @classmethod
-    def of(cls, seed: int, *, each: int = 128) -> PolygonBank:
-        """Draw a bank; the same for the same arguments.
-
-        Args:
-            seed: Any int.
-            each: Polygons of every kind and number of points; 128 make 6912 in about half a second.
-
-        Raises:
-            ArrayError: `each` is under 1.
-        """
-        if each < 1:
-            raise ArrayError(f"`each >= 1` must hold for a polygon bank, but got (each={each})")
-        rng = random.Random(seed)
-        return cls(
-            tuple(
-                tuple(
-                    np.stack([_drawn(rng, kind, count) for _ in range(each)])
-                    for count in range(MIN_POINTS, MAX_POINTS + 1)
-                )
-                for kind in KINDS
-            )
-        )
 
     def draw(self, rng: np.random.Generator, *, size: tuple[int, int]) -> tuple[Damage, Mask]:
         """Draw one damage and its lost mask; a pure function of the generator's state.
@@ -86,7 +62,7 @@ class PolygonBank:
         rule = DamageRule.at(size)
         while True:
             uniform = rng.random(_BLOCK)
-            box = _box(uniform[:4], size, rule.min_sides)
+            box = _draw_box(uniform[:4], size, rule.min_sides)
             if box[2] - box[0] < rule.min_sides[1] or box[3] - box[1] < rule.min_sides[0]:
                 continue
             kind, unit = self._pick(uniform[4:])
@@ -101,14 +77,30 @@ class PolygonBank:
         return KINDS[kind], shelf[int(uniform[2] * len(shelf))]
 
 
-def _drawn(rng: random.Random, kind: str, count: int) -> NDArray[np.float64]:
+def make_bank(seed: int) -> PolygonBank:
+    """Draw a bank in about half a second; the same for the same seed, any int."""
+    rng = random.Random(seed)
+    return PolygonBank(
+        tuple(
+            tuple(
+                np.stack([_draw_unit(rng, kind, count) for _ in range(EACH)])
+                for count in range(MIN_POINTS, MAX_POINTS + 1)
+            )
+            for kind in KINDS
+        )
+    )
+
+
+def _draw_unit(rng: random.Random, kind: str, count: int) -> NDArray[np.float64]:
     while (unit := draw_unit_polygon(rng, kind, count)) is None:
         pass
     return np.array(unit)[:, ::-1]
 
 
 @kernel
-def _box(uniform: NDArray[np.float64], size: tuple[int, int], min_sides: tuple[int, int]) -> Box:
+def _draw_box(
+    uniform: NDArray[np.float64], size: tuple[int, int], min_sides: tuple[int, int]
+) -> Box:
     """Both corners, the second uniform from the first to the picture's end, the end included."""
     height, width = size
     y0 = int(uniform[0] * (height - min_sides[0] + 1))
@@ -121,4 +113,4 @@ def _box(uniform: NDArray[np.float64], size: tuple[int, int], min_sides: tuple[i
 def _cover_box(points: NDArray[np.float64], box: Box, mask: Mask) -> int:
     x0, y0, x1, y1 = box
     local = points.astype(np.int64) - np.array([x0, y0])
-    return rasterise_into(local, mask[y0:y1, x0:x1])
+    return rasterize_into(local, mask[y0:y1, x0:x1])

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ensemble.arrays import Rgb, luma
-from ensemble.damage.polygons import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, sample_damage
 from ensemble.data.png import encode_png, write_png
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_path, atomic_write

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.inference.predictor import Predictions, Predictor
 from ensemble.members import Member
 from ensemble.vocabulary import VIEWS, View, apply_view, undo_view

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensemble.config import NormalisationSection
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.inference.views import augment, deaugment
 from ensemble.members import Member
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask

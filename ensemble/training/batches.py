@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.errors import ConfigError
 from ensemble.training.position import Key, Position, permutation, sample_rng
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from ensemble.arrays import Mask
 from ensemble.config import TrainingSection
-from ensemble.damage.bank import PolygonBank
+from ensemble.damage.bank import PolygonBank, make_bank
 from ensemble.data.cache import CachedPhotographs, open_cache
 from ensemble.data.competition import Competition
 from ensemble.project import Project
@@ -117,7 +117,7 @@ def workers(settings: TrainingSection) -> int:
 
 @lru_cache(maxsize=1)
 def _bank(seed: int) -> PolygonBank:
-    return PolygonBank.of(seed)
+    return make_bank(seed)
 
 
 def _draw_damage(

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ensemble.arrays import Gray, Mask
 from ensemble.config import Config
+from ensemble.damage.fill import prefill
 from ensemble.damage.locate import locate_hole
-from ensemble.damage.prefill import prefill
 from ensemble.data.competition import Sample
 from ensemble.members import Member
 from ensemble.training import pixels

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from ensemble.damage.polygons import KINDS, Damage
+from ensemble.damage.draw import KINDS, Damage
 from tests.reference.damage_rule import LiteralDamage, literal_damage
 
 Facts = dict[str, NDArray[np.int64]]

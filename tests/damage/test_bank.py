@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ensemble.damage.bank import PolygonBank
-from ensemble.damage.polygons import Damage, DamageRule
+from ensemble.damage.bank import EACH, PolygonBank, make_bank
+from ensemble.damage.draw import Damage, DamageRule
 from ensemble.errors import ArrayError
 
 Facts = dict[str, NDArray[np.int64]]
@@ -15,7 +15,7 @@ Facts = dict[str, NDArray[np.int64]]
 
 @pytest.fixture(scope="module")
 def bank() -> PolygonBank:
-    return PolygonBank.of(7, each=48)
+    return make_bank(7)
 
 
 @pytest.fixture(scope="module")
@@ -39,28 +39,25 @@ def test_the_mask_is_the_damages_own(bank: PolygonBank) -> None:
         assert damage.size == size
 
 
-def test_pure_given_the_seed_and_the_generator() -> None:
-    one, other = (PolygonBank.of(3, each=2) for _ in range(2))
+def test_pure_given_the_seed_and_the_generator(bank: PolygonBank) -> None:
+    again, other = make_bank(7), make_bank(8)
     for seed in range(10):
         first, second = (
-            bank.draw(np.random.default_rng(seed), size=(48, 48)) for bank in (one, other)
+            one.draw(np.random.default_rng(seed), size=(48, 48)) for one in (bank, again)
         )
         np.testing.assert_array_equal(first[1], second[1])
         assert first[0].fill == second[0].fill
-    moved = PolygonBank.of(4, each=2)
-    assert (moved.polygons[0][9] != one.polygons[0][9]).any()
+    assert (other.polygons[0][9] != bank.polygons[0][9]).any()
 
 
 def test_every_shelf_holds_unit_polygons_of_its_count(bank: PolygonBank) -> None:
     for shelves in bank.polygons:
-        assert [shelf.shape for shelf in shelves] == [(48, count, 2) for count in range(3, 21)]
+        assert [shelf.shape for shelf in shelves] == [(EACH, count, 2) for count in range(3, 21)]
         for shelf in shelves:
             np.testing.assert_allclose(shelf.min(axis=1), 0.0)
             np.testing.assert_allclose(shelf.max(axis=1), 1.0)
 
 
-def test_refusals_state_the_rule(bank: PolygonBank) -> None:
-    with pytest.raises(ArrayError, match=r"`each >= 1` must hold .* \(each=0\)"):
-        PolygonBank.of(0, each=0)
+def test_a_picture_too_small_is_refused(bank: PolygonBank) -> None:
     with pytest.raises(ArrayError, match="at least 8 px a side"):
         bank.draw(np.random.default_rng(0), size=(4, 64))

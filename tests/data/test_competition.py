@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.damage.polygons import sample_damage
+from ensemble.damage.draw import sample_damage
 from ensemble.data.competition import Competition
 from ensemble.data.png import write_png
 from ensemble.errors import DataError, MissingFileError

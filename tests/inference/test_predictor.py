@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.config import NormalisationSection
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
 from ensemble.inference.load import load_predictor

@@ -8,7 +8,7 @@ import pytest
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError

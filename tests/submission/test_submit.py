@@ -8,7 +8,7 @@ import pytest
 
 from ensemble.arrays import luma
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError

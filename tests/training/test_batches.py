@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ensemble.arrays import luma
-from ensemble.damage.prefill import prefill
+from ensemble.damage.fill import prefill
 from ensemble.errors import ConfigError
 from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants

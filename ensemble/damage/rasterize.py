@@ -1,6 +1,6 @@
 """Which pixels a polygon covers, exactly as `skimage.draw.polygon2mask` decides, but fast.
 
-A pixel is covered when its centre, an integer point, lies inside the polygon by the even-odd rule,
+A pixel is covered when its center, an integer point, lies inside the polygon by the even-odd rule,
 on an edge, or on a vertex. scikit-image asks that of every pixel and every edge; here each row
 notes where the edges cross it, then two running parities answer for the row's pixels.
 """
@@ -16,7 +16,7 @@ from ensemble.arrays import Mask
 from ensemble.compiled import kernel
 
 
-def rasterise(vertices: NDArray[np.int64], *, shape: tuple[int, int]) -> Mask:
+def rasterize(vertices: NDArray[np.int64], *, shape: tuple[int, int]) -> Mask:
     """Return the pixels that a polygon covers.
 
     Args:
@@ -29,7 +29,7 @@ def rasterise(vertices: NDArray[np.int64], *, shape: tuple[int, int]) -> Mask:
     Source: the crossing test of O'Rourke's "Computational Geometry in C", section 7.4, which
     scikit-image follows; equal to it pixel by pixel, self-touching polygons included.
 
-    >>> rasterise(np.array([[0, 0], [2, 0], [0, 2]]), shape=(3, 3)).sum()
+    >>> rasterize(np.array([[0, 0], [2, 0], [0, 2]]), shape=(3, 3)).sum()
     np.int64(6)
     """
     covered = np.zeros(shape, dtype=np.bool_)
@@ -37,7 +37,7 @@ def rasterise(vertices: NDArray[np.int64], *, shape: tuple[int, int]) -> Mask:
     return covered
 
 
-def rasterise_into(vertices: NDArray[np.int64], covered: Mask) -> int:
+def rasterize_into(vertices: NDArray[np.int64], covered: Mask) -> int:
     """Set what a polygon covers in `covered`, a False (H, W) bool view; return its pixel count."""
     return int(_cover(vertices, covered))
 

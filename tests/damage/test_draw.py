@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ensemble.damage import polygons
-from ensemble.damage.polygons import (
+from ensemble.damage import draw
+from ensemble.damage.draw import (
     KINDS,
     MIN_PIXELS,
     Damage,
@@ -128,7 +128,7 @@ def test_a_polygon_that_polygenerator_gives_up_is_drawn_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     outcomes = iter([None, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]])
-    monkeypatch.setattr(polygons, "draw_unit_polygon", lambda *_: next(outcomes))
+    monkeypatch.setattr(draw, "draw_unit_polygon", lambda *_: next(outcomes))
     assert sample_damage(size=(64, 64), seed=0).lost_mask().sum() > 9
     assert next(outcomes, "used up") == "used up"
 
@@ -137,7 +137,7 @@ def test_a_broken_cycle_is_reported_as_none(monkeypatch: pytest.MonkeyPatch) -> 
     def broken(num_points: int) -> None:
         raise AssertionError("the edges do not form a cycle")
 
-    monkeypatch.setattr(polygons._private_polygenerator(), "random_polygon", broken)
+    monkeypatch.setattr(draw._private_polygenerator(), "random_polygon", broken)
     assert draw_unit_polygon(random.Random(0), "simple", 5) is None
     assert draw_unit_polygon(random.Random(0), "convex", 5) is not None
 

@@ -6,7 +6,7 @@ import skimage.draw
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.damage.rasterise import rasterise, rasterise_into
+from ensemble.damage.rasterize import rasterize, rasterize_into
 
 vertex = st.tuples(st.integers(-3, 23), st.integers(-3, 19))
 
@@ -17,7 +17,7 @@ def test_equals_polygon2mask_also_where_it_touches_itself_or_leaves_the_mask(
 ) -> None:
     xy = np.array(vertices)
     expected = skimage.draw.polygon2mask((17, 21), xy[:, ::-1])
-    np.testing.assert_array_equal(rasterise(xy, shape=(17, 21)), expected)
+    np.testing.assert_array_equal(rasterize(xy, shape=(17, 21)), expected)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def test_equals_polygon2mask_also_where_it_touches_itself_or_leaves_the_mask(
     ],
 )
 def test_which_border_pixels_count(vertices: list[tuple[int, int]], covered: int) -> None:
-    mask = rasterise(np.array(vertices), shape=(5, 5))
+    mask = rasterize(np.array(vertices), shape=(5, 5))
     assert mask.sum() == covered
 
 
 def test_into_a_view_counts_what_it_sets() -> None:
     whole = np.zeros((9, 9), dtype=bool)
-    count = rasterise_into(np.array([[0, 0], [3, 0], [3, 2], [0, 2]]), whole[2:6, 1:6])
+    count = rasterize_into(np.array([[0, 0], [3, 0], [3, 2], [0, 2]]), whole[2:6, 1:6])
     assert count == whole.sum() == 12
     assert whole[2:5, 1:5].all()

@@ -6,16 +6,23 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from scipy.sparse import lil_matrix
+from scipy.sparse.linalg import spsolve
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.polygons import apply_damage, sample_damage
-from ensemble.damage.prefill import METHODS, prefill
+from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.fill import METHODS, prefill
 from ensemble.errors import ArrayError, ConfigError
 
 
 @pytest.fixture(scope="module")
 def gray() -> Gray:
     return cv2.resize(skimage.data.camera(), (96, 80), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def oblong() -> Gray:
+    return np.ascontiguousarray(skimage.data.camera()[100:231, 150:299])
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +84,51 @@ def test_refusals_state_the_rule(gray: Gray, hole: Mask) -> None:
 
 def _error(picture: Gray, truth: Gray, where: Mask) -> float:
     return float(np.abs(picture.astype(int) - truth)[where].mean())
+
+
+def _solve_exactly(gray: Gray, lost: Mask) -> np.ndarray:
+    """The same equations, solved directly."""
+    number = {(int(y), int(x)): k for k, (y, x) in enumerate(np.argwhere(lost))}
+    matrix, right = lil_matrix((len(number), len(number))), np.zeros(len(number))
+    for (y, x), k in number.items():
+        around = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+        around = [(a, b) for a, b in around if 0 <= a < lost.shape[0] and 0 <= b < lost.shape[1]]
+        matrix[k, k] = len(around)
+        for place in around:
+            if place in number:
+                matrix[k, number[place]] = -1
+            else:
+                right[k] += gray[place]
+    return np.asarray(spsolve(matrix.tocsr(), right))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_solves_the_laplace_equation(oblong: Gray, seed: int) -> None:
+    lost = sample_damage(size=oblong.shape, seed=seed).lost_mask()
+    apart = np.abs(prefill(oblong, lost, method="harmonic")[lost] - _solve_exactly(oblong, lost))
+    assert apart.max() < 1
+    assert apart.mean() < 0.4
+
+
+def test_solves_it_where_the_hole_meets_the_edge(oblong: Gray) -> None:
+    lost = np.zeros(oblong.shape, dtype=bool)
+    lost[:90, 60:] = True
+    apart = np.abs(prefill(oblong, lost, method="harmonic")[lost] - _solve_exactly(oblong, lost))
+    assert apart.max() < 2.5
+    assert apart.mean() < 1.2
+
+
+def test_stays_within_the_rims_values(oblong: Gray) -> None:
+    lost = np.zeros(oblong.shape, dtype=bool)
+    lost[40:90, 50:100] = True
+    rim = np.concatenate([oblong[[39, 90], 50:100].ravel(), oblong[40:90, [49, 100]].ravel()])
+    inside = prefill(oblong, lost, method="harmonic")[lost]
+    assert rim.min() <= inside.min()
+    assert inside.max() <= rim.max()
+
+
+def test_one_known_pixel_is_enough() -> None:
+    lost = np.ones((20, 13), dtype=bool)
+    lost[3, 4] = False
+    picture = np.full((20, 13), 77, np.uint8)
+    assert np.array_equal(prefill(picture, lost, method="harmonic"), picture)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
 from ensemble.compiled import kernel
-from ensemble.damage.candidates import Candidate
-from ensemble.damage.rays import ray_offsets
+from ensemble.damage.locate.regions import FlatRegion
 
 PIXEL_FEATURES = (
     "equal in 3 x 3",
@@ -51,7 +50,7 @@ class GrayMap:
         equal: (H, W) bool.
         labels: (H, W) int32, its 8-connected regions; 0 elsewhere.
         areas: (labels,) int64, pixels by label, 0 for label 0.
-        main: The label of the candidate's region.
+        main: The label of the region taken for the hole.
         box: (x0, y0, x1, y1) of that region.
     """
 
@@ -61,19 +60,19 @@ class GrayMap:
     main: int
     box: tuple[int, int, int, int]
 
-    @classmethod
-    def of(cls, damaged: Gray, candidate: Candidate) -> GrayMap:
-        """Map the gray of a candidate of `damaged`."""
-        equal = damaged == candidate.value
-        count, labels = cv2.connectedComponents(equal.view(np.uint8), connectivity=8)
-        areas = np.bincount(labels[equal], minlength=count)
-        x0, y0, x1, _ = candidate.box
-        first_row = candidate.regions[y0, x0:x1] == candidate.label
-        main = int(labels[y0, x0 + int(first_row.argmax())])
-        return cls(equal, labels, areas, main, candidate.box)
+
+def map_gray(damaged: Gray, region: FlatRegion) -> GrayMap:
+    """Map the gray of a flat region of `damaged`."""
+    equal = damaged == region.value
+    count, labels = cv2.connectedComponents(equal.view(np.uint8), connectivity=8)
+    areas = np.bincount(labels[equal], minlength=count)
+    x0, y0, x1, _ = region.box
+    first_row = region.labels[y0, x0:x1] == region.label
+    main = int(labels[y0, x0 + int(first_row.argmax())])
+    return GrayMap(equal, labels, areas, main, region.box)
 
 
-def doubtful_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
+def undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
     """Return the pixels of the gray that need a decision, (N, 2) int64 (y, x).
 
     Those with another gray in their 5 x 5 square, no farther from the region's box than the box's
@@ -86,7 +85,7 @@ def doubtful_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
         max(0, y0 - margin), min(height, y1 + margin),
         max(0, x0 - margin), min(width, x1 + margin),
     )  # fmt: skip
-    return _doubtful(gray_map.equal.view(np.uint8), np.array(window))
+    return _find_undecided(gray_map.equal.view(np.uint8), np.array(window))
 
 
 def pixel_features(
@@ -127,19 +126,29 @@ def line_support(
     padded = np.pad(mask.view(np.uint8), _REACH)
     hits = np.empty((len(pixels), 2), dtype=np.float64)
     row_length = padded.shape[1]
-    rays = ray_offsets(_TURNS, _REACH, row_length)
-    _lines(padded.ravel(), row_length, rays, pixels, hits)
+    _count_on_rays(padded.ravel(), row_length, _ray_offsets(row_length), pixels, hits)
     return hits[:, 0], hits[:, 1]
 
 
+def _ray_offsets(row_length: int) -> NDArray[np.int64]:
+    """Offsets in a raveled picture of the pixels on rays turned in equal angles, (turns, reach).
+
+    Ray i + turns / 2 points the other way than ray i.
+    """
+    angles = 2.0 * np.pi * np.arange(_TURNS) / _TURNS
+    steps = np.arange(1, _REACH + 1)
+    down, right = (np.rint(np.outer(f(angles), steps)) for f in (np.sin, np.cos))
+    return down.astype(np.int64) * row_length + right.astype(np.int64)
+
+
 @kernel
-def _doubtful(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
+def _find_undecided(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
     height, width = equal.shape
     found = np.empty((height * width, 2), dtype=np.int64)
     count = 0
     for y in range(window[0], window[1]):
         for x in range(window[2], window[3]):
-            if equal[y, x] and not _deep(equal, y, x):
+            if equal[y, x] and not _is_deep(equal, y, x):
                 found[count, 0] = y
                 found[count, 1] = x
                 count += 1
@@ -147,7 +156,7 @@ def _doubtful(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
 
 
 @kernel
-def _deep(equal: NDArray[Any], y: int, x: int) -> bool:
+def _is_deep(equal: NDArray[Any], y: int, x: int) -> bool:
     height, width = equal.shape
     for v in range(max(0, y - 2), min(height, y + 3)):
         for u in range(max(0, x - 2), min(width, x + 3)):
@@ -174,8 +183,8 @@ def _describe(
     for i in range(pixels.shape[0]):
         y, x = pixels[i]
         row = features[i]
-        _squares(damaged, y, x, counts, row)
-        _blocks(equal, y, x, row)
+        _count_in_squares(damaged, y, x, counts, row)
+        _note_blocks(equal, y, x, row)
         row[11] = labels[y, x] == label
         row[12] = np.log(areas[labels[y, x]])
         row[13] = 0.0 if labels[y, x] == label else _distance(labels, label, y, x, scale)
@@ -184,7 +193,7 @@ def _describe(
 
 
 @kernel
-def _squares(
+def _count_in_squares(
     damaged: NDArray[Any], y: int, x: int, counts: NDArray[Any], row: NDArray[Any]
 ) -> None:
     """Count in three rings (pixels, equal, near, sum of steps), then add up what is within."""
@@ -218,7 +227,7 @@ def _squares(
 
 
 @kernel
-def _blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
+def _note_blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
     """Whether the pixel lies in some 2 x 2, and in some 3 x 3, of its own gray."""
     height, width = equal.shape
     for size in (2, 3):
@@ -253,7 +262,7 @@ def _distance(labels: NDArray[Any], label: int, y: int, x: int, scale: float) ->
 
 
 @kernel
-def _lines(
+def _count_on_rays(
     padded: NDArray[Any],
     row_length: int,
     rays: NDArray[Any],

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
-from ensemble.damage.context_features import CONTEXT_FEATURES
-from ensemble.damage.locate import CONFIDENCE_FEATURES
-from ensemble.damage.pixel_features import PIXEL_FEATURES
-from ensemble.damage.region_features import REGION_FEATURES
-from ensemble.damage.small_nets import NETS, LocatorNets, SmallNet, load_nets, pack, unpack
+from ensemble.damage.locate.hole import CONFIDENCE_FEATURES
+from ensemble.damage.locate.nets import NETS, LocatorNets, SmallNet, load_nets, pack, unpack
+from ensemble.damage.locate.pixels import PIXEL_FEATURES
+from ensemble.damage.locate.regions import REGION_FEATURES
 
 
 def test_probability_equals_scikit_learns() -> None:
@@ -45,7 +44,6 @@ def test_pack_and_unpack_are_inverse() -> None:
     [
         ("region", REGION_FEATURES),
         ("pixel", PIXEL_FEATURES),
-        ("context", CONTEXT_FEATURES),
         ("confidence", CONFIDENCE_FEATURES),
     ],
 )

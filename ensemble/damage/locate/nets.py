@@ -1,4 +1,4 @@
-"""The locator's learned rankings: four small nets, shipped as plain arrays.
+"""The locator's three small nets, shipped as plain arrays.
 
 `benchmarks/train_locator.py` fits them on simulated damage of photographs and writes
 `locator.npz`; here they are a few matrix products.
@@ -13,13 +13,13 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-NETS = ("region", "pixel", "context", "confidence")
+NETS = ("region", "pixel", "confidence")
 _FILE = "locator.npz"
 
 
 @dataclass(frozen=True, eq=False)
 class SmallNet:
-    """Standardised features, hidden layers with ReLU, one logit.
+    """Standardized features, hidden layers with ReLU, one logit.
 
     Attributes:
         center: (F,) float32, subtracted from the features.
@@ -44,19 +44,17 @@ class SmallNet:
 
 @dataclass(frozen=True, eq=False)
 class LocatorNets:
-    """The four nets and the confidence under which a hole is called doubtful.
+    """The three nets and the confidence under which a hole is called doubtful.
 
     Attributes:
         region: Is this region the hole's main piece?
         pixel: Does this pixel of the hole's gray belong to the hole?
-        context: Does it, given what the pixel net thinks of the pixels around?
         confidence: Will the located mask reach IoU 0.99?
         doubtful_below: The least confidence that passes.
     """
 
     region: SmallNet
     pixel: SmallNet
-    context: SmallNet
     confidence: SmallNet
     doubtful_below: float
 
@@ -65,7 +63,7 @@ class LocatorNets:
 def load_nets() -> LocatorNets:
     """Read the nets shipped with the package, once a process."""
     with (
-        resources.files("ensemble.damage").joinpath(_FILE).open("rb") as file,
+        resources.files("ensemble.damage.locate").joinpath(_FILE).open("rb") as file,
         np.load(file, allow_pickle=False) as arrays,
     ):
         return unpack(dict(arrays))

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from ensemble.damage.candidates import find_candidates
-from ensemble.damage.pixel_features import (
+from ensemble.damage.locate.pixels import (
     PIXEL_FEATURES,
     GrayMap,
-    doubtful_pixels,
+    line_support,
+    map_gray,
     pixel_features,
+    undecided_pixels,
 )
+from ensemble.damage.locate.regions import find_flat_regions
 
 Case = tuple[np.ndarray, GrayMap]
 
@@ -20,8 +24,8 @@ def case() -> Case:
     picture = np.random.default_rng(0).integers(60, 90, (60, 70), dtype=np.uint8)
     picture[20:36, 20:40] = 75
     picture[38, 41:60:3] = 75  # dots in line
-    found = [c for c in find_candidates(picture) if c.value == 75]
-    return picture, GrayMap.of(picture, max(found, key=lambda c: c.area))
+    found = [c for c in find_flat_regions(picture) if c.value == 75]
+    return picture, map_gray(picture, max(found, key=lambda c: c.area))
 
 
 def test_the_map_is_every_pixel_of_the_gray_by_region(case: Case) -> None:
@@ -33,7 +37,7 @@ def test_the_map_is_every_pixel_of_the_gray_by_region(case: Case) -> None:
     np.testing.assert_array_equal(gray_map.labels == gray_map.main, labels == labels[25, 25])
 
 
-def test_doubtful_are_those_with_another_gray_within_two_pixels(case: Case) -> None:
+def test_undecided_are_those_with_another_gray_within_two_pixels(case: Case) -> None:
     picture, gray_map = case
     deep = ndimage.minimum_filter(picture == 75, size=5, mode="nearest")
     near = np.zeros(picture.shape, bool)
@@ -41,21 +45,21 @@ def test_doubtful_are_those_with_another_gray_within_two_pixels(case: Case) -> N
     margin = max(x1 - x0, y1 - y0)
     near[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin] = True
     expected = np.argwhere((picture == 75) & ~deep & near)
-    np.testing.assert_array_equal(doubtful_pixels(gray_map), expected)
+    np.testing.assert_array_equal(undecided_pixels(gray_map), expected)
 
 
-def test_doubtful_where_the_region_touches_every_edge_of_the_picture() -> None:
+def test_undecided_where_the_region_touches_every_edge_of_the_picture() -> None:
     rng = np.random.default_rng(3)
     picture = np.full((31, 37), 75, np.uint8)
     picture[rng.random(picture.shape) < 0.03] = 20
     for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
         edge[::9] = 20
-    found = [c for c in find_candidates(picture) if c.value == 75]
-    gray_map = GrayMap.of(picture, max(found, key=lambda c: c.area))
+    found = [c for c in find_flat_regions(picture) if c.value == 75]
+    gray_map = map_gray(picture, max(found, key=lambda c: c.area))
     deep = ndimage.minimum_filter(picture == 75, size=5, mode="nearest")
     expected = np.argwhere((picture == 75) & ~deep)
     assert len(expected) < (picture == 75).sum()
-    np.testing.assert_array_equal(doubtful_pixels(gray_map), expected)
+    np.testing.assert_array_equal(undecided_pixels(gray_map), expected)
 
 
 def test_distance_from_the_main_region_equals_a_slow_walk(case: Case) -> None:
@@ -85,7 +89,7 @@ def test_distance_from_the_main_region_equals_a_slow_walk(case: Case) -> None:
 
 def test_counts_in_squares_equal_a_slow_count(case: Case) -> None:
     picture, gray_map = case
-    pixels = doubtful_pixels(gray_map)
+    pixels = undecided_pixels(gray_map)
     features = pixel_features(picture, gray_map, pixels)
     assert np.isfinite(features).all()
     named = dict(zip(PIXEL_FEATURES, features.T, strict=True))
@@ -100,6 +104,23 @@ def test_counts_in_squares_equal_a_slow_count(case: Case) -> None:
             near = int(((step > 0) & (step <= 2)).sum()) / others
             assert named[f"equal in {name}"][i] == pytest.approx(equal)
             assert named[f"near in {name}"][i] == pytest.approx(near)
+
+
+def test_lines_equal_a_slow_walk_of_rays_turned_all_ways() -> None:
+    mask = np.random.default_rng(1).random((40, 50)) < 0.4
+    mask[20, 10:45] = True
+    pixels = np.argwhere(mask)
+    one_sided, two_sided = line_support(mask, pixels)
+    for i, (y, x) in enumerate(pixels):
+        hits = []
+        for turn in range(32):
+            angle = math.tau * turn / 32
+            steps = range(1, 15)
+            at = [(y + round(k * math.sin(angle)), x + round(k * math.cos(angle))) for k in steps]
+            hits.append(sum(bool(mask[v, u]) for v, u in at if 0 <= v < 40 and 0 <= u < 50))
+        assert one_sided[i] == max(hits) / 14
+        assert two_sided[i] == max(hits[turn] + hits[turn - 16] for turn in range(32)) / 28
+    assert one_sided.max() == two_sided.max() == 1.0
 
 
 def test_blocks_regions_and_lines(case: Case) -> None:

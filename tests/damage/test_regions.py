@@ -4,13 +4,64 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import Gray
-from ensemble.damage.candidates import find_candidates
-from ensemble.damage.region_features import REGION_FEATURES, region_features
+from ensemble.damage.locate.regions import (
+    REGION_FEATURES,
+    find_flat_regions,
+    region_features,
+)
+
+
+def _noise(size: tuple[int, int]) -> Gray:
+    """Even grays, no two neighbours equal: odd ones are free for the test to lay."""
+    rows, columns = np.indices(size)
+    base = np.random.default_rng(0).integers(0, 20, size)
+    return (2 * base + 40 * (rows % 2) + 80 * (columns % 2)).astype(np.uint8)
+
+
+def test_a_region_with_its_box_area_and_gray() -> None:
+    picture = _noise((40, 50))
+    picture[5:9, 10:17] = 201
+    picture[30, 30] = 201
+    (region,) = find_flat_regions(picture)
+    assert (region.value, region.area, region.equal_area) == (201, 28, 29)
+    assert region.box == (10, 5, 17, 9)
+    expected = np.zeros(picture.shape, bool)
+    expected[5:9, 10:17] = True
+    np.testing.assert_array_equal(region.mask(), expected)
+
+
+def test_corners_connect_but_near_grays_do_not() -> None:
+    picture = _noise((40, 40))
+    picture[4:10, 4:10] = 201
+    for step in range(5):
+        picture[10 + step, 10 + step] = 201
+    picture[4:10, 10:20] = 203
+    by_value = {region.value: region for region in find_flat_regions(picture)}
+    assert by_value[201].area == 41
+    assert by_value[203].area == 60
+
+
+def test_two_regions_of_one_gray_are_two_regions() -> None:
+    picture = _noise((40, 40))
+    picture[2:8, 2:8] = 201
+    picture[20:30, 20:30] = 201
+    assert sorted(region.area for region in find_flat_regions(picture)) == [36, 100]
+
+
+def test_a_small_sharp_patch_is_not_crowded_out_by_bands_of_a_sky() -> None:
+    rows = np.arange(120)[:, None] + np.zeros((1, 120))
+    picture = (100 + rows // 6).astype(np.uint8)  # 20 bands of 720 pixels, a level apart
+    picture[50:60, 50:60] = 11
+    assert 11 in {region.value for region in find_flat_regions(picture)}
+
+
+def test_nothing_flat_gives_nothing() -> None:
+    assert find_flat_regions(_noise((30, 30))) == []
 
 
 def _describe(picture: Gray, value: int) -> dict[str, float]:
-    (candidate,) = (c for c in find_candidates(picture) if c.value == value)
-    features = region_features(picture, candidate)
+    (region,) = (c for c in find_flat_regions(picture) if c.value == value)
+    features = region_features(picture, region)
     assert np.isfinite(features).all()
     return dict(zip(REGION_FEATURES, features, strict=True))
 

@@ -4,7 +4,7 @@ The public generator draws, all from Python's global `random`: a box, whose firs
 over the places that leave room for the smallest side and whose second is uniform from there to the
 picture's end, redrawn until both sides are long enough; 3 to 20 points; one of polygenerator's
 three kinds; then it scales the polygon to the box, rounds its vertices to whole pixels and
-rasterises it with scikit-image's `polygon2mask`. Unless that covers more than (side // 2)^2 pixels,
+rasterizes it with scikit-image's `polygon2mask`. Unless that covers more than (side // 2)^2 pixels,
 everything is drawn again. Last comes the fill. At 512 px `sample_damage(seed=s)` equals the
 generator after `random.seed(s)`, pixel by pixel.
 """
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, check_gray
-from ensemble.damage.rasterise import rasterise
+from ensemble.damage.rasterize import rasterize
 from ensemble.errors import ArrayError
 
 KINDS = ("simple", "star-shaped", "convex")
@@ -62,13 +62,13 @@ class Damage:
     def lost_mask(self) -> Mask:
         """Return the lost pixels, (H, W) bool, at least `MIN_PIXELS`.
 
-        Not always connected: a spike thinner than a pixel is sampled at pixel centres, as the
+        Not always connected: a spike thinner than a pixel is sampled at pixel centers, as the
         generator does, and comes out as loose pixels.
         """
         mask = np.zeros(self.size, dtype=np.bool_)
         x0, y0, x1, y1 = self.box
         local = self.points.astype(np.int64) - np.array([x0, y0])
-        mask[y0:y1, x0:x1] = rasterise(local, shape=(y1 - y0, x1 - x0))
+        mask[y0:y1, x0:x1] = rasterize(local, shape=(y1 - y0, x1 - x0))
         return mask
 
 

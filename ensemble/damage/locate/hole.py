@@ -1,0 +1,153 @@
+"""The hole's mask, its gray and a confidence, by three small nets.
+
+The flat regions are ranked by their shape and rim. Each pixel of the best region's gray is decided
+by its surroundings. The confidence is learned from where that went wrong on simulated damage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray, Mask, check_gray
+from ensemble.damage.draw import MIN_PIXELS
+from ensemble.damage.locate.nets import LocatorNets, load_nets
+from ensemble.damage.locate.pixels import GrayMap, map_gray, pixel_features, undecided_pixels
+from ensemble.damage.locate.regions import (
+    REGION_FEATURES,
+    FlatRegion,
+    find_flat_regions,
+    region_features,
+)
+
+CONFIDENCE_FEATURES = (
+    *REGION_FEATURES,
+    "logit of the region",
+    "logit of the best other gray",
+    "log expected error",
+    "log share added",
+    "log share removed",
+)
+_EVEN = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Where the hole is.
+
+    Attributes:
+        lost_mask: (H, W) bool, True = lost. All False where nothing flat was found; else at
+            least 7 pixels.
+        fill: The hole's gray, 0 to 255; -1 where nothing was found.
+        confidence: The learned probability that the mask reaches an IoU of 0.99.
+        doubtful: The confidence is so low that a person should look at the mask.
+    """
+
+    lost_mask: Mask
+    fill: int
+    confidence: float
+    doubtful: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A mask, its gray, and the (len(CONFIDENCE_FEATURES),) float64 its confidence depends on."""
+
+    lost_mask: Mask
+    fill: int
+    features: NDArray[np.float64]
+
+
+def locate_hole(damaged: Gray) -> Located:
+    """Find the hole.
+
+    Args:
+        damaged: (H, W) uint8, each side at least 8.
+
+    Returns:
+        The mask with its fill and a confidence. Outside the mask the picture is taken as known,
+        so a doubtful one deserves a mask made by hand.
+
+    Raises:
+        ArrayError: Not a gray picture, or too small.
+
+    Source: the project's own; `benchmarks/locate.py` measures how often it is right.
+    """
+    nets = load_nets()
+    estimate = estimate_hole(check_gray(damaged, name="damaged"), nets)
+    if estimate is None:
+        return Located(np.zeros(damaged.shape, dtype=np.bool_), -1, 0.0, True)
+    confidence = float(nets.confidence.probability(estimate.features[None])[0])
+    return Located(estimate.lost_mask, estimate.fill, confidence, confidence < nets.doubtful_below)
+
+
+def estimate_hole(damaged: Gray, nets: LocatorNets) -> Estimate | None:
+    """Find the hole by given nets; None where no region has `MIN_PIXELS` of one gray."""
+    regions = [region for region in find_flat_regions(damaged) if region.area >= MIN_PIXELS]
+    if not regions:
+        return None
+    features = np.stack([region_features(damaged, region) for region in regions])
+    chances = nets.region.probability(features)
+    best = int(chances.argmax())
+    region = regions[best]
+    others = [p for p, r in zip(chances, regions, strict=True) if r.value != region.value]
+    gray_map = map_gray(damaged, region)
+    pixels = undecided_pixels(gray_map)
+    belongs = nets.pixel.probability(pixel_features(damaged, gray_map, pixels))
+    mask = _decide(gray_map, pixels, belongs)
+    confidence_features = [
+        *features[best],
+        _logit(float(chances[best])),
+        _logit(max(others, default=0.0)),
+        *_measure_changes(region, mask, belongs),
+    ]
+    return Estimate(mask, region.value, np.array(confidence_features))
+
+
+def _decide(gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.float64]) -> Mask:
+    """Decide every pixel of the gray.
+
+    An undecided pixel is lost if its probability is above one half. Any other pixel is lost if it
+    lies in the main region, or in a region whose undecided pixels are so on average. The main
+    region is taken whole where too little were left.
+    """
+    rows, columns = pixels.T
+    lost = _mean_by_region(gray_map, pixels, belongs) > _EVEN
+    lost[gray_map.main] = True
+    lost[0] = False
+    mask: Mask = np.take(lost, gray_map.labels, mode="clip")  # twice as fast as indexing
+    mask[rows, columns] = belongs > _EVEN
+    if np.count_nonzero(mask) < MIN_PIXELS:
+        return gray_map.labels == gray_map.main
+    return mask
+
+
+def _mean_by_region(
+    gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean probability of each region's undecided pixels, (labels,); 0 where it has none."""
+    labels = gray_map.labels[pixels[:, 0], pixels[:, 1]]
+    n_labels = len(gray_map.areas)
+    counts = np.bincount(labels, minlength=n_labels)
+    sums = np.bincount(labels, weights=belongs, minlength=n_labels)
+    return sums / np.maximum(counts, 1)
+
+
+def _measure_changes(
+    region: FlatRegion, mask: Mask, belongs: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Logs of three shares of the mask: pixels expected wrong, added to and removed from the
+    region."""
+    area = np.count_nonzero(mask)
+    added = np.count_nonzero(mask & ~region.mask())
+    removed = region.area + added - area
+    wrong = float(np.minimum(belongs, 1.0 - belongs).sum())
+    a, b, c = (float(np.log(n / area + 1e-4)) for n in (wrong, added, removed))
+    return a, b, c
+
+
+def _logit(probability: float) -> float:
+    bounded = min(max(probability, 1e-9), 1.0 - 1e-9)
+    return float(np.log(bounded / (1.0 - bounded)))

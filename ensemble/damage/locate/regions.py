@@ -1,0 +1,226 @@
+"""Regions of one exact gray that could be the hole, and what tells the hole from the others.
+
+The hole is a polygon (few straight edges, no gaps, hardly any contact with the picture's border)
+whose rim is unrelated to its gray. A sky or a blown highlight is ragged, full of gaps, and fades
+out through neighboring grays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.arrays import Gray, Mask
+from ensemble.compiled import kernel
+from ensemble.damage.draw import DamageRule
+
+REGION_FEATURES = (
+    "log share of the picture",
+    "log area over the least allowed",
+    "shorter side over the least allowed",
+    "share of its box",
+    "share left by a 3 x 3 opening",
+    "rim: within 2 grays",
+    "rim: within 8 grays",
+    "rim: mean difference",
+    "rim: spread of differences",
+    "rim at the border",
+    "gap area",
+    "solidity",
+    "log vertices",
+    "misfit of the polygon",
+    "log perimeter over root area",
+    "lowest grays",
+    "highest grays",
+    "log other area of its gray",
+)
+_EACH_LIST = 5
+_MIN_BLOCKS = 6
+_NEAR = 3
+
+
+@dataclass(frozen=True, eq=False)
+class FlatRegion:
+    """One 8-connected region of one gray.
+
+    Attributes:
+        value: The gray.
+        labels: (H, W) uint8, the labels of all flat regions of the picture; 0 elsewhere.
+        label: This region's label.
+        area: Pixels of the region.
+        equal_area: Pixels of its gray in the whole picture.
+        box: (x0, y0, x1, y1) of the region, far side excluded.
+    """
+
+    value: int
+    labels: NDArray[np.uint8]
+    label: int
+    area: int
+    equal_area: int
+    box: tuple[int, int, int, int]
+
+    def mask(self) -> Mask:
+        """The region's pixels, (H, W) bool."""
+        return self.labels == self.label
+
+
+def find_flat_regions(damaged: Gray) -> list[FlatRegion]:
+    """Return at most ten regions of constant gray.
+
+    Each grows from a patch made of constant 2 x 2 blocks: the largest patches, and the large ones
+    with the sharpest rims (a sky has wide flat patches too, but their neighbours differ by a level
+    or two). Regions are 8-connected, because a thin spike of the hole hangs together by its
+    corners only.
+
+    Args:
+        damaged: (H, W) uint8.
+
+    Returns:
+        Empty where no patch of 6 constant blocks exists.
+    """
+    height, width = damaged.shape
+    grown = np.zeros((height + 2, width + 2), dtype=np.uint8)
+    labels = grown[1:-1, 1:-1]
+    histogram = np.bincount(damaged.ravel(), minlength=256)
+    writable = damaged if damaged.flags.writeable else damaged.copy()  # OpenCV insists on it
+    regions: list[FlatRegion] = []
+    for y, x in _find_seeds(damaged):
+        if labels[y, x]:
+            continue
+        label = len(regions) + 1
+        flags = 8 | (label << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+        area, _, _, (left, top, w, h) = cv2.floodFill(writable, grown, (x, y), 0, 0, 0, flags)
+        value = int(damaged[y, x])
+        box = (left, top, left + w, top + h)
+        regions.append(FlatRegion(value, labels, label, area, int(histogram[value]), box))
+    return regions
+
+
+def _find_seeds(damaged: Gray) -> list[tuple[int, int]]:
+    """Return a pixel (y, x) of each patch worth growing, the patches most like a hole first."""
+    across = damaged[:, 1:] == damaged[:, :-1]
+    down = damaged[1:, :-1] == damaged[:-1, :-1]
+    blocks = across[1:] & across[:-1] & down
+    count, labels = cv2.connectedComponents(blocks.view(np.uint8), connectivity=4)
+    areas, sharpness, first = _measure_patches(damaged, labels, count)
+    large = np.flatnonzero(areas >= _MIN_BLOCKS)
+    chosen: list[int] = []
+    for weight in (areas[large] * sharpness[large] ** 2, areas[large]):
+        chosen += large[np.argsort(-weight, kind="stable")[:_EACH_LIST]].tolist()
+    return [(int(first[label, 0]), int(first[label, 1])) for label in dict.fromkeys(chosen)]
+
+
+def region_features(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
+    """Describe a flat region by (len(REGION_FEATURES),) finite float64.
+
+    Args:
+        damaged: (H, W) uint8.
+        region: One of `find_flat_regions(damaged)`.
+    """
+    rule = DamageRule.at(damaged.shape)
+    area, value = region.area, region.value
+    x0, y0, x1, y1 = region.box
+    mask = np.pad(region.labels[y0:y1, x0:x1] == region.label, 2)
+    short = min((y1 - y0) / rule.min_sides[0], (x1 - x0) / rule.min_sides[1])
+    return np.array(
+        [
+            np.log(area / damaged.size),
+            np.log(area / rule.min_pixels),
+            np.log(short),
+            area / ((y1 - y0) * (x1 - x0)),
+            _measure_opening(mask, area),
+            *_measure_rim(damaged, region.labels, region.label, np.array(region.box)),
+            *_measure_shape(mask, area),
+            np.exp(-value / 2.0),
+            np.exp(-(255 - value) / 2.0),
+            np.log1p(region.equal_area / area - 1.0),
+        ],
+        dtype=np.float64,
+    )
+
+
+def _measure_opening(mask: Mask, area: int) -> float:
+    opened = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return float(np.count_nonzero(opened)) / area
+
+
+def _measure_shape(mask: Mask, area: int) -> tuple[float, float, float, float, float]:
+    """Gaps, solidity, vertices of the simplified outline, its misfit, and the perimeter."""
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(contours, key=len)
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(filled, [outline], -1, 1, cv2.FILLED)
+    gaps = float(np.count_nonzero(filled)) / area - 1.0
+    hull = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(outline), 1)
+    simple = cv2.approxPolyDP(outline, 1.5, True)
+    redrawn = np.zeros(mask.shape, np.uint8)
+    cv2.fillPoly(redrawn, [simple], 1)
+    misfit = np.count_nonzero(redrawn != mask) / len(outline)
+    solidity = area / float(np.count_nonzero(hull))
+    stretch = np.log(len(outline) / np.sqrt(area))
+    return gaps, solidity, float(np.log(len(simple))), float(misfit), float(stretch)
+
+
+@kernel
+def _measure_patches(
+    damaged: NDArray[Any], labels: NDArray[Any], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """By patch: blocks, the share of its rim that differs by more than `_NEAR`, a pixel of it."""
+    areas = np.zeros(count, dtype=np.int64)
+    near = np.zeros(count, dtype=np.int64)
+    rim = np.zeros(count, dtype=np.int64)
+    first = np.zeros((count, 2), dtype=np.int64)
+    height, width = labels.shape
+    for y in range(height):
+        for x in range(width):
+            label = labels[y, x]
+            if label == 0:
+                continue
+            areas[label] += 1
+            first[label] = y, x
+            gray = np.int64(damaged[y, x])
+            for dy, dx in ((-1, 0), (2, 0), (0, -1), (0, 2)):
+                v, u = y + dy, x + dx
+                if 0 <= v <= height and 0 <= u <= width:
+                    step = abs(np.int64(damaged[v, u]) - gray)
+                    rim[label] += step > 0
+                    near[label] += 0 < step <= _NEAR
+    return areas, 1.0 - near / np.maximum(rim, 1), first
+
+
+@kernel
+def _measure_rim(
+    damaged: NDArray[Any], labels: NDArray[Any], label: int, box: NDArray[Any]
+) -> tuple[float, float, float, float, float]:
+    """Differences across the rim, and the share of the rim that is the picture's border."""
+    height, width = labels.shape
+    rim, border = 0, 0
+    near: Any = 0
+    middle: Any = 0
+    total: Any = 0.0
+    squares: Any = 0.0
+    for y in range(box[1], box[3]):
+        for x in range(box[0], box[2]):
+            if labels[y, x] != label:
+                continue
+            value = np.int64(damaged[y, x])
+            for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+                v, u = y + dy, x + dx
+                if v < 0 or u < 0 or v >= height or u >= width:
+                    border += 1
+                elif labels[v, u] != label:
+                    step = np.int64(damaged[v, u]) - value
+                    rim += 1
+                    near += abs(step) <= 2
+                    middle += abs(step) <= 8
+                    total += min(abs(step), 64)
+                    squares += step * step
+    count = max(rim, 1)
+    mean = total / count / 64.0
+    spread = np.sqrt(squares / count) / 128.0
+    return near / count, middle / count, mean, spread, border / max(rim + border, 1)
