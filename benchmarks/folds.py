@@ -27,15 +27,22 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
-from ensemble.folds import local_features, matching
-from ensemble.folds.classical import ENOUGH_SHARED, ClassicalDescriptor
-from ensemble.folds.descriptors import find_pairs
-from ensemble.folds.groups import find_groups
+from ensemble.folds.describe import (
+    FEATURE,
+    N_BYTES,
+    N_FEATURES,
+    mirror,
+    pack_features,
+    unpack_features,
+)
+from ensemble.folds.describe import describe as describe_one
+from ensemble.folds.group import find_groups
+from ensemble.folds.match import ENOUGH_SHARED, SAME_SCENE, find_pairs
+from ensemble.folds.match_features import count_shared
 from ensemble.folds.split import split
 
 N_COMPETITION = 29_603
 GOAL_FALSE = 0.001
-DESCRIPTOR = ClassicalDescriptor()
 Picture = NDArray[np.uint8]
 Copy = Callable[[Picture, np.random.Generator], tuple[Picture, Picture]]
 
@@ -109,18 +116,16 @@ COPIES: dict[str, tuple[float, Copy]] = {
 
 
 def describe(pictures: list[Picture]) -> NDArray[np.uint8]:
-    jobs = (delayed(DESCRIPTOR.describe)(picture) for picture in pictures)
+    jobs = (delayed(describe_one)(picture) for picture in pictures)
     return np.stack(Parallel(n_jobs=2, prefer="threads")(jobs))
 
 
 def chance_counts(vectors: NDArray[np.uint8]) -> NDArray[np.int64]:
     """How many pairs of different photographs have 0, 1, 2, ... features in line."""
-    counts, places, codes = local_features.unpack(vectors[:, : local_features.N_BYTES])
+    counts, places, codes = unpack_features(vectors)
     first, second = np.triu_indices(len(vectors), 1)
-    mirrored = local_features.mirror(places)
-    return np.bincount(
-        matching.shared_features(first, second, counts, places, mirrored, codes), minlength=16
-    )
+    mirrored = mirror(places)
+    return np.bincount(count_shared(first, second, counts, places, mirrored, codes), minlength=16)
 
 
 def choose_threshold(chance: NDArray[np.int64]) -> int:
@@ -141,27 +146,27 @@ def names(n: int) -> tuple[str, ...]:
     return tuple(f"{row:06d}" for row in range(n))
 
 
-def falsely_merged(vectors: NDArray[np.uint8], truth: NDArray[np.int64], threshold: float) -> float:
+def falsely_merged(vectors: NDArray[np.uint8], truth: NDArray[np.int64]) -> float:
     """Share of photographs in one group with a photograph of another truth."""
     ids = names(len(vectors))
-    pairs = find_pairs(image_ids=ids, vectors=vectors, descriptor=DESCRIPTOR)
-    groups = find_groups(pairs=pairs, threshold=threshold, max_size=len(ids))
+    pairs = find_pairs(image_ids=ids, vectors=vectors)
+    groups = find_groups(pairs=pairs, max_size=len(ids))
     of = np.unique(groups.labels, return_inverse=True)[1]
     n_truths = np.array([len(np.unique(truth[of == group])) for group in range(of.max() + 1)])
     return float((n_truths[of] > 1).mean())
 
 
-def found(pictures: list[Picture], copy: Copy, threshold: float) -> tuple[float, float]:
+def found(pictures: list[Picture], copy: Copy) -> tuple[float, float]:
     """Share of copies found among all the others, and the similarity that 95 % of them reach."""
     rng = np.random.default_rng(0)
     both = [copy(picture, rng) for picture in pictures]
     n = len(both)
     vectors = describe([pair[0] for pair in both] + [pair[1] for pair in both])
-    pairs = find_pairs(image_ids=names(2 * n), vectors=vectors, descriptor=DESCRIPTOR)
+    pairs = find_pairs(image_ids=names(2 * n), vectors=vectors)
     own = pairs.second == pairs.first + n
     similarity = np.zeros(n)
     similarity[pairs.first[own]] = pairs.similarity[own]
-    return float((similarity >= threshold).mean()), float(np.quantile(similarity, 0.05))
+    return float((similarity >= SAME_SCENE).mean()), float(np.quantile(similarity, 0.05))
 
 
 def accuracy(pictures: list[Picture]) -> None:
@@ -172,10 +177,10 @@ def accuracy(pictures: list[Picture]) -> None:
     k = choose_threshold(chance)
     print(f"  chosen {k}; the package has {ENOUGH_SHARED}, which is what is judged below")
     print(f"the other half, {len(other)} photographs:")
-    rate = falsely_merged(describe(other), np.arange(len(other)), DESCRIPTOR.threshold)
+    rate = falsely_merged(describe(other), np.arange(len(other)))
     print(f"  false merges {rate:.3%} (goal at most {GOAL_FALSE:.1%})")
     for name, (goal, copy) in COPIES.items():
-        share, low = found(other, copy, DESCRIPTOR.threshold)
+        share, low = found(other, copy)
         mark = "reached" if share >= goal else "MISSED"
         print(f"  {name:26s} found {share:7.2%}  goal {goal:.0%} {mark}  5 % quantile {low:.2f}")
 
@@ -189,7 +194,7 @@ def tiles(pictures: list[Picture]) -> None:
         for x in (0, 128)
     ]
     truth = np.repeat(np.arange(len(pictures)), 4)
-    rate = falsely_merged(describe(quarters), truth, DESCRIPTOR.threshold)
+    rate = falsely_merged(describe(quarters), truth)
     print(f"quarters of photographs, {len(quarters)}: false merges {rate:.3%}")
 
 
@@ -210,13 +215,13 @@ def synthetic(pool: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
     """Features drawn from real ones, a quarter of their bits flipped; 1 in 10 has a twin."""
     rng = np.random.default_rng(n)
     vectors = pool[rng.integers(len(pool), size=n)].copy()
-    features = pool[:, 2 : local_features.N_BYTES].copy().view(local_features.FEATURE).ravel()
+    features = pool[:, 2:N_BYTES].copy().view(FEATURE).ravel()
     features = features[features["code"].any(axis=1)]
     for row in range(n):
-        drawn = features[rng.integers(len(features), size=local_features.N_FEATURES)]
+        drawn = features[rng.integers(len(features), size=N_FEATURES)]
         flips = np.packbits(rng.random((len(drawn), 128)) < 0.25, axis=1).view(np.uint64)
         drawn["code"] ^= flips
-        vectors[row, : local_features.N_BYTES] = local_features.pack(192, drawn)
+        vectors[row, :N_BYTES] = pack_features(192, drawn)
     twins = rng.choice(n, size=2 * (n // 20), replace=False).reshape(2, -1)
     vectors[twins[0]] = vectors[twins[1]]
     return vectors
@@ -224,10 +229,10 @@ def synthetic(pool: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
 
 def group_and_split(pool: NDArray[np.uint8], n: int) -> tuple[float, float, int]:
     vectors, ids = synthetic(pool, n), names(n)
-    find_pairs(image_ids=names(len(pool)), vectors=pool, descriptor=DESCRIPTOR)  # compiles
+    find_pairs(image_ids=names(len(pool)), vectors=pool)  # compiles
     start = time.perf_counter()
-    pairs = find_pairs(image_ids=ids, vectors=vectors, descriptor=DESCRIPTOR)
-    groups = find_groups(pairs=pairs, threshold=DESCRIPTOR.threshold, max_size=n // 5)
+    pairs = find_pairs(image_ids=ids, vectors=vectors)
+    groups = find_groups(pairs=pairs, max_size=n // 5)
     split(image_ids=groups.image_ids, groups=groups.labels, n_folds=5, seed=0)
     seconds = time.perf_counter() - start
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())

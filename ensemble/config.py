@@ -32,10 +32,10 @@ class FoldsSection(Section):
     """How photographs are divided for validation."""
 
     n_folds: int = Field(5, ge=2, description="Number of folds.")
-    descriptor: Literal["classical", "encoder", "none"] = Field(
+    descriptor: Literal["classical", "none"] = Field(
         "classical",
-        description="How near-duplicates are found: classical (no weights needed), encoder "
-        "(pooled timm features), none (every photograph is a group of its own).",
+        description="How near-duplicates are found: classical (local features and a thumbnail), "
+        "none (every photograph is a group of its own).",
     )
 
 

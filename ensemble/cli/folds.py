@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ensemble.data.competition import Competition
-    from ensemble.folds.descriptors import Descriptor
-    from ensemble.folds.groups import Groups
+    from ensemble.folds.group import Groups
     from ensemble.folds.split import Folds
 
-DescriptorName = Literal["classical", "encoder", "none"]
+DescriptorName = Literal["classical", "none"]
 
 
 def folds(
@@ -91,25 +90,24 @@ class _Wish:
 
 def _write(context: Context, competition: Competition, wish: _Wish) -> None:
     from ensemble.data.folds_csv import read_groups, write_folds
-    from ensemble.folds.split import split
-    from ensemble.folds.strata import make_strata
+    from ensemble.folds.split import make_strata, split
 
     image_ids = competition.train_ids
     labels = read_groups(wish.groups, image_ids) if wish.groups else None
-    finder = None if labels else _make_descriptor(wish.descriptor)
-    drivers, vectors = _look(context, competition, finder)
+    with_vectors = labels is None and wish.descriptor != "none"
+    traits, vectors = _describe(context, competition, with_vectors=with_vectors)
     if labels is None:
-        labels = image_ids if finder is None else _find(context, wish, image_ids, finder, vectors)
+        labels = _find(context, wish, image_ids, vectors) if with_vectors else image_ids
     made = split(
         image_ids=image_ids,
         groups=labels,
         n_folds=wish.n_folds,
         seed=wish.seed,
-        strata=make_strata(drivers),
+        strata=make_strata(traits),
     )
     _refuse_to_replace(wish, made)
     write_folds(wish.path, made)
-    context.console.print(_table(made, dict(zip(image_ids, drivers, strict=True))))
+    context.console.print(_table(made, dict(zip(image_ids, traits, strict=True))))
     context.say(f"wrote {wish.path}: digest {made.digest()[:12]}")
     context.say(f"next: {context.command('train --fold all')}")
 
@@ -118,17 +116,16 @@ def _find(
     context: Context,
     wish: _Wish,
     image_ids: tuple[str, ...],
-    finder: Descriptor,
     vectors: NDArray[Any],
 ) -> tuple[str, ...]:
     """The group of each photograph, in the order of `image_ids`."""
-    from ensemble.folds.descriptors import find_pairs
-    from ensemble.folds.groups import find_groups
+    from ensemble.folds.group import find_groups
+    from ensemble.folds.match import find_pairs
 
-    pairs = find_pairs(image_ids=image_ids, vectors=vectors, descriptor=finder)
+    pairs = find_pairs(image_ids=image_ids, vectors=vectors)
     # A fold's share is the largest group that leaves folds of equal size possible.
     max_size = max(1, len(image_ids) // max(1, wish.n_folds))
-    found = find_groups(pairs=pairs, threshold=finder.threshold, max_size=max_size)
+    found = find_groups(pairs=pairs, max_size=max_size)
     _tell_groups(context, found, max_size)
     group_of = dict(zip(found.image_ids, found.labels, strict=True))
     return tuple(group_of[image_id] for image_id in image_ids)
@@ -136,11 +133,14 @@ def _find(
 
 def _tell_groups(context: Context, found: Groups, max_size: int) -> None:
     say = context.console.print
-    say(f"found {found.n_groups} groups of lookalikes and {found.n_singletons} single photographs")
+    say(
+        f"found {found.n_groups} groups of near-duplicates and "
+        f"{found.n_singletons} single photographs"
+    )
     if found.n_cut:
         say(
-            f"[yellow]warning[/]: {found.n_cut} pairs of lookalikes were torn apart to keep groups "
-            f"within a fold's share of {max_size} photographs; see `ens folds --audit`"
+            f"[yellow]warning[/]: {found.n_cut} pairs of near-duplicates were torn apart to keep "
+            f"groups within a fold's share of {max_size} photographs; see `ens folds --audit`"
         )
 
 
@@ -162,16 +162,15 @@ def _audit(context: Context, competition: Competition, path: Path, name: Descrip
     from ensemble.data.png import write_png
     from ensemble.errors import ConfigError
     from ensemble.folds.audit import audit
-    from ensemble.folds.descriptors import find_pairs
+    from ensemble.folds.match import SAME_SCENE, find_pairs
     from ensemble.report.suspects import draw_suspects
 
     split = read_foreign_folds(path)
-    finder = _make_descriptor(name)
-    if finder is None:
-        raise ConfigError("`--audit` needs a descriptor, classical or encoder, but got none")
-    _, vectors = _look(context, competition, finder)
-    pairs = find_pairs(image_ids=competition.train_ids, vectors=vectors, descriptor=finder)
-    found = audit(folds=split, pairs=pairs, threshold=finder.threshold)
+    if name == "none":
+        raise ConfigError("`--audit` needs `--descriptor classical`, but got none")
+    _, vectors = _describe(context, competition, with_vectors=True)
+    pairs = find_pairs(image_ids=competition.train_ids, vectors=vectors)
+    found = audit(folds=split, pairs=pairs)
     say = context.console.print
     for suspect in found.suspects[:5]:
         say(
@@ -179,8 +178,8 @@ def _audit(context: Context, competition: Competition, path: Path, name: Descrip
             f"{suspect.second} (fold {suspect.second_fold})"
         )
     say(
-        f"{found.n_leaks} pairs of lookalikes across folds, {found.n_leaking} of "
-        f"{found.n_photographs} photographs leak (similarity {found.threshold:.2f} or more)"
+        f"{found.n_leaks} pairs of near-duplicates across folds, {found.n_leaking} of "
+        f"{found.n_photographs} photographs leak (similarity {SAME_SCENE:.2f} or more)"
     )
     if found.suspects:
         picture = path.with_name(f"{path.stem}-suspects.png")
@@ -193,53 +192,42 @@ def _audit(context: Context, competition: Competition, path: Path, name: Descrip
     context.say(f"next: {context.command('train --fold all')}")
 
 
-def _make_descriptor(name: DescriptorName) -> Descriptor | None:
-    if name == "none":
-        return None
-    if name == "classical":
-        from ensemble.folds.classical import ClassicalDescriptor
-
-        return ClassicalDescriptor()
-    from ensemble.networks.encoder_descriptor import EncoderDescriptor
-
-    return EncoderDescriptor()
-
-
-def _look(
-    context: Context, competition: Competition, finder: Descriptor | None
+def _describe(
+    context: Context, competition: Competition, *, with_vectors: bool
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Decode every training photograph once: (N, 3) score drivers and (N, length) descriptors."""
+    """Decode every training photograph once: (N, 3) traits and (N, LENGTH or 0) vectors."""
     import numpy as np
     from joblib import Parallel, delayed
 
-    from ensemble.folds.strata import score_drivers
+    from ensemble.folds.describe import describe
+    from ensemble.folds.split import measure_traits
 
-    def look(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    def describe_one(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
         sample = competition.train_sample(image_id)
-        drivers = score_drivers(target=sample.target, lost_mask=sample.lost_mask)
-        return drivers, np.empty(0) if finder is None else finder.describe(sample.target)
+        traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
+        return traits, describe(sample.target) if with_vectors else np.empty(0)
 
     image_ids = competition.train_ids
-    drivers, vectors = [], []
-    jobs = (delayed(look)(image_id) for image_id in image_ids)
-    with progress_bar(context.console, "looking at photographs", len(image_ids)) as advance:
+    traits, vectors = [], []
+    jobs = (delayed(describe_one)(image_id) for image_id in image_ids)
+    with progress_bar(context.console, "describing photographs", len(image_ids)) as advance:
         for row, vector in Parallel(n_jobs=-1, prefer="threads", return_as="generator")(jobs):
-            drivers.append(row)
+            traits.append(row)
             vectors.append(vector)
             advance(1)
-    return np.stack(drivers), np.stack(vectors)
+    return np.stack(traits), np.stack(vectors)
 
 
-def _table(made: Folds, drivers: dict[str, NDArray[np.float64]]) -> Table:
+def _table(made: Folds, traits: dict[str, NDArray[np.float64]]) -> Table:
     import numpy as np
 
     table = Table(title="folds")
-    for heading in ("fold", "photographs", "groups", "brightness", "colourfulness", "damaged"):
+    for heading in ("fold", "photographs", "groups", "brightness", "colorfulness", "damaged"):
         table.add_column(heading, justify="right")
     for k in range(made.n_folds):
         ids = made.validation(k)
-        bright, colourful, damaged = np.mean([drivers[image_id] for image_id in ids], axis=0)
+        bright, colorful, damaged = np.mean([traits[image_id] for image_id in ids], axis=0)
         n_groups = len({made.group_of[image_id] for image_id in ids})
-        cells = (k, len(ids), n_groups, f"{bright:.1f}", f"{colourful:.1f}", f"{damaged:.1%}")
+        cells = (k, len(ids), n_groups, f"{bright:.1f}", f"{colorful:.1f}", f"{damaged:.1%}")
         table.add_row(*map(str, cells))
     return table

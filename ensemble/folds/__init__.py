@@ -1,6 +1,6 @@
-"""Folds without leaks: who looks like whom, which fold validates whom, and the proof.
+"""Folds without leaks.
 
-    photographs -> descriptors -> groups (near-duplicates) -> split -> Folds -> audit
+    describe -> match (pairs) -> group (near-duplicates) -> split -> audit
 
 No disk and no framework here: `ensemble.data.folds_csv` reads and writes the files.
 """

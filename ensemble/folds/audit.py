@@ -1,4 +1,4 @@
-"""The proof that folds do not leak, or the pairs that show that they do."""
+"""Search folds for leaks: near-duplicates in different folds."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.errors import DataError
-from ensemble.folds.descriptors import Pairs
+from ensemble.folds.match import SAME_SCENE, Pairs
 from ensemble.folds.split import Folds
+
+N_SUSPECTS = 24
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """Two lookalikes that lie in different folds: learning one gives the other away."""
+    """Two similar photographs in different folds: learning one gives the other away."""
 
     first: str
     second: str
@@ -21,37 +23,37 @@ class Suspect:
     second_fold: int
     similarity: float
 
+    @property
+    def leaks(self) -> bool:
+        """Whether both show one scene."""
+        return self.similarity >= SAME_SCENE
+
 
 @dataclass(frozen=True)
 class Audit:
     """What was found across folds.
 
     Attributes:
-        suspects: The most alike pairs across folds, most alike first, above the threshold or not.
-        threshold: The least similarity of one scene.
-        n_leaks: Pairs across folds at or above it.
+        suspects: The `N_SUSPECTS` most similar pairs across folds, whether they leak or not.
+        n_leaks: Pairs of one scene across folds.
         n_leaking: Photographs in such a pair.
-        n_photographs: Photographs looked at.
+        n_photographs: Photographs searched.
     """
 
     suspects: tuple[Suspect, ...]
-    threshold: float
     n_leaks: int
     n_leaking: int
     n_photographs: int
 
 
-def audit(*, folds: Folds, pairs: Pairs, threshold: float, top: int = 24) -> Audit:
-    """Find the most alike photographs that lie in different folds.
+def audit(*, folds: Folds, pairs: Pairs) -> Audit:
+    """Find the most similar photographs that lie in different folds.
 
-    The groups that the folds name are not believed: any split can be audited, also a plain KFold
-    that knows nothing of groups.
+    The groups that the folds name are ignored: any split can be audited, also a plain KFold.
 
     Args:
         folds: The split to look at.
-        pairs: Who looks like whom, from `ensemble.folds.descriptors.find_pairs`.
-        threshold: The least similarity of one scene.
-        top: How many suspects to name.
+        pairs: From `find_pairs`.
 
     Raises:
         DataError: The folds and the pairs are of different photographs.
@@ -64,17 +66,16 @@ def audit(*, folds: Folds, pairs: Pairs, threshold: float, top: int = 24) -> Aud
         )
     fold = np.array([folds.fold_of[image_id] for image_id in pairs.image_ids])
     across = np.flatnonzero(fold[pairs.first] != fold[pairs.second])
-    leaks = across[pairs.similarity[across] >= threshold]
+    leaks = across[pairs.similarity[across] >= SAME_SCENE]
     return Audit(
-        suspects=tuple(_suspect(folds, pairs, int(row)) for row in across[:top]),
-        threshold=threshold,
+        suspects=tuple(_describe_suspect(folds, pairs, int(row)) for row in across[:N_SUSPECTS]),
         n_leaks=len(leaks),
         n_leaking=len(np.union1d(pairs.first[leaks], pairs.second[leaks])),
         n_photographs=len(fold),
     )
 
 
-def _suspect(folds: Folds, pairs: Pairs, row: int) -> Suspect:
+def _describe_suspect(folds: Folds, pairs: Pairs, row: int) -> Suspect:
     first, second = pairs.image_ids[pairs.first[row]], pairs.image_ids[pairs.second[row]]
     return Suspect(
         first=first,

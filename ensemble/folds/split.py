@@ -1,4 +1,7 @@
-"""Grouped, seeded folds, balanced in size: `split` makes them, `Folds` holds them."""
+"""Grouped, seeded folds of equal size and difficulty.
+
+photographs -> traits -> strata; groups, strata, seed -> `split` -> `Folds`
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.arrays import Mask, Rgb, luma
 from ensemble.errors import ConfigError, DataError
 
 
@@ -97,7 +101,7 @@ def split(
         groups: N labels; equal labels stay in one fold.
         n_folds: At least 2, at most the number of groups.
         seed: Shuffles which group goes where.
-        strata: N small integers (see `ensemble.folds.strata`); each fold then gets its share of
+        strata: N small integers from `make_strata`; each fold then gets its share of
             every stratum, as far as the groups allow.
 
     Returns:
@@ -109,12 +113,12 @@ def split(
     """
     _check_columns(image_ids, groups, image_ids if strata is None else strata)
     order = sorted(range(len(image_ids)), key=lambda row: image_ids[row])
-    codes = _shuffled_codes([str(groups[row]) for row in order], seed)
+    codes = _shuffle_groups([str(groups[row]) for row in order], seed)
     _check_n_folds(n_folds, len(np.unique(codes)))
     if strata is None:
-        folds = _by_size(codes, n_folds)
+        folds = _deal_by_size(codes, n_folds)
     else:
-        folds = _by_strata(codes, np.asarray(strata)[order], n_folds)
+        folds = _deal_by_strata(codes, np.asarray(strata)[order], n_folds)
     return Folds(
         image_ids=tuple(image_ids[row] for row in order),
         groups=tuple(groups[row] for row in order),
@@ -123,7 +127,46 @@ def split(
     )
 
 
-def _shuffled_codes(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
+def measure_traits(*, target: Rgb, lost_mask: Mask) -> NDArray[np.float64]:
+    """Measure what makes a photograph hard: brightness, colorfulness, damaged area.
+
+    Args:
+        target: (H, W, 3) uint8.
+        lost_mask: (H, W) bool.
+
+    Returns:
+        (3,): mean luma, 0..255; colorfulness, about 0..110; share of lost pixels, 0..1.
+
+    Source: Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003.
+    """
+    red, green, blue = (target[..., channel].astype(np.float64) for channel in range(3))
+    red_green, yellow_blue = red - green, (red + green) / 2 - blue
+    spread = np.hypot(red_green.std(), yellow_blue.std())
+    offset = np.hypot(red_green.mean(), yellow_blue.mean())
+    return np.array([luma(target).mean(), spread + 0.3 * offset, lost_mask.mean()])
+
+
+def make_strata(traits: NDArray[np.float64]) -> tuple[int, ...]:
+    """Cut each trait at its median and number the combinations.
+
+    Args:
+        traits: (N, T), one `measure_traits` a row.
+
+    Returns:
+        N numbers, 0..2 ** T - 1, which depend on the ranks alone.
+
+    Raises:
+        DataError: A trait is not finite.
+    """
+    finite = np.isfinite(traits).all(axis=1)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise DataError(f"Traits must be finite, but row {row} is {traits[row].tolist()}")
+    above = traits > np.quantile(traits, 0.5, axis=0)
+    return tuple((above @ (1 << np.arange(traits.shape[1])[::-1])).tolist())
+
+
+def _shuffle_groups(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
     """Number the groups by their first photograph, then shuffle the numbers."""
     first_seen: dict[str, int] = {}
     for group in groups:
@@ -132,7 +175,7 @@ def _shuffled_codes(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
     return shuffled[[first_seen[group] for group in groups]].astype(np.int64)
 
 
-def _by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
+def _deal_by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
     """Largest group first, into the smallest fold: what `GroupKFold` does without its shuffle.
 
     With `shuffle=True` it balances the number of groups instead of the number of photographs, so
@@ -146,7 +189,7 @@ def _by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
     return folds
 
 
-def _by_strata(
+def _deal_by_strata(
     codes: NDArray[np.int64], strata: NDArray[np.int64], n_folds: int
 ) -> NDArray[np.int64]:
     """Largest group first, into the fold that has least of the group's strata.

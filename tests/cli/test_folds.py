@@ -52,7 +52,7 @@ def run(root: Path, *arguments: str) -> tuple[Result, str]:
 def test_twins_share_a_fold_and_a_second_run_changes_nothing(root: Path) -> None:
     result, said = run(root)
     assert result.exit_code == 0, result.exception
-    assert "found 6 groups of lookalikes and 0 single photographs" in said
+    assert "found 6 groups of near-duplicates and 0 single photographs" in said
     assert f"next: ens --root {root} train --fold all\n" in said
     made = read_folds(root / "folds.csv")
     for scene in range(6):
@@ -77,13 +77,13 @@ def test_the_audit_passes_ours_and_shows_the_leak_of_another(root: Path) -> None
     run(root)
     result, said = run(root, "--audit")
     assert result.exit_code == 0, result.exception
-    assert "0 pairs of lookalikes across folds, 0 of 12 photographs leak" in said
+    assert "0 pairs of near-duplicates across folds, 0 of 12 photographs leak" in said
     foreign = root / "plain.csv"
     rows = [f"TRAIN_{row:05d},{int(row >= 6)}" for row in range(12)]
     foreign.write_text("\n".join(["image_id,fold", *rows]))
     result, said = run(root, "--audit", "--folds-file", str(foreign))
     assert result.exit_code == 1
-    assert "6 pairs of lookalikes across folds, 12 of 12 photographs leak" in said
+    assert "6 pairs of near-duplicates across folds, 12 of 12 photographs leak" in said
     picture = read_rgb(root / "plain-suspects.png")
     assert picture.shape[0] > SIDE
     assert read_folds(root / "folds.csv").n_folds == 3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from ensemble.folds.classical import ClassicalDescriptor
+from ensemble.folds.describe import describe
 
 Picture = NDArray[np.uint8]
 SIDE = 140
@@ -32,7 +32,7 @@ def scenes() -> list[Picture]:
 
 @pytest.fixture(scope="session")
 def scene_vectors(scenes: list[Picture]) -> NDArray[np.uint8]:
-    return np.stack([ClassicalDescriptor().describe(scene) for scene in scenes])
+    return np.stack([describe(scene) for scene in scenes])
 
 
 def _jpeg(picture: Picture) -> Picture:

@@ -8,13 +8,12 @@ from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier
 
 from ensemble.errors import DataError
-from ensemble.folds.audit import audit
-from ensemble.folds.classical import ClassicalDescriptor
-from ensemble.folds.descriptors import Pairs, find_pairs
-from ensemble.folds.groups import find_groups
+from ensemble.folds.audit import N_SUSPECTS, audit
+from ensemble.folds.describe import describe
+from ensemble.folds.group import find_groups
+from ensemble.folds.match import Pairs, find_pairs
 from ensemble.folds.split import Folds, split
 
-DESCRIPTOR = ClassicalDescriptor()
 N_FOLDS = 4
 THUMBNAIL = 8 * 8 * 3
 
@@ -57,17 +56,17 @@ def planted(scenes, copies) -> tuple[dict[str, np.ndarray], dict[str, int]]:
 
 @pytest.fixture(scope="module")
 def vectors(planted) -> np.ndarray:
-    return np.stack([DESCRIPTOR.describe(picture) for picture in planted[0].values()])
+    return np.stack([describe(picture) for picture in planted[0].values()])
 
 
 @pytest.fixture(scope="module")
 def pairs(planted, vectors) -> Pairs:
-    return find_pairs(image_ids=tuple(planted[0]), vectors=vectors, descriptor=DESCRIPTOR)
+    return find_pairs(image_ids=tuple(planted[0]), vectors=vectors)
 
 
 @pytest.fixture(scope="module")
 def ours(pairs: Pairs) -> Folds:
-    groups = find_groups(pairs=pairs, threshold=DESCRIPTOR.threshold, max_size=24)
+    groups = find_groups(pairs=pairs, max_size=24)
     return split(image_ids=groups.image_ids, groups=groups.labels, n_folds=N_FOLDS, seed=0)
 
 
@@ -82,10 +81,10 @@ def test_a_memorising_model_shines_on_a_leaky_split_and_fails_on_ours(
 
 
 def test_the_audit_sees_the_leak_of_a_plain_kfold_and_none_in_ours(pairs, ours) -> None:
-    leaky = audit(folds=plain_kfold(pairs.image_ids), pairs=pairs, threshold=0.5)
+    leaky = audit(folds=plain_kfold(pairs.image_ids), pairs=pairs)
     assert leaky.n_leaks > 60
     assert leaky.n_leaking / leaky.n_photographs > 0.9
-    clean = audit(folds=ours, pairs=pairs, threshold=0.5)
+    clean = audit(folds=ours, pairs=pairs)
     assert (clean.n_leaks, clean.n_leaking, clean.n_photographs) == (0, 0, 96)
 
 
@@ -102,7 +101,7 @@ def four() -> tuple[Folds, Pairs]:
 
 def test_suspects_lie_across_folds_most_alike_first(four) -> None:
     folds, pairs = four
-    found = audit(folds=folds, pairs=pairs, threshold=0.5)
+    found = audit(folds=folds, pairs=pairs)
     assert [(s.first, s.second, s.first_fold, s.second_fold) for s in found.suspects] == [
         ("a", "c", 0, 1),
         ("b", "c", 0, 1),
@@ -112,13 +111,18 @@ def test_suspects_lie_across_folds_most_alike_first(four) -> None:
     assert (found.n_leaks, found.n_leaking, found.n_photographs) == (2, 3, 4)
 
 
-def test_top_limits_the_suspects_and_not_the_counts(four) -> None:
-    found = audit(folds=four[0], pairs=four[1], threshold=0.1, top=1)
-    assert len(found.suspects) == 1
-    assert (found.n_leaks, found.n_leaking) == (3, 4)
+def test_suspects_are_limited_and_the_counts_are_not() -> None:
+    ids = tuple("abcdefgh")
+    first, second = np.triu_indices(8, 1)
+    pairs = Pairs(ids, first, second, np.linspace(1, 0.4, 28, dtype=np.float32))
+    folds = Folds(ids, ids, tuple(range(8)), 8)
+    found = audit(folds=folds, pairs=pairs)
+    assert len(found.suspects) == N_SUSPECTS == 24
+    assert found.n_leaks == np.count_nonzero(pairs.similarity >= 0.5) == 23
+    assert [suspect.leaks for suspect in found.suspects] == [True] * 23 + [False]
 
 
 def test_folds_of_other_photographs_are_refused(four) -> None:
     strange = Folds(("a", "b", "c", "x"), ("a", "b", "c", "x"), (0, 0, 1, 2), 3)
     with pytest.raises(DataError, match="2 are only in one of the two, first `d`"):
-        audit(folds=strange, pairs=four[1], threshold=0.5)
+        audit(folds=strange, pairs=four[1])

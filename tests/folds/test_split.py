@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import ConfigError, DataError
-from ensemble.folds.split import Folds, split
+from ensemble.folds.split import Folds, make_strata, measure_traits, split
 
 
 def make(n: int = 40, n_groups: int = 12, seed: int = 0) -> tuple[list[str], list[int]]:
@@ -183,3 +183,41 @@ def test_folds_refuse_a_group_in_two_folds_and_empty_folds() -> None:
         Folds(("a", "b", "c"), ("x", "y", "z"), (1, 0, -1), 2)
     with pytest.raises(ConfigError, match=r"one of 0\.\.1, but got 2"):
         Folds(("a", "b"), ("x", "y"), (1, 0), 2).training(2)
+
+
+def test_traits_of_a_picture_worked_by_hand() -> None:
+    target = np.zeros((2, 2, 3), dtype=np.uint8)
+    target[0, :] = (200, 100, 0)
+    lost = np.array([[True, False], [False, False]])
+    brightness, colorfulness, damaged = measure_traits(target=target, lost_mask=lost)
+    # Half the pixels have R - G = 100 and (R + G) / 2 - B = 150, half have 0 and 0.
+    assert colorfulness == pytest.approx(np.hypot(50, 75) + 0.3 * np.hypot(50, 75))
+    assert brightness == pytest.approx(118.5 / 2, abs=0.5)
+    assert damaged == 0.25
+
+
+def test_a_gray_picture_has_no_color() -> None:
+    gray = np.repeat(np.arange(64, dtype=np.uint8).reshape(8, 8, 1), 3, axis=2)
+    traits = measure_traits(target=gray, lost_mask=np.zeros((8, 8), bool))
+    assert traits.tolist() == [31.5, 0.0, 0.0]
+
+
+def test_strata_are_equally_filled_combinations_of_ranks() -> None:
+    rng = np.random.default_rng(0)
+    traits = rng.uniform(size=(4000, 2))
+    strata = np.array(make_strata(traits))
+    expected = 2 * (traits[:, 0] > np.median(traits[:, 0])) + (
+        traits[:, 1] > np.median(traits[:, 1])
+    )
+    np.testing.assert_array_equal(strata, expected)
+    assert make_strata(np.exp(9 * traits)) == tuple(strata.tolist())
+
+
+def test_ties_stay_below_the_median() -> None:
+    assert make_strata(np.array([[0.0], [1], [1], [1], [2]])) == (0, 0, 0, 0, 1)
+    assert make_strata(np.zeros((5, 3))) == (0,) * 5
+
+
+def test_a_trait_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(DataError, match=r"row 1 is \[nan\]"):
+        make_strata(np.array([[0.0], [np.nan]]))

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from skimage import data
 
-from ensemble.folds import local_features as lf
+from ensemble.errors import ArrayError
+from ensemble.folds import describe as lf
 
 
-def described(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    counts, places, codes = lf.unpack(lf.pack(*lf.extract(picture))[None])
+def features_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    packed = lf.pack_features(*lf.extract_features(picture))
+    counts, places, codes = lf.unpack_features(packed[None])
     return places[0, : counts[0]], codes[0, : counts[0]]
 
 
@@ -17,11 +20,11 @@ def bits_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def test_packing_keeps_every_feature() -> None:
-    width, features = lf.extract(data.astronaut())
-    packed = lf.pack(width, features)
+    width, features = lf.extract_features(data.astronaut())
+    packed = lf.pack_features(width, features)
     assert packed.shape == (lf.N_BYTES,)
     assert packed.dtype == np.uint8
-    counts, places, codes = lf.unpack(packed[None])
+    counts, places, codes = lf.unpack_features(packed[None])
     n = counts[0]
     assert n == len(features) == lf.N_FEATURES
     np.testing.assert_array_equal(codes[0, :n], features["code"])
@@ -32,8 +35,8 @@ def test_packing_keeps_every_feature() -> None:
 
 def test_a_mirrored_photograph_has_swapped_codes_and_mirrored_places() -> None:
     picture = data.astronaut()[:256, :256]
-    places, codes = described(picture)
-    seen_places, seen_codes = described(np.ascontiguousarray(picture[:, ::-1]))
+    places, codes = features_of(picture)
+    seen_places, seen_codes = features_of(np.ascontiguousarray(picture[:, ::-1]))
     apart = bits_apart(codes, seen_codes[:, ::-1])
     twin, near = apart.argmin(axis=1), apart.min(axis=1) <= 20
     assert near.mean() > 0.8
@@ -46,10 +49,33 @@ def test_a_mirrored_photograph_has_swapped_codes_and_mirrored_places() -> None:
 
 
 def test_a_flat_picture_has_no_features() -> None:
-    places, codes = described(np.full((50, 80, 3), 128, dtype=np.uint8))
+    places, codes = features_of(np.full((50, 80, 3), 128, dtype=np.uint8))
     assert len(places) == len(codes) == 0
 
 
 def test_mirroring_twice_changes_nothing() -> None:
     places = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     np.testing.assert_allclose(lf.mirror(lf.mirror(places)), places, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 90, 3), (64, 64, 3), (300, 200, 3)])
+def test_any_size_and_flat_pictures_give_one_vector(shape: tuple[int, int, int]) -> None:
+    for value in (0, 255):
+        vector = lf.describe(np.full(shape, value, dtype=np.uint8))
+        assert vector.shape == (lf.LENGTH,)
+        assert vector.dtype == np.uint8
+        assert (vector[lf.N_BYTES :] == value).all()
+
+
+def test_describing_is_a_pure_function() -> None:
+    picture = data.astronaut()[:200, :200].copy()
+    before = picture.copy()
+    first = lf.describe(picture)
+    lf.describe(data.coffee())
+    np.testing.assert_array_equal(first, lf.describe(picture))
+    np.testing.assert_array_equal(before, picture)
+
+
+def test_gray_is_refused() -> None:
+    with pytest.raises(ArrayError, match=r"must be RGB of shape \(H, W, 3\)"):
+        lf.describe(np.zeros((8, 8), dtype=np.uint8))

@@ -1,6 +1,6 @@
 """Which photographs share local features: candidates by hashing, then proof by geometry.
 
-Both are numba kernels over the arrays of `local_features.unpack`. Candidates cost the same for
+Both work on the arrays of `unpack_features`. Candidates cost the same for
 every feature however many there are: codes are sorted, and each is compared with the few that
 follow it. Several orders of the bits are tried, because one wrong bit in front spoils an order.
 """
@@ -34,7 +34,7 @@ TOLERANCE: Final = 7.0
 _SEED: Final = 6
 
 
-def candidates(
+def find_candidates(
     counts: NDArray[np.int64], codes: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the pairs of photographs that share at least `MIN_VOTES` features.
@@ -51,15 +51,16 @@ def candidates(
     # Each feature is listed as it is and mirrored, so that a mirrored copy meets it half-way.
     owners, both = np.concatenate([owner, owner]), np.concatenate([plain, plain[:, ::-1]])
     rng = np.random.default_rng(_SEED)
-    votes = [_one_order(owners, both, rng.permutation(64), len(counts)) for _ in range(N_ORDERS)]
+    orders = [rng.permutation(64) for _ in range(N_ORDERS)]
+    votes = [_vote_in_order(owners, both, order, len(counts)) for order in orders]
     pairs, n_votes = np.unique(np.concatenate(votes), return_counts=True)
     enough = n_votes >= MIN_VOTES
     first, second = np.divmod(pairs[enough], len(counts))
-    return _strongest(first, second, n_votes[enough])
+    return _keep_strongest(first, second, n_votes[enough])
 
 
 @parallel_kernel
-def shared_features(
+def count_shared(
     first: NDArray[np.int64],
     second: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -84,13 +85,13 @@ def shared_features(
     for p in prange(len(first)):
         a, b = first[p], second[p]
         a_codes, b_codes = codes[a, : counts[a]], codes[b, : counts[b]]
-        as_is = _aligned(a_codes, b_codes, places[a], places[b])
-        flipped = _aligned(a_codes, b_codes[:, ::-1], places[a], mirrored[b])
+        as_is = _count_aligned(a_codes, b_codes, places[a], places[b])
+        flipped = _count_aligned(a_codes, b_codes[:, ::-1], places[a], mirrored[b])
         shared[p] = max(as_is, flipped)
     return shared
 
 
-def _one_order(
+def _vote_in_order(
     owners: NDArray[np.int64],
     codes: NDArray[np.uint64],
     bits: NDArray[np.int64],
@@ -98,10 +99,10 @@ def _one_order(
 ) -> NDArray[np.int64]:
     """One vote a pair of like features: `first * N + second` as one number."""
     order = np.argsort(_reorder_bits(codes[:, 0], bits), kind="stable")
-    return _neighbours_in_order(owners[order], codes[order], n_photographs)
+    return _compare_neighbors(owners[order], codes[order], n_photographs)
 
 
-def _strongest(
+def _keep_strongest(
     first: NDArray[np.int64], second: NDArray[np.int64], votes: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Keep a pair if either photograph has it among its `MAX_CANDIDATES` best."""
@@ -125,7 +126,7 @@ def _reorder_bits(codes: NDArray[np.uint64], bits: NDArray[np.int64]) -> NDArray
 
 
 @kernel
-def _neighbours_in_order(
+def _compare_neighbors(
     owners: NDArray[np.int64], codes: NDArray[np.uint64], n_photographs: int
 ) -> NDArray[np.int64]:
     votes = np.empty(len(owners) * WINDOW, dtype=np.int64)
@@ -155,7 +156,7 @@ def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> int:
 
 
 @kernel
-def _mutual_matches(a_codes: NDArray[np.uint64], b_codes: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _match_mutually(a_codes: NDArray[np.uint64], b_codes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """(M, 2) features that are each other's nearest, within `MAX_DISTANCE`."""
     best_of_a, best_of_b = np.full(len(a_codes), -1), np.full(len(b_codes), -1)
     least_a, least_b = np.full(len(a_codes), 129), np.full(len(b_codes), 129)
@@ -176,14 +177,14 @@ def _mutual_matches(a_codes: NDArray[np.uint64], b_codes: NDArray[np.uint64]) ->
 
 
 @kernel
-def _aligned(
+def _count_aligned(
     a_codes: NDArray[np.uint64],
     b_codes: NDArray[np.uint64],
     a_places: NDArray[np.float32],
     b_places: NDArray[np.float32],
 ) -> int:
     """The most matches that agree with the move implied by one of them; every one is tried."""
-    matches = _mutual_matches(a_codes, b_codes)
+    matches = _match_mutually(a_codes, b_codes)
     most = 0
     for i, j in matches:
         zoom = 2.0 ** (b_places[j, 2] - a_places[i, 2])

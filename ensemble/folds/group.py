@@ -1,4 +1,4 @@
-"""Groups of lookalikes: connected components, with a cap against chains."""
+"""Groups of near-duplicates: connected components, with a cap against chains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ensemble.errors import ConfigError
-from ensemble.folds.descriptors import Pairs
+from ensemble.folds.match import Pairs
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Groups:
     Attributes:
         image_ids: N photographs, sorted.
         labels: The group of each one: the first id in it. A photograph like no other is alone.
-        n_cut: Pairs of lookalikes torn apart because their group would have been too large.
+        n_cut: Pairs of one scene left apart because their group would have been too large.
     """
 
     image_ids: tuple[str, ...]
@@ -39,16 +39,15 @@ class Groups:
         return sum(size == 1 for size in Counter(self.labels).values())
 
 
-def find_groups(*, pairs: Pairs, threshold: float, max_size: int) -> Groups:
-    """Join the pairs at or above `threshold` into groups.
+def find_groups(*, pairs: Pairs, max_size: int) -> Groups:
+    """Join the pairs of one scene into groups.
 
-    Lookalikes of lookalikes are joined too, so a chain could swallow everything. A component
-    larger than `max_size` is therefore built anew, most alike first, and a pair that would make a
+    Near-duplicates of near-duplicates are joined too, so a chain could join everything. A component
+    larger than `max_size` is therefore built anew, most similar first, and a pair that would make a
     group larger than `max_size` is left apart and counted.
 
     Args:
-        pairs: Who looks like whom.
-        threshold: The least similarity of one scene.
+        pairs: From `find_pairs`.
         max_size: Photographs in a group; a fold's share (photographs // folds) is the most that
             leaves folds of equal size possible.
 
@@ -57,7 +56,7 @@ def find_groups(*, pairs: Pairs, threshold: float, max_size: int) -> Groups:
     """
     if max_size < 1:
         raise ConfigError(f"`max_size >= 1` must hold, but got {max_size}")
-    close = pairs.above(threshold)
+    close = pairs.of_one_scene()
     roots = _components(close)
     too_large = np.bincount(roots, minlength=len(roots)) > max_size
     for root in np.flatnonzero(too_large):
@@ -81,7 +80,7 @@ def _components(pairs: Pairs) -> NDArray[np.int64]:
 def _rebuild(
     roots: NDArray[np.int64], pairs: Pairs, rows: NDArray[np.int64], max_size: int
 ) -> None:
-    """Write the groups of `rows` into `roots`: Kruskal's union, most alike first, up to a size."""
+    """Write the groups of `rows` into `roots`: Kruskal's union, most similar first."""
     inside = np.isin(pairs.first, rows)
     groups: dict[int, list[int]] = {int(row): [int(row)] for row in rows}
     for a, b in zip(pairs.first[inside], pairs.second[inside], strict=True):

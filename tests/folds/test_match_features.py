@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.folds import local_features as lf
-from ensemble.folds import matching
+from ensemble.folds import match_features
+from ensemble.folds.describe import mirror
 
 N_FEATURES = 30
 
@@ -41,7 +41,7 @@ def moved(places: np.ndarray, zoom: float, turn: float, shift: tuple[float, floa
 
 def shared(counts: np.ndarray, places: np.ndarray, codes: np.ndarray) -> int:
     zero, one = np.array([0]), np.array([1])
-    result = matching.shared_features(zero, one, counts, places, lf.mirror(places), codes)
+    result = match_features.count_shared(zero, one, counts, places, mirror(places), codes)
     return int(result[0])
 
 
@@ -56,7 +56,7 @@ def test_one_move_brings_all_features_into_line(zoom, turn, shift) -> None:
 
 def test_the_mirrored_photograph_is_in_line_too() -> None:
     counts, places, codes = photographs(2)
-    places[1], codes[1] = moved(lf.mirror(places[0]), 1.1, 0.2, (9, 9)), codes[0][:, ::-1]
+    places[1], codes[1] = moved(mirror(places[0]), 1.1, 0.2, (9, 9)), codes[0][:, ::-1]
     assert shared(counts, places, codes) == N_FEATURES
 
 
@@ -96,7 +96,8 @@ def test_the_distance_is_the_number_of_bits_that_differ() -> None:
     )
     for row in np.concatenate([words, single]):
         a, b, c, d = row.tolist()
-        assert matching._distance(row[:2], row[2:]) == (a ^ c).bit_count() + (b ^ d).bit_count()
+        differing = (a ^ c).bit_count() + (b ^ d).bit_count()
+        assert match_features._distance(row[:2], row[2:]) == differing
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -106,18 +107,18 @@ def test_candidates_are_exactly_the_planted_pairs(mirrored: bool) -> None:
     for one, other in ((3, 50), (7, 8), (20, 41)):
         seen = codes[one] ^ noise.view(np.uint64)
         codes[other] = seen[:, ::-1] if mirrored else seen
-    first, second = matching.candidates(counts, codes)
+    first, second = match_features.find_candidates(counts, codes)
     assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(3, 50), (7, 8), (20, 41)]
 
 
 def test_one_shared_feature_is_no_candidate() -> None:
     counts, _, codes = photographs(2)
     codes[1, 0] = codes[0, 0]
-    first, _ = matching.candidates(counts, codes)
+    first, _ = match_features.find_candidates(counts, codes)
     # Each order of the bits votes for it once plain and once mirrored, so votes alone do not tell.
     assert len(first) <= 1
 
 
 def test_no_features_give_no_candidates() -> None:
-    first, second = matching.candidates(np.zeros(3, int), np.zeros((3, 5, 2), np.uint64))
+    first, second = match_features.find_candidates(np.zeros(3, int), np.zeros((3, 5, 2), np.uint64))
     assert len(first) == len(second) == 0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ensemble.errors import ConfigError
-from ensemble.folds.descriptors import Pairs
-from ensemble.folds.groups import find_groups
+from ensemble.folds.group import find_groups
+from ensemble.folds.match import Pairs
 
 
 def make_pairs(n: int, links: list[tuple[int, int, float]]) -> Pairs:
@@ -19,16 +19,16 @@ def make_pairs(n: int, links: list[tuple[int, int, float]]) -> Pairs:
     )
 
 
-def test_lookalikes_of_lookalikes_are_one_group_and_others_are_alone() -> None:
+def test_near_duplicates_of_near_duplicates_are_one_group_and_others_are_alone() -> None:
     pairs = make_pairs(6, [(0, 2, 0.9), (2, 5, 0.6), (1, 4, 0.5), (3, 4, 0.49)])
-    groups = find_groups(pairs=pairs, threshold=0.5, max_size=6)
+    groups = find_groups(pairs=pairs, max_size=6)
     assert groups.labels == ("00", "01", "00", "03", "01", "00")
     assert (groups.n_groups, groups.n_singletons, groups.n_cut) == (2, 1, 0)
 
 
 def test_a_chain_is_cut_at_its_weakest_links() -> None:
     chain = [(0, 1, 0.9), (1, 2, 0.8), (2, 3, 0.55), (3, 4, 0.7), (4, 5, 0.95)]
-    groups = find_groups(pairs=make_pairs(6, chain), threshold=0.5, max_size=3)
+    groups = find_groups(pairs=make_pairs(6, chain), max_size=3)
     assert groups.labels == ("00", "00", "00", "03", "03", "03")
     assert groups.n_cut == 1
 
@@ -37,7 +37,7 @@ def test_a_chain_is_cut_at_its_weakest_links() -> None:
 def test_no_group_is_larger_than_the_cap(max_size: int) -> None:
     rng = np.random.default_rng(0)
     every = [(i, j, float(rng.uniform(0.5, 1))) for j in range(20) for i in range(j)]
-    groups = find_groups(pairs=make_pairs(20, every), threshold=0.5, max_size=max_size)
+    groups = find_groups(pairs=make_pairs(20, every), max_size=max_size)
     sizes = np.unique(groups.labels, return_counts=True)[1]
     assert sizes.max() == max_size
     kept = sum(size * (size - 1) // 2 for size in sizes)
@@ -46,16 +46,16 @@ def test_no_group_is_larger_than_the_cap(max_size: int) -> None:
 
 def test_a_small_group_is_not_touched_by_the_cap_of_a_large_one() -> None:
     links = [(0, 1, 0.9), (1, 2, 0.9), (2, 3, 0.9), (4, 5, 0.5)]
-    groups = find_groups(pairs=make_pairs(6, links), threshold=0.5, max_size=2)
+    groups = find_groups(pairs=make_pairs(6, links), max_size=2)
     assert groups.labels[4] == groups.labels[5] == "04"
 
 
-def test_nobody_alike() -> None:
-    groups = find_groups(pairs=make_pairs(3, []), threshold=0.5, max_size=1)
+def test_without_pairs_everybody_is_alone() -> None:
+    groups = find_groups(pairs=make_pairs(3, []), max_size=1)
     assert groups.labels == ("00", "01", "02")
     assert groups.n_singletons == 3
 
 
 def test_the_cap_must_leave_room_for_one() -> None:
     with pytest.raises(ConfigError, match=r"`max_size >= 1` must hold, but got 0"):
-        find_groups(pairs=make_pairs(1, []), threshold=0.5, max_size=0)
+        find_groups(pairs=make_pairs(1, []), max_size=0)

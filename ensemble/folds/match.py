@@ -1,0 +1,163 @@
+"""Which photographs are near-duplicates, and how similar.
+
+Two photographs are similar if many of their local features line up under one shift, turn and zoom,
+mirrored or not. Fog, sky and blur have no features to line up: those are compared by thumbnail.
+
+Found, measured: crops that share 70 % of their area, shifts, exposure, JPEG, resizing, mirrored
+copies and all of these at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from ensemble.errors import DataError
+from ensemble.folds.describe import LENGTH, N_BYTES, THUMBNAIL, mirror, unpack_features
+from ensemble.folds.match_features import count_shared, find_candidates
+
+SAME_SCENE: Final = 0.5
+"""Least similarity, of 0 to 1, of two photographs of one scene."""
+
+ENOUGH_SHARED: Final = 8
+"""Features in line that make two photographs one scene. By chance, 1 pair of different photographs
+in 100,000 has 6, and each further one is some 20 times rarer: at 8, under 0.1 % of 30,000
+photographs should find a false partner. See `benchmarks/folds.py`."""
+
+FEW_FEATURES: Final = 32
+"""Two photographs that both have fewer are compared by thumbnail too."""
+
+ENOUGH_CORRELATED: Final = 0.96
+"""Correlation of two thumbnails that makes one scene."""
+
+N_NEAREST: Final = 16
+COLOR_WEIGHT: Final = 3.0
+COLOR_STEP: Final = 10.0
+
+Links = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""Rows, other rows, similarities."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of similar photographs, most similar first; ties go by image id.
+
+    Attributes:
+        image_ids: The N photographs that were compared, sorted.
+        first: (P,) int64 rows of `image_ids`.
+        second: (P,) int64 rows of `image_ids`, above `first`; no pair is there twice.
+        similarity: (P,) float32, falling.
+    """
+
+    image_ids: tuple[str, ...]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    def of_one_scene(self) -> Pairs:
+        """The pairs whose similarity is at least `SAME_SCENE`."""
+        keep = self.similarity >= SAME_SCENE
+        return Pairs(self.image_ids, self.first[keep], self.second[keep], self.similarity[keep])
+
+
+def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs:
+    """Find the pairs of similar photographs, whatever the order they come in.
+
+    Similarity is n / (n + 8) for n features in line, so `SAME_SCENE` at 8; that of thumbnails is
+    scaled to be `SAME_SCENE` at a correlation of 0.96. Some pairs below it are found too, for the
+    audit. Cost and memory do not grow as all pairs do.
+
+    Args:
+        image_ids: N distinct names.
+        vectors: (N, LENGTH) uint8, one `describe` a row.
+
+    Raises:
+        DataError: There is not one vector of that length for every photograph.
+    """
+    if vectors.shape != (len(image_ids), LENGTH):
+        raise DataError(
+            f"Descriptors of {len(image_ids)} photographs must have the shape "
+            f"({len(image_ids)}, {LENGTH}), but have {vectors.shape}"
+        )
+    order = sorted(range(len(image_ids)), key=lambda row: image_ids[row])
+    first, second, similarity = _link(vectors[order])
+    rank = np.lexsort((second, first, -similarity))
+    return Pairs(
+        image_ids=tuple(image_ids[row] for row in order),
+        first=first[rank],
+        second=second[rank],
+        similarity=similarity[rank],
+    )
+
+
+def unique_pairs(*links: Links) -> Links:
+    """Name each pair once, smaller row first, with its greatest similarity; drop (i, i)."""
+    first, second, similarity = (np.concatenate(column) for column in zip(*links, strict=True))
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    order = np.lexsort((-similarity, high, low))
+    low, high, similarity = low[order], high[order], similarity[order]
+    new = np.ones(len(low), dtype=np.bool_)
+    new[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    keep = new & (low != high)
+    return low[keep], high[keep], similarity[keep]
+
+
+def nearest_by_cosine(
+    *, queries: NDArray[np.float32], rows: NDArray[np.float32], floor: float
+) -> Links:
+    """Find, for every query, at most `N_NEAREST` rows with a cosine of at least `floor`.
+
+    Args:
+        queries: (Q, D) of unit length.
+        rows: (N, D) of unit length.
+        floor: The least cosine to report.
+    """
+    if not len(rows) or not len(queries):
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    index = NearestNeighbors(n_neighbors=min(N_NEAREST, len(rows)), algorithm="brute").fit(rows)
+    distance, nearest = index.kneighbors(queries)
+    cosine = (1 - distance**2 / 2).astype(np.float32)  # of unit vectors
+    query, place = np.nonzero(cosine >= floor)
+    return query, nearest[query, place], cosine[query, place]
+
+
+def _link(vectors: NDArray[np.uint8]) -> Links:
+    """Link rows by their features, and by thumbnail where features are few."""
+    counts, places, codes = unpack_features(vectors)
+    first, second = find_candidates(counts, codes)
+    shared = count_shared(first, second, counts, places, mirror(places), codes)
+    by_features = (first, second, (shared / (shared + ENOUGH_SHARED)).astype(np.float32))
+    thumbnails = vectors[:, N_BYTES:].reshape(-1, THUMBNAIL, THUMBNAIL, 3)
+    by_thumbnail = _link_thumbnails(thumbnails, np.flatnonzero(counts < FEW_FEATURES))
+    return unique_pairs(by_features, by_thumbnail)
+
+
+def _link_thumbnails(thumbnails: NDArray[np.uint8], few: NDArray[np.int64]) -> Links:
+    """Compare the rows `few` of the thumbnails, (N, 8, 8, 3), as they are and mirrored."""
+    plain, flipped = _directions(thumbnails[few]), _directions(thumbnails[few][:, :, ::-1])
+    floor = 2 * ENOUGH_CORRELATED - 1
+    links = [nearest_by_cosine(queries=plain, rows=rows, floor=floor) for rows in (plain, flipped)]
+    query, row, cosine = (np.concatenate(column) for column in zip(*links, strict=True))
+    return few[query], few[row], np.clip((cosine - floor) / (1 - floor), 0, 1)
+
+
+def _directions(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, 8, 8, 3) to unit vectors that compare contrast and, the less of it there is, color.
+
+    Each channel's mean is taken out, so exposure matters little. It comes back as an angle on
+    circles whose weight is that of `COLOR_WEIGHT` gray levels of contrast: it counts little where
+    there is contrast, and keeps blue skies apart from gray ones, whose gradients are all alike.
+    """
+    values = thumbnails.astype(np.float32)
+    means = values.mean(axis=(1, 2), keepdims=True)
+    contrast = (values - means).reshape(len(values), 3 * THUMBNAIL * THUMBNAIL)
+    angles = means.reshape(-1, 3) / COLOR_STEP
+    radius = COLOR_WEIGHT * np.sqrt(contrast.shape[1] / 3)
+    circles = radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    directions = np.concatenate([contrast, circles], axis=1)
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
