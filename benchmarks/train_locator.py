@@ -27,8 +27,8 @@ from benchmarks.locate import GOOD
 from benchmarks.photos import Case, cases, intersection_over_union
 from ensemble.damage.locate.hole import CONFIDENCE_FEATURES, estimate_hole
 from ensemble.damage.locate.nets import LocatorNets, SmallNet, pack
-from ensemble.damage.locate.pixels import map_gray, pixel_features, undecided_pixels
-from ensemble.damage.locate.regions import find_flat_regions, region_features
+from ensemble.damage.locate.pixels import describe_pixels, find_undecided_pixels, map_gray
+from ensemble.damage.locate.regions import describe_region, find_flat_regions
 
 LEARNED = {256: list(range(1, 7)), 512: list(range(1, 7))}  # seeds of damages by side
 JUDGED = {256: list(range(101, 125)), 512: list(range(101, 109))}
@@ -77,15 +77,15 @@ def _learn_from(case: Case, rng: np.random.Generator) -> tuple[Rows | None, Rows
         return None, None
     overlap = [intersection_over_union(r.mask(), case.lost_mask) for r in found]
     main = np.array(overlap) > 0.3
-    features = np.stack([region_features(case.damaged, region) for region in found])
+    features = np.stack([describe_region(case.damaged, region) for region in found])
     regions = features, main, np.ones(len(main))
     if not main.any():
         return regions, None
     gray_map = map_gray(case.damaged, found[int(np.argmax(overlap))])
-    pixels = undecided_pixels(gray_map)
+    pixels = find_undecided_pixels(gray_map)
     kept = pixels[rng.permutation(len(pixels))[:PIXELS_A_CASE]]
     weight = np.full(len(kept), len(pixels) / max(len(kept), 1) / case.lost_mask.sum())
-    seen = pixel_features(case.damaged, gray_map, kept)
+    seen = describe_pixels(case.damaged, gray_map, kept)
     return regions, (seen, case.lost_mask[tuple(kept.T)], weight)
 
 

@@ -152,7 +152,7 @@ def draw_unit_polygon(
         `n_points` (row, column) pairs, or None where polygenerator gives up: its `random_polygon`
         asserts that its edges form one cycle, which rounding can break.
     """
-    polygenerator = _private_polygenerator()
+    polygenerator = _import_polygenerator()
     vars(polygenerator)["random"] = rng
     drawer: Callable[..., Any] = getattr(polygenerator, _DRAWERS[KINDS.index(kind)])
     try:
@@ -191,7 +191,7 @@ def place(unit: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
     return np.rint(unit * np.array([x1 - x0, y1 - y0])) + np.array([x0, y0])
 
 
-def _private_polygenerator() -> ModuleType:
+def _import_polygenerator() -> ModuleType:
     """Return this thread's own copy of polygenerator, whose `random` may be replaced."""
     if not hasattr(_thread, "polygenerator"):
         spec = importlib.util.find_spec("polygenerator")

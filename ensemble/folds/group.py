@@ -57,7 +57,7 @@ def find_groups(*, pairs: Pairs, max_size: int) -> Groups:
     if max_size < 1:
         raise ConfigError(f"`max_size >= 1` must hold, but got {max_size}")
     close = pairs.of_one_scene()
-    roots = _components(close)
+    roots = _find_components(close)
     too_large = np.bincount(roots, minlength=len(roots)) > max_size
     for root in np.flatnonzero(too_large):
         _rebuild(roots, close, np.flatnonzero(roots == root), max_size)
@@ -68,7 +68,7 @@ def find_groups(*, pairs: Pairs, max_size: int) -> Groups:
     )
 
 
-def _components(pairs: Pairs) -> NDArray[np.int64]:
+def _find_components(pairs: Pairs) -> NDArray[np.int64]:
     """(N,) the first row of each row's connected component."""
     n = len(pairs.image_ids)
     links = coo_array((np.ones(len(pairs.first)), (pairs.first, pairs.second)), shape=(n, n))

@@ -95,7 +95,7 @@ def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs
     )
 
 
-def unique_pairs(*links: Links) -> Links:
+def merge_links(*links: Links) -> Links:
     """Name each pair once, smaller row first, with its greatest similarity; drop (i, i)."""
     first, second, similarity = (np.concatenate(column) for column in zip(*links, strict=True))
     low, high = np.minimum(first, second), np.maximum(first, second)
@@ -107,9 +107,7 @@ def unique_pairs(*links: Links) -> Links:
     return low[keep], high[keep], similarity[keep]
 
 
-def nearest_by_cosine(
-    *, queries: NDArray[np.float32], rows: NDArray[np.float32], floor: float
-) -> Links:
+def find_nearest(*, queries: NDArray[np.float32], rows: NDArray[np.float32], floor: float) -> Links:
     """Find, for every query, at most `N_NEAREST` rows with a cosine of at least `floor`.
 
     Args:
@@ -134,19 +132,19 @@ def _link(vectors: NDArray[np.uint8]) -> Links:
     by_features = (first, second, (shared / (shared + ENOUGH_SHARED)).astype(np.float32))
     thumbnails = vectors[:, N_BYTES:].reshape(-1, THUMBNAIL, THUMBNAIL, 3)
     by_thumbnail = _link_thumbnails(thumbnails, np.flatnonzero(counts < FEW_FEATURES))
-    return unique_pairs(by_features, by_thumbnail)
+    return merge_links(by_features, by_thumbnail)
 
 
 def _link_thumbnails(thumbnails: NDArray[np.uint8], few: NDArray[np.int64]) -> Links:
     """Compare the rows `few` of the thumbnails, (N, 8, 8, 3), as they are and mirrored."""
-    plain, flipped = _directions(thumbnails[few]), _directions(thumbnails[few][:, :, ::-1])
+    plain, flipped = _to_directions(thumbnails[few]), _to_directions(thumbnails[few][:, :, ::-1])
     floor = 2 * ENOUGH_CORRELATED - 1
-    links = [nearest_by_cosine(queries=plain, rows=rows, floor=floor) for rows in (plain, flipped)]
+    links = [find_nearest(queries=plain, rows=rows, floor=floor) for rows in (plain, flipped)]
     query, row, cosine = (np.concatenate(column) for column in zip(*links, strict=True))
     return few[query], few[row], np.clip((cosine - floor) / (1 - floor), 0, 1)
 
 
-def _directions(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _to_directions(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, 8, 8, 3) to unit vectors that compare contrast and, the less of it there is, color.
 
     Each channel's mean is taken out, so exposure matters little. It comes back as an angle on

@@ -1,8 +1,8 @@
-"""Which photographs share local features: candidates by hashing, then proof by geometry.
+"""Which photographs share local features: candidates by hashing, then a check of their geometry.
 
-Both work on the arrays of `unpack_features`. Candidates cost the same for
-every feature however many there are: codes are sorted, and each is compared with the few that
-follow it. Several orders of the bits are tried, because one wrong bit in front spoils an order.
+Both work on the arrays of `unpack_features`. Finding candidates takes time in proportion to the
+features: codes are sorted, and each is compared with the few that follow it. Several orders of the
+bits are tried, because one wrong bit in front spoils an order.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MAX_DISTANCE: Final = 26
 """Bits of 128 in which two codes of one feature may differ."""
 
 CANDIDATE_DISTANCE: Final = 16
-"""Bits in which they may differ to name a candidate: a fifth of the votes that `MAX_DISTANCE`
+"""Bits in which they may differ in a candidate: a fifth of the votes that `MAX_DISTANCE`
 would cast, and of the memory they take, without a copy lost in `benchmarks/folds.py`."""
 
 MIN_VOTES: Final = 2
 MAX_CANDIDATES: Final = 24
-"""Candidates a photograph may name, those with most shared features first."""
+"""Candidates of a photograph, those with most shared features first."""
 
 TOLERANCE: Final = 7.0
 """How far from its predicted place a feature may lie, in pixels of a 192 * 192 picture."""

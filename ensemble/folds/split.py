@@ -137,7 +137,7 @@ def measure_traits(*, target: Rgb, lost_mask: Mask) -> NDArray[np.float64]:
     Returns:
         (3,): mean luma, 0..255; colorfulness, about 0..110; share of lost pixels, 0..1.
 
-    Source: Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003.
+    Source: Hasler and Suesstrunk, "Measuring colorfulness in natural images", 2003.
     """
     red, green, blue = (target[..., channel].astype(np.float64) for channel in range(3))
     red_green, yellow_blue = red - green, (red + green) / 2 - blue

@@ -137,7 +137,7 @@ def test_a_broken_cycle_is_reported_as_none(monkeypatch: pytest.MonkeyPatch) -> 
     def broken(num_points: int) -> None:
         raise AssertionError("the edges do not form a cycle")
 
-    monkeypatch.setattr(draw._private_polygenerator(), "random_polygon", broken)
+    monkeypatch.setattr(draw._import_polygenerator(), "random_polygon", broken)
     assert draw_unit_polygon(random.Random(0), "simple", 5) is None
     assert draw_unit_polygon(random.Random(0), "convex", 5) is not None
 

@@ -113,6 +113,6 @@ def test_the_input_is_left_alone_and_the_answer_is_repeatable() -> None:
     assert one.confidence == other.confidence
 
 
-def test_colour_is_refused() -> None:
+def test_color_is_refused() -> None:
     with pytest.raises(ArrayError, match=r"`damaged` must have the shape \(H, W\)"):
         locate_hole(np.zeros((16, 16, 3), np.uint8))

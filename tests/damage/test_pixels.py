@@ -9,10 +9,10 @@ from scipy import ndimage
 from ensemble.damage.locate.pixels import (
     PIXEL_FEATURES,
     GrayMap,
-    line_support,
+    describe_pixels,
+    find_undecided_pixels,
     map_gray,
-    pixel_features,
-    undecided_pixels,
+    measure_lines,
 )
 from ensemble.damage.locate.regions import find_flat_regions
 
@@ -45,7 +45,7 @@ def test_undecided_are_those_with_another_gray_within_two_pixels(case: Case) -> 
     margin = max(x1 - x0, y1 - y0)
     near[max(0, y0 - margin) : y1 + margin, max(0, x0 - margin) : x1 + margin] = True
     expected = np.argwhere((picture == 75) & ~deep & near)
-    np.testing.assert_array_equal(undecided_pixels(gray_map), expected)
+    np.testing.assert_array_equal(find_undecided_pixels(gray_map), expected)
 
 
 def test_undecided_where_the_region_touches_every_edge_of_the_picture() -> None:
@@ -59,14 +59,14 @@ def test_undecided_where_the_region_touches_every_edge_of_the_picture() -> None:
     deep = ndimage.minimum_filter(picture == 75, size=5, mode="nearest")
     expected = np.argwhere((picture == 75) & ~deep)
     assert len(expected) < (picture == 75).sum()
-    np.testing.assert_array_equal(undecided_pixels(gray_map), expected)
+    np.testing.assert_array_equal(find_undecided_pixels(gray_map), expected)
 
 
 def test_distance_from_the_main_region_equals_a_slow_walk(case: Case) -> None:
     picture, gray_map = case
     pixels = np.argwhere(gray_map.equal)
     column = PIXEL_FEATURES.index("distance from the main region")
-    found = pixel_features(picture, gray_map, pixels)[:, column]
+    found = describe_pixels(picture, gray_map, pixels)[:, column]
     main = gray_map.labels == gray_map.main
     x0, y0, x1, y1 = gray_map.box
     longer = max(x1 - x0, y1 - y0)
@@ -89,8 +89,8 @@ def test_distance_from_the_main_region_equals_a_slow_walk(case: Case) -> None:
 
 def test_counts_in_squares_equal_a_slow_count(case: Case) -> None:
     picture, gray_map = case
-    pixels = undecided_pixels(gray_map)
-    features = pixel_features(picture, gray_map, pixels)
+    pixels = find_undecided_pixels(gray_map)
+    features = describe_pixels(picture, gray_map, pixels)
     assert np.isfinite(features).all()
     named = dict(zip(PIXEL_FEATURES, features.T, strict=True))
     for i, (y, x) in enumerate(pixels):
@@ -110,7 +110,7 @@ def test_lines_equal_a_slow_walk_of_rays_turned_all_ways() -> None:
     mask = np.random.default_rng(1).random((40, 50)) < 0.4
     mask[20, 10:45] = True
     pixels = np.argwhere(mask)
-    one_sided, two_sided = line_support(mask, pixels)
+    one_sided, two_sided = measure_lines(mask, pixels)
     for i, (y, x) in enumerate(pixels):
         hits = []
         for turn in range(32):
@@ -128,7 +128,7 @@ def test_blocks_regions_and_lines(case: Case) -> None:
     rows = np.array([[20, 20], [38, 50]])  # a corner of the rectangle, a dot of the dotted line
     corner, dot = (
         dict(zip(PIXEL_FEATURES, row, strict=True))
-        for row in pixel_features(picture, gray_map, rows)
+        for row in describe_pixels(picture, gray_map, rows)
     )
     assert (corner["in an equal 3 x 3"], dot["in an equal 3 x 3"]) == (1, 0)
     assert (corner["in the main region"], dot["in the main region"]) == (1, 0)

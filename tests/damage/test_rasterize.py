@@ -25,7 +25,7 @@ def test_equals_polygon2mask_also_where_it_touches_itself_or_leaves_the_mask(
     [
         ([(1, 1), (4, 1), (4, 3), (1, 3)], 12),  # both far sides count
         ([(0, 0), (4, 0), (0, 4)], 15),  # the slope's own pixels count
-        ([(0, 0), (4, 1), (0, 2)], 7),  # a spike: row 1 whole, its neighbours their vertex alone
+        ([(0, 0), (4, 1), (0, 2)], 7),  # a spike: row 1 whole, its neighbors their vertex alone
         ([(0, 0), (4, 4), (2, 2)], 3),  # folded onto itself: the even-odd rule keeps the vertices
     ],
 )

@@ -6,13 +6,13 @@ import pytest
 from ensemble.arrays import Gray
 from ensemble.damage.locate.regions import (
     REGION_FEATURES,
+    describe_region,
     find_flat_regions,
-    region_features,
 )
 
 
 def _noise(size: tuple[int, int]) -> Gray:
-    """Even grays, no two neighbours equal: odd ones are free for the test to lay."""
+    """Even grays, no two neighbors equal: odd ones are free for the test to lay."""
     rows, columns = np.indices(size)
     base = np.random.default_rng(0).integers(0, 20, size)
     return (2 * base + 40 * (rows % 2) + 80 * (columns % 2)).astype(np.uint8)
@@ -61,7 +61,7 @@ def test_nothing_flat_gives_nothing() -> None:
 
 def _describe(picture: Gray, value: int) -> dict[str, float]:
     (region,) = (c for c in find_flat_regions(picture) if c.value == value)
-    features = region_features(picture, region)
+    features = describe_region(picture, region)
     assert np.isfinite(features).all()
     return dict(zip(REGION_FEATURES, features, strict=True))
 

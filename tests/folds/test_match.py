@@ -8,7 +8,7 @@ from skimage import data
 from ensemble.errors import DataError
 from ensemble.folds import match
 from ensemble.folds.describe import LENGTH, describe
-from ensemble.folds.match import Pairs, find_pairs, nearest_by_cosine, unique_pairs
+from ensemble.folds.match import Pairs, find_nearest, find_pairs, merge_links
 
 
 def describe_all(pictures: list[np.ndarray]) -> np.ndarray:
@@ -127,7 +127,7 @@ def unit(n: int, d: int = 5, seed: int = 0) -> np.ndarray:
 def test_nearest_equal_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(match, "N_NEAREST", 4)
     queries, rows = unit(11), unit(40, seed=1)
-    query, row, cosine = nearest_by_cosine(queries=queries, rows=rows, floor=0.3)
+    query, row, cosine = find_nearest(queries=queries, rows=rows, floor=0.3)
     expected = {
         (q, int(r))
         for q in range(11)
@@ -142,7 +142,7 @@ def test_nearest_equal_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch) -> 
 def test_unique_pairs_keep_the_greatest_similarity() -> None:
     one = (np.array([2, 0, 1]), np.array([0, 2, 1]), np.array([0.4, 0.9, 1.0], np.float32))
     other = (np.array([0, 1]), np.array([2, 0]), np.array([0.5, 0.1], np.float32))
-    first, second, similarity = unique_pairs(one, other)
+    first, second, similarity = merge_links(one, other)
     assert first.tolist() == [0, 0]
     assert second.tolist() == [1, 2]
     np.testing.assert_allclose(similarity, [0.1, 0.9])

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from ensemble.arrays import Gray, Mask, check_gray
 from ensemble.damage.draw import MIN_PIXELS
 from ensemble.damage.locate.nets import LocatorNets, load_nets
-from ensemble.damage.locate.pixels import GrayMap, map_gray, pixel_features, undecided_pixels
+from ensemble.damage.locate.pixels import GrayMap, describe_pixels, find_undecided_pixels, map_gray
 from ensemble.damage.locate.regions import (
     REGION_FEATURES,
     FlatRegion,
+    describe_region,
     find_flat_regions,
-    region_features,
 )
 
 CONFIDENCE_FEATURES = (
@@ -88,14 +88,14 @@ def estimate_hole(damaged: Gray, nets: LocatorNets) -> Estimate | None:
     regions = [region for region in find_flat_regions(damaged) if region.area >= MIN_PIXELS]
     if not regions:
         return None
-    features = np.stack([region_features(damaged, region) for region in regions])
+    features = np.stack([describe_region(damaged, region) for region in regions])
     chances = nets.region.probability(features)
     best = int(chances.argmax())
     region = regions[best]
     others = [p for p, r in zip(chances, regions, strict=True) if r.value != region.value]
     gray_map = map_gray(damaged, region)
-    pixels = undecided_pixels(gray_map)
-    belongs = nets.pixel.probability(pixel_features(damaged, gray_map, pixels))
+    pixels = find_undecided_pixels(gray_map)
+    belongs = nets.pixel.probability(describe_pixels(damaged, gray_map, pixels))
     mask = _decide(gray_map, pixels, belongs)
     confidence_features = [
         *features[best],

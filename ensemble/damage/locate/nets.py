@@ -44,13 +44,13 @@ class SmallNet:
 
 @dataclass(frozen=True, eq=False)
 class LocatorNets:
-    """The three nets and the confidence under which a hole is called doubtful.
+    """The three nets and the confidence below which a hole is doubtful.
 
     Attributes:
-        region: Is this region the hole's main piece?
-        pixel: Does this pixel of the hole's gray belong to the hole?
-        confidence: Will the located mask reach IoU 0.99?
-        doubtful_below: The least confidence that passes.
+        region: Probability that a flat region is the hole's main piece.
+        pixel: Probability that a pixel of the hole's gray belongs to the hole.
+        confidence: Probability that the located mask reaches an IoU of 0.99.
+        doubtful_below: The least confidence that needs no look.
     """
 
     region: SmallNet

@@ -2,7 +2,7 @@
 
 The region of the hole's gray is not the hole. A spike of the polygon that is thinner than a pixel
 breaks into loose dots, in line with each other; a photograph's own pixels of that gray cling to
-the rim where it is smooth, among neighbours that differ by a level or two.
+the rim where it is smooth, among neighbors that differ by a level or two.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def map_gray(damaged: Gray, region: FlatRegion) -> GrayMap:
     return GrayMap(equal, labels, areas, main, region.box)
 
 
-def undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
+def find_undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
     """Return the pixels of the gray that need a decision, (N, 2) int64 (y, x).
 
     Those with another gray in their 5 x 5 square, no farther from the region's box than the box's
@@ -85,10 +85,10 @@ def undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
         max(0, y0 - margin), min(height, y1 + margin),
         max(0, x0 - margin), min(width, x1 + margin),
     )  # fmt: skip
-    return _find_undecided(gray_map.equal.view(np.uint8), np.array(window))
+    return _scan_undecided(gray_map.equal.view(np.uint8), np.array(window))
 
 
-def pixel_features(
+def describe_pixels(
     damaged: Gray, gray_map: GrayMap, pixels: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Describe pixels of the hole's gray.
@@ -106,11 +106,11 @@ def pixel_features(
         damaged, gray_map.equal.view(np.uint8), gray_map.labels, gray_map.areas,
         gray_map.main, np.array(gray_map.box), pixels, features,
     )  # fmt: skip
-    features[:, 14:16] = np.column_stack(line_support(gray_map.equal, pixels))
+    features[:, 14:16] = np.column_stack(measure_lines(gray_map.equal, pixels))
     return features
 
 
-def line_support(
+def measure_lines(
     mask: Mask, pixels: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far a straight row of set pixels leads from each pixel.
@@ -142,7 +142,7 @@ def _ray_offsets(row_length: int) -> NDArray[np.int64]:
 
 
 @kernel
-def _find_undecided(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
+def _scan_undecided(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
     height, width = equal.shape
     found = np.empty((height * width, 2), dtype=np.int64)
     count = 0

@@ -72,7 +72,7 @@ def find_flat_regions(damaged: Gray) -> list[FlatRegion]:
     """Return at most ten regions of constant gray.
 
     Each grows from a patch made of constant 2 x 2 blocks: the largest patches, and the large ones
-    with the sharpest rims (a sky has wide flat patches too, but their neighbours differ by a level
+    with the sharpest rims (a sky has wide flat patches too, but their neighbors differ by a level
     or two). Regions are 8-connected, because a thin spike of the hole hangs together by its
     corners only.
 
@@ -114,7 +114,7 @@ def _find_seeds(damaged: Gray) -> list[tuple[int, int]]:
     return [(int(first[label, 0]), int(first[label, 1])) for label in dict.fromkeys(chosen)]
 
 
-def region_features(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
+def describe_region(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
     """Describe a flat region by (len(REGION_FEATURES),) finite float64.
 
     Args:
