@@ -1,32 +1,21 @@
-"""The index of verbs: what `ens` can do, in the order a competitor does it."""
+"""The index of verbs: what `ens` can do, in the order a competitor does it.
+
+What `ens --help` does not need is imported where it is used: the help takes no longer than
+`import typer`.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
 from ensemble import __version__
-from ensemble.cli import (
-    blend,
-    damage,
-    demo,
-    folds,
-    init,
-    oof,
-    report,
-    score,
-    status,
-    submit,
-    train,
-)
-from ensemble.cli.context import Context
-from ensemble.config import Config, load_config
 from ensemble.errors import EnsembleError
-from ensemble.workspace import Workspace
 
 HELP = """Honest k-fold ensembles and submissions for DACON 236420.
 
@@ -40,10 +29,55 @@ The path from data to a zip:
 Without the competition's data, `ens demo` makes some. `ens status` says what is next.
 """
 
+VERBS = {
+    "init": "Write an ens.toml with every setting, its default and what it means.",
+    "demo": "Make a small data set of real photographs in the competition's layout.",
+    "folds": "Write folds.csv: photographs of one scene in one fold, folds of equal size and "
+    "difficulty.",
+    "train": "Train the members of ens.toml and cache their out-of-fold predictions.",
+    "blend": "Tune weights, views and composition on out-of-fold predictions.",
+    "submit": "Predict the test photographs and build a verified zip.",
+    "score": "Score predictions exactly as the competition does.",
+    "damage": "Locate the holes and draw their outlines, the doubtful ones first.",
+    "status": "Show what is trained, cached, tuned and stale, and the next command.",
+    "report": "Write one self-contained HTML page: scores, verdicts, the recipe, and contact "
+    "sheets.",
+    "oof": "Refill the cache of out-of-fold predictions, or import a teammate's.",
+}
+"""Every verb, in the order a competitor needs them, and the first line of its help."""
+
 INTERRUPTED = 130
 """The status that typer ends with on Ctrl-C."""
 
+
+class Verbs(TyperGroup):
+    """Imports a verb when it is called: `ens --help` needs the lines of `VERBS` alone."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name, help=line) for name, line in VERBS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments name, imported."""
+        if args[0] in VERBS:
+            self.commands[args[0]] = load_verb(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def load_verb(name: str) -> Any:
+    """The command of `ensemble.cli.<name>`: its function of that name, or its app of several."""
+    module = import_module(f"ensemble.cli.{name}")
+    verb = getattr(module, "app", None)
+    if verb is None:
+        verb = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        verb.command(name)(getattr(module, name))
+    command = typer.main.get_command(verb)
+    command.name = name
+    return command
+
+
 app = typer.Typer(
+    cls=Verbs,
     help=HELP,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -68,6 +102,12 @@ def _open(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
+    from rich.console import Console
+
+    from ensemble.cli.context import Context
+    from ensemble.config import Config, load_config
+    from ensemble.workspace import Workspace
+
     workspace = Workspace(root)
     # `ens init --force` replaces the settings, which need not be readable for that.
     replaced = ctx.invoked_subcommand == "init"
@@ -75,30 +115,23 @@ def _open(
     ctx.obj = Context(workspace, config, Console())
 
 
-app.command("init")(init.init)
-app.command("demo")(demo.demo)
-app.command("folds")(folds.folds)
-app.command("train")(train.train)
-app.add_typer(oof.app, name="oof")
-app.command("blend")(blend.blend)
-app.command("submit")(submit.submit)
-app.command("score")(score.score)
-app.command("damage")(damage.damage)
-app.command("status")(status.status)
-app.command("report")(report.report)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run `ens`; a known error prints its text alone and exits with status 2."""
     try:
         app(arguments)
     except EnsembleError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        _complain(f"error: {error}", style="red")
         sys.exit(2)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            Console(stderr=True).print("interrupted; run the same command again to go on")
+            _complain("interrupted; run the same command again to go on")
         raise
+
+
+def _complain(text: str, style: str = "") -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(text, style=style, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Refill the cache of out-of-fold predictions, or import a teammate's.",
     invoke_without_command=True,
+    add_completion=False,
 )
 
 

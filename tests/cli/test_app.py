@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import ensemble
-from ensemble.cli import app as index
-from ensemble.cli.app import main
+from ensemble.cli.app import VERBS, load_verb, main
 from ensemble.config import Config, load_config
 
 ALONE = ["init", "demo", "folds", "train", "blend", "submit", "score", "damage", "status", "report"]
@@ -26,6 +27,25 @@ def test_every_verb_explains_itself(ens, tmp_path: Path, verb: str) -> None:
     assert f"{verb} [OPTIONS]" in said.out
     if verb not in ("status", "oof"):
         assert re.search(rf"Examples:\s*\n  ens .*{verb}", said.out), "set apart from the text"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_index_has_the_first_line_of_each_verbs_help(verb: str) -> None:
+    help_of_verb = load_verb(verb).help
+    assert help_of_verb.partition("\n\n")[0].replace("\n", " ") == VERBS[verb]
+
+
+def test_the_help_imports_no_verb_and_no_settings() -> None:
+    script = (
+        "import sys; from ensemble.cli.app import app; app(['--help'], standalone_mode=False); "
+        "print(sorted(m for m in sys.modules if m.startswith(('ensemble', 'pydantic'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == str(
+        ["ensemble", "ensemble.cli", "ensemble.cli.app", "ensemble.errors"]
+    )
 
 
 def test_the_version_is_that_of_the_package(ens, tmp_path: Path) -> None:
@@ -90,7 +110,7 @@ def test_an_interrupted_command_says_how_to_go_on(
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(index, "load_config", interrupted)
+    monkeypatch.setattr("ensemble.config.load_config", interrupted)
     said = ens(tmp_path, "status")
     assert said.status == 130
     assert "interrupted; run the same command again to go on" in said.err
@@ -100,6 +120,6 @@ def test_other_errors_are_not_swallowed(tmp_path: Path, monkeypatch: pytest.Monk
     def broken(path: Path) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(index, "load_config", broken)
+    monkeypatch.setattr("ensemble.config.load_config", broken)
     with pytest.raises(ZeroDivisionError):
         main(["--root", str(tmp_path), "status"])
