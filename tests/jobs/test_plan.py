@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -35,3 +36,16 @@ def test_colorization_waits_for_the_restoration_of_its_fold() -> None:
     jobs = [Job("restoration", "a", 0), Job("restoration", "a", 1), Job("colorization", "b", 0)]
     assert blockers(jobs[2], jobs) == {jobs[0]}
     assert blockers(jobs[0], jobs) == frozenset()
+
+
+def test_an_unknown_network_of_ones_own_is_refused_before_anything_is_done(
+    make_project: MakeProject,
+) -> None:
+    project = make_project()
+    tables = [
+        table.model_copy(update={"encoder": "resnet81"}) if table.name == "tiny-restorer" else table
+        for table in project.config.member
+    ]
+    config = project.config.model_copy(update={"member": tuple(tables)})
+    with pytest.raises(ConfigError, match=r"`resnet81` is no encoder \(of member `tiny-restorer`"):
+        plan(replace(project, config=config), [0])

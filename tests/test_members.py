@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -13,10 +14,10 @@ from ensemble.members import (
     DEFAULT_INPUT_MODE,
     MEMBERS,
     Member,
-    check_stage,
     frozen_options,
     resolve,
 )
+from ensemble.vocabulary import check_stage
 
 SLIDES = {
     "restoration": {
@@ -39,6 +40,13 @@ SLIDES = {
 def table(**changes: object) -> CustomMember:
     content = {"name": "mine", "stage": "restoration", "arch": "Unet", "encoder": "resnet18"}
     return CustomMember.model_validate(content | changes)
+
+
+def check_all(members: Iterable[Member]) -> None:
+    from ensemble.networks.catalogue import check_member  # takes seconds: smp and timm
+
+    for member in members:
+        check_member(member)
 
 
 @pytest.mark.parametrize("stage", ["restoration", "colorization"])
@@ -151,13 +159,13 @@ def test_custom_members() -> None:
 def test_wrong_custom_members(changes: dict[str, str], message: str) -> None:
     wrong = table(**changes)
     with pytest.raises(ConfigError, match=message):
-        resolve("restoration", [wrong.name], custom=[wrong])
+        check_all(resolve("restoration", [wrong.name], custom=[wrong]))
 
 
 def test_a_custom_histogram_with_an_unknown_encoder() -> None:
     wrong = table(stage="colorization", arch="histogram", encoder="resnet-18")
     with pytest.raises(ConfigError, match=r"no timm encoder .*first: `resnet18`"):
-        resolve("colorization", ["mine"], custom=[wrong])
+        check_all(resolve("colorization", ["mine"], custom=[wrong]))
 
 
 def test_options_do_not_depend_on_their_order() -> None:

@@ -9,8 +9,9 @@ import pytest
 from ensemble.config import Config, load_config
 from ensemble.config_text import config_text
 from ensemble.errors import ConfigError
-from ensemble.members import MEMBERS, STAGES, Member, resolve
+from ensemble.members import MEMBERS, Member, resolve
 from ensemble.presets import preset_config, preset_names, preset_text
+from ensemble.vocabulary import STAGES
 
 NAMES = [
     "slides-all",
