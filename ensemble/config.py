@@ -8,12 +8,19 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ensemble.errors import ConfigError
+from ensemble.workspace import check_name
+
+MOST_FOLDS = 100
+"""A fold costs a training of every member; more are a mistake."""
+
+MemberName = Annotated[str, AfterValidator(partial(check_name, "a member"))]
 
 
 class Section(BaseModel):
@@ -31,7 +38,7 @@ class DataSection(Section):
 class FoldsSection(Section):
     """How photographs are divided for validation."""
 
-    n_folds: int = Field(5, ge=2, description="Number of folds.")
+    n_folds: int = Field(5, ge=2, le=MOST_FOLDS, description="Number of folds.")
     descriptor: Literal["classical", "none"] = Field(
         "classical",
         description="How near-duplicates are found: classical (local features and a thumbnail), "
@@ -49,7 +56,7 @@ class NormalisationSection(Section):
 class RestorationSection(Section):
     """Stage 1, damaged gray to gray."""
 
-    members: tuple[str, ...] = Field(
+    members: tuple[MemberName, ...] = Field(
         ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"),
         min_length=1,
         description="Names of the members, from the registry or from [[member]] tables.",
@@ -75,7 +82,7 @@ class RestorationSection(Section):
 class ColorizationSection(Section):
     """Stage 2, gray to RGB."""
 
-    members: tuple[str, ...] = Field(
+    members: tuple[MemberName, ...] = Field(
         ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50"),
         min_length=1,
         description="Names of the members, from the registry or from [[member]] tables.",
@@ -153,7 +160,9 @@ class BlendSection(Section):
 class CustomMember(Section):
     """A member of your own: any architecture and encoder of segmentation-models-pytorch."""
 
-    name: str = Field(description="Its name, lower case with hyphens.")
+    name: MemberName = Field(
+        description="Its name: at most 64 letters, digits, `-`, `_` or `.`; folders have it too."
+    )
     stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
     arch: str = Field(
         description="Architecture, as smp spells it; or histogram, with an encoder of timm; or "
@@ -196,12 +205,19 @@ def load_config(path: Path) -> Config:
         ConfigError: It is not TOML, has an unknown key (the message gives the nearest valid one),
             or a value breaks its key's rule.
     """
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(
+            f"`{path}` must be a file, but is a link to `{path.readlink()}`, which is not there; "
+            "put the file there, or remove the link"
+        )
     if not path.exists():
         return Config()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"`{path}` is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"`{path}` is not valid TOML: brackets are nested too deeply") from None
     return _validated(content, source=f"`{path}`")
 
 
@@ -218,6 +234,8 @@ def _fault(fault: Any) -> str:
     key = ".".join(path)
     if fault["type"] == "missing":
         return f"`{key}` must be given"
+    if fault["type"] == "value_error":
+        return f"`{key}`: {fault['ctx']['error']}"
     if fault["type"] != "extra_forbidden":
         return f"`{key}`: {fault['msg'].lower()}, but got {fault['input']!r}"
     valid = _keys_beside(path)

@@ -23,6 +23,8 @@ text alone and exits with status 2.
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -105,6 +107,45 @@ def unknown_name(what: str, name: str, valid: Iterable[str], *, at_most: int | N
     listed = ", ".join(f"`{candidate}`" for candidate in shown)
     return f"`{name}` is no {what}; valid, nearest first: {listed}" + (
         f" and {rest} more" if rest else ""
+    )
+
+
+def explain_os_error(error: OSError) -> str:
+    """Text of an error of the operating system: the file, the reason, and the remedy.
+
+    >>> explain_os_error(OSError(errno.ENOSPC, "No space left on device", "oof/recipe.json"))
+    '`oof/recipe.json`: no space left on device; free some space, then run this again'
+    """
+    reason = error.strerror or str(error) or type(error).__name__
+    files = [f"`{os.fsdecode(name)}`" for name in (error.filename, error.filename2) if name]
+    where = f"{' to '.join(files)}: " if files else ""
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return f"{where}{reason[:1].lower()}{reason[1:]}" + (f"; {remedy}" if remedy else "")
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, then run this again",
+    errno.EDQUOT: "free some space, then run this again",
+    errno.EACCES: "change its permissions, or work in another folder with --root",
+    errno.EPERM: "change its permissions, or work in another folder with --root",
+    errno.EROFS: "work in another folder with --root",
+    errno.EISDIR: "a file is due there: move the folder away",
+    errno.ENOTDIR: "a folder is due there: move the file away",
+    errno.ELOOP: "a link there leads to itself: remove it",
+    errno.EMFILE: "allow more open files with `ulimit -n`, then run this again",
+}
+
+
+def printable(text: str) -> str:
+    """The text with every control character but the end of a line shown by its escape.
+
+    Names of files may hold them, and a terminal would obey.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(
+        mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text
     )
 
 

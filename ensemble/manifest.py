@@ -93,7 +93,7 @@ def read_manifest(path: Path, *, remedy: str = "make the artefact again") -> Man
         StaleArtefactError: The file is not a manifest.
     """
     try:
-        return Manifest(**json.loads(path.read_text()))
+        return Manifest(**json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None
     except (ValueError, TypeError) as error:

@@ -5,8 +5,9 @@ This is the only module that spells an artefact's path.
 
 from __future__ import annotations
 
-import fcntl
+import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensemble.errors import LockedError
+from filelock import FileLock, Timeout
+
+from ensemble.errors import ConfigError, LockedError
+
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+_SCRATCH_END = ".part"
+_POLL_SECONDS = 0.5
+
+
+def check_name(what: str, name: str) -> str:
+    """Return `name` if it may name a file or folder on any platform.
+
+    Args:
+        what: What is named, as in "a member".
+        name: At most 64 letters, digits, `-`, `_` or `.`, the first a letter or digit. So it
+            is never `.` or `..`, hidden, or a path.
+
+    Raises:
+        ConfigError: It may not.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"the name of {what} must be 1 to 64 letters, digits, `-`, `_` or `.`, beginning with "
+            f"a letter or digit, because files are named after it, but got {name!r}; choose another"
+        )
+    return name
 
 
 @dataclass(frozen=True)
@@ -44,7 +70,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """The decoded training photographs, see `ens train --cache`."""
+        """The decoded training photographs; `cache = false` under [training] does without."""
         return self.root / "cache"
 
     @property
@@ -64,15 +90,15 @@ class Workspace:
 
     def checkpoint_dir(self, stage: str, member: str, fold: int) -> Path:
         """The folder of one training job."""
-        return self.checkpoints / stage / member / f"fold-{fold}"
+        return self.checkpoints / stage / check_name("a member", member) / f"fold-{fold}"
 
     def oof_dir(self, stage: str, member: str, fold: int) -> Path:
         """The archive of one member's predictions for one fold's photographs."""
-        return self.oof / stage / member / f"fold-{fold}"
+        return self.oof / stage / check_name("a member", member) / f"fold-{fold}"
 
     def external_test_dir(self, stage: str, member: str) -> Path:
         """The archive of an external member's predictions for the test photographs."""
-        return self.oof / stage / member / "test"
+        return self.oof / stage / check_name("a member", member) / "test"
 
     @property
     def recipe_file(self) -> Path:
@@ -96,7 +122,7 @@ class Workspace:
 
     def submission_file(self, name: str) -> Path:
         """The zip called `name`; its manifest has the same name and ends in `.json`."""
-        return self.submissions / f"{name}.zip"
+        return self.submissions / f"{check_name('a submission', name)}.zip"
 
 
 @contextmanager
@@ -110,17 +136,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path: The file or folder to make.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary = scratch / path.name
     try:
-        yield temporary
-        if temporary.is_file():
-            _flush_to_disk(temporary)
-        elif temporary.is_dir() and path.is_dir():
-            path.rename(scratch / "replaced")
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch = Path(
+            tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SCRATCH_END, dir=path.parent)
+        )
+        temporary = scratch / path.name
+        try:
+            yield temporary
+            if temporary.is_file():
+                _give_usual_mode(temporary)
+                _flush_to_disk(temporary)
+            elif temporary.is_dir() and path.is_dir():
+                path.rename(scratch / "replaced")
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        _name_in_error(error, path)
+        raise
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
@@ -135,37 +168,57 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def exclusive_lock(path: Path, *, what: str) -> Iterator[None]:
-    """Hold the artefact at `path` alone, or refuse at once.
+def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
+    """Hold the artefact at `path` alone.
 
-    The lock is the kernel's: it vanishes with the process that held it, however that ends, so a
-    killed run never leaves a lock to be removed by hand.
+    The lock is the system's: it vanishes with the process that held it, however that ends, so a
+    killed run never leaves a lock to be removed by hand. What a killed writer of the artefact left
+    unfinished is removed.
 
     Args:
         path: The artefact; the lock file lies beside it and ends in `.lock`.
         what: What is being done, for the message.
+        wait: Wait for another process that holds it, instead of refusing at once.
 
     Raises:
-        LockedError: Another process holds it.
+        LockedError: Another process holds it, and `wait` is False.
     """
     lock_file = path.parent / f".{path.name}.lock"
     lock_file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(lock_file, blocking=wait, poll_interval=_POLL_SECONDS)
     try:
-        _lock(descriptor, lock_file, what)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, lock_file: Path, what: str) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire()
+    except Timeout:
         raise LockedError(
             f"only one process at a time may be {what}, but another holds `{lock_file}`; "
             "wait for it to end, then run this again"
         ) from None
+    try:
+        _remove_unfinished(path)
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what `atomic_path` was writing to `path`, or into it, when a process was killed."""
+    beside = path.parent.glob(f".{glob.escape(path.name)}.*{_SCRATCH_END}")
+    for scratch in [*beside, *path.glob(f".*{_SCRATCH_END}")]:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _give_usual_mode(path: Path) -> None:
+    """Give a file the mode of any new file here; some libraries write files only we may read."""
+    usual = path.with_name("usual")
+    usual.touch()
+    path.chmod(usual.stat().st_mode)
+
+
+def _name_in_error(error: OSError, path: Path) -> None:
+    """Name the artefact in an error that names its temporary file, or none."""
+    named = error.filename
+    if error.errno is not None and (named is None or _SCRATCH_END in str(named)):
+        error.filename, error.filename2 = str(path), None
 
 
 def _flush_to_disk(path: Path) -> None:

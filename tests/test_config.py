@@ -125,6 +125,15 @@ def test_the_heading_is_a_comment(tmp_path: Path):
         ("[training]\nlearning_rate = nan", "`training.learning_rate`"),
         ("[normalisation]\nstd = inf", "`normalisation.std`"),
         ("seed = ", "is not valid TOML"),
+        ("x = " + "[" * 5000, "is not valid TOML"),
+        ("[folds]\nn_folds = 101", "`folds.n_folds`: input should be less than or equal to 100"),
+        (
+            MEMBER.replace('"mine"', '"../../victim"'),
+            "`member.name`: the name of a member must be 1 to 64 letters, digits, `-`, `_` or `.`, "
+            "beginning with a letter or digit, because files are named after it, but got "
+            "'../../victim'; choose another",
+        ),
+        ('[colorization]\nmembers = ["gray", ".."]', "`colorization.members`: the name of a mem"),
     ],
 )
 def test_a_fault_names_its_file_and_key(tmp_path: Path, text: str, message: str):
@@ -234,3 +243,10 @@ def test_any_key_and_text_of_an_option_is_read_back(tmp_path: Path):
     options = '{"a key" = "\\u007f \\t", b = [0.1, 1e-9]}'
     config = load(tmp_path, MEMBER.replace(MEMBER[MEMBER.index("{") :], options))
     assert load(tmp_path, config_text(config)) == config
+
+
+def test_a_link_to_nothing_is_not_taken_for_no_file(tmp_path: Path):
+    path = tmp_path / "ens.toml"
+    path.symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(ConfigError, match=r"is a link to `.*gone\.toml`, which is not there; put"):
+        load_config(path)

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import errno
 import inspect
 import multiprocessing
 import os
+import re
 import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from ensemble.errors import LockedError
+from ensemble.errors import ConfigError, LockedError
 from ensemble.workspace import Workspace, atomic_path, atomic_write, exclusive_lock
 
 
@@ -183,3 +188,98 @@ def test_an_error_inside_the_block_is_its_own(tmp_path: Path):
     """A `BlockingIOError` of the work is not mistaken for a lock held by another."""
     with pytest.raises(BlockingIOError), exclusive_lock(tmp_path / "a", what="blending"):
         raise BlockingIOError
+
+
+HOSTILE = [
+    "", ".", "..", "../x", "/x", "a/b", "a\\b", "C:x", "-x", ".x", "a\n", "a\x1b", "a b", "a" * 65,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_is_no_plain_name_makes_no_path(tmp_path: Path, name: str):
+    workspace = Workspace(tmp_path)
+    for make in (
+        lambda: workspace.checkpoint_dir("restoration", name, 0),
+        lambda: workspace.oof_dir("restoration", name, 0),
+        lambda: workspace.external_test_dir("restoration", name),
+    ):
+        with pytest.raises(ConfigError, match="the name of a member must be 1 to 64 letters"):
+            make()
+    refusal = f"the name of a submission .* but got {re.escape(repr(name))}; choose another"
+    with pytest.raises(ConfigError, match=refusal):
+        workspace.submission_file(name)
+
+
+@pytest.mark.parametrize("name", ["a", "unet-b0.v2_x", "0", "a..b", "\uac00\ub098", "a" * 64])
+def test_a_plain_name_makes_a_path(tmp_path: Path, name: str):
+    assert Workspace(tmp_path).submission_file(name).name == f"{name}.zip"
+
+
+def test_a_file_has_the_mode_of_any_new_file(tmp_path: Path):
+    (tmp_path / "usual").touch()
+    with atomic_path(tmp_path / "private") as temporary:
+        os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+    assert (tmp_path / "private").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.parametrize("of_temporary", [True, False])
+def test_a_full_disk_is_told_of_the_artefact(tmp_path: Path, of_temporary: bool):
+    path = tmp_path / "recipe.json"
+
+    def write(temporary: Path) -> None:
+        name = [str(temporary)] if of_temporary else []
+        raise OSError(errno.ENOSPC, "No space left on device", *name)
+
+    with pytest.raises(OSError, match="No space") as refusal, atomic_path(path) as temporary:
+        write(temporary)
+    assert refusal.value.filename == str(path)
+
+
+def test_another_file_in_an_error_keeps_its_name(tmp_path: Path):
+    with pytest.raises(FileNotFoundError) as refusal, atomic_path(tmp_path / "recipe.json"):
+        (tmp_path / "other").read_bytes()
+    assert refusal.value.filename == str(tmp_path / "other")
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_lock(tmp_path: Path):
+    script = (
+        "import os, sys; from pathlib import Path; from ensemble.workspace import atomic_path\n"
+        "root = Path(sys.argv[1]); (root / 'fold-0').mkdir()\n"
+        "writers = [atomic_path(root / name) for name in ('fold-0', 'fold-0/last.ckpt')]\n"
+        "for writer in writers: writer.__enter__().write_bytes(b'half')\n"
+        "os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert done.returncode == 9
+    half_written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(half_written) == 2
+    (tmp_path / "fold-0" / "kept").touch()
+    with exclusive_lock(tmp_path / "fold-0", what="training"):
+        assert names(tmp_path / "fold-0") == ["kept"]
+        assert names(tmp_path) == [".fold-0.lock", "fold-0"]
+
+
+def test_a_lock_may_be_waited_for(tmp_path: Path):
+    path, order = tmp_path / "cache", []
+
+    def second() -> None:
+        with exclusive_lock(path, what="decoding", wait=True):
+            order.append("second")
+
+    with exclusive_lock(path, what="decoding"):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        order.append("first")
+    waiting.join(20)
+    assert order == ["first", "second"]
+
+
+def test_no_module_of_one_system_alone_is_imported():
+    """Windows has no fcntl."""
+    script = (
+        "import sys; sys.modules['fcntl'] = None; import ensemble.workspace as w; "
+        "assert 'fcntl' not in open(w.__file__).read()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ensemble import __version__
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, explain_os_error, printable
 
 HELP = """Honest k-fold ensembles and submissions for DACON 236420.
 
@@ -46,6 +46,7 @@ VERBS = {
 }
 """Every verb, in the order a competitor needs them, and the first line of its help."""
 
+GO_ON = "interrupted; run the same command again to go on"
 INTERRUPTED = 130
 """The status that typer ends with on Ctrl-C."""
 
@@ -116,22 +117,38 @@ def _open(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `ens`; a known error prints its text alone and exits with status 2."""
+    """Run `ens`.
+
+    An error of the toolkit, or one of the machine (a file that cannot be read or written, a full
+    disk, too little memory), prints its text alone and exits with status 2. Any other error is a
+    fault of the program and keeps its traceback.
+    """
     try:
         app(arguments)
     except EnsembleError as error:
-        _complain(f"error: {error}", style="red")
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        _end(explain_os_error(error))
+    except MemoryError:
+        _end("there is not enough memory for this; free some, or work on less at once")
+    except KeyboardInterrupt:
+        _complain(GO_ON)
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _complain("interrupted; run the same command again to go on")
+            _complain(GO_ON)
         raise
+
+
+def _end(text: str) -> NoReturn:
+    _complain(f"error: {text}", style="red")
+    sys.exit(2)
 
 
 def _complain(text: str, style: str = "") -> None:
     from rich.console import Console
 
-    Console(stderr=True).print(text, style=style, markup=False, soft_wrap=True)
+    Console(stderr=True).print(printable(text), style=style, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ def blend(
         int, typer.Option(min=0, help="Tune and score on this many photographs; 0 for all.")
     ] = DEFAULT_SAMPLE,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything drawn.")] = None,
-    jobs: Annotated[int, typer.Option(help="Trials at once; more than 1 is not reproducible.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="Trials at once; more than 1 is not reproducible.")
+    ] = 1,
     storage: Annotated[
         str | None,
         typer.Option(help="Study: a SQLite file, journal:///PATH, or a database URL."),

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ensemble.cli.progress import progress_bar
 from ensemble.config import Config
+from ensemble.errors import printable
 from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -61,5 +62,5 @@ class Context:
         return f"ens --root {shlex.quote(str(root))} {verb}"
 
     def say(self, text: str) -> None:
-        """Print a line as it is: never wrapped, and brackets are no markup."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        """Print a line as it is: not wrapped, brackets no markup, control characters shown."""
+        self.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)

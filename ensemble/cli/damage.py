@@ -10,6 +10,7 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
 from ensemble.cli.submit import submit_command
+from ensemble.errors import ConfigError
 
 if TYPE_CHECKING:
     from ensemble.data.competition import Competition
@@ -44,9 +45,11 @@ def damage(
 
     context: Context = ctx.obj
     workspace, config, say = context.workspace, context.config, context.say
+    path = output or workspace.root / f"damage-{split}.png"
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--output must end in .png, for it is a PNG, but is `{path}`")
     competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
     holes = _look(context, competition, split, limit)
-    path = output or workspace.root / f"damage-{split}.png"
     write_png(path, hole_sheet(holes[:shown], columns=COLUMNS))
     doubtful = [hole.image_id for hole in holes if hole.doubtful]
     names = f": {' '.join(doubtful[:20])}" if doubtful else ""

@@ -17,8 +17,8 @@ from ensemble.workspace import atomic_write
 def demo(
     ctx: typer.Context,
     size: Annotated[int, typer.Option(min=32, help="Side of the photographs in pixels.")] = 96,
-    train: Annotated[int, typer.Option(min=4, help="Training pairs.")] = 96,
-    test: Annotated[int, typer.Option(min=1, help="Test photographs.")] = 16,
+    train: Annotated[int, typer.Option(min=4, max=10_000, help="Training pairs.")] = 96,
+    test: Annotated[int, typer.Option(min=1, max=10_000, help="Test photographs.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the crops and the damage.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo set.")] = False,
 ) -> None:
@@ -35,6 +35,7 @@ def demo(
         ens --root demo demo --size 128 --train 200 --force
     """
     from ensemble.data.demo import build_demo
+    from ensemble.data.masks import MASK_FOLDER
 
     context: Context = ctx.obj
     workspace, say = context.workspace, context.say
@@ -42,6 +43,9 @@ def demo(
         raise ConfigError(
             f"`{workspace.data}` is there already; give --force to replace an earlier demo set"
         )
+    masks = workspace.data / MASK_FOLDER
+    if masks.exists():
+        raise ConfigError(f"`{masks}` holds masks drawn by hand, which are never replaced; move it")
     build_demo(workspace.data, size=size, n_train=train, n_test=test, seed=seed)
     say(f"wrote {workspace.data}: {train} training pairs, {test} test photographs, {size} px")
     first = ""

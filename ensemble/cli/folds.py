@@ -26,7 +26,7 @@ DescriptorName = Literal["classical", "none"]
 def folds(
     ctx: typer.Context,
     n_folds: Annotated[int | None, typer.Option(help="Number of folds.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides which group goes where.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Decides which group goes where.")] = None,
     groups: Annotated[
         Path | None, typer.Option(help="CSV of image, label; -1 is like no other.", dir_okay=False)
     ] = None,
@@ -58,21 +58,20 @@ def folds(
     from ensemble.data.competition import Competition
 
     context: Context = ctx.obj
-    config = context.config
+    config = context.config.replace("folds", n_folds=n_folds, descriptor=descriptor)
     competition = Competition.load(context.workspace.data, size=config.data.size, seed=config.seed)
     path = folds_file or context.workspace.folds_file
-    name = descriptor or config.folds.descriptor
     if audit:
-        return _audit(context, competition, path, name)
+        return _audit(context, competition, path, config.folds.descriptor)
     _write(
         context,
         competition,
         _Wish(
             path=path,
-            n_folds=config.folds.n_folds if n_folds is None else n_folds,
+            n_folds=config.folds.n_folds,
             seed=config.seed if seed is None else seed,
             groups=groups,
-            descriptor=name,
+            descriptor=config.folds.descriptor,
             force=force,
         ),
     )
@@ -105,7 +104,7 @@ def _write(context: Context, competition: Competition, wish: _Wish) -> None:
         seed=wish.seed,
         strata=make_strata(traits),
     )
-    _refuse_to_replace(wish, made)
+    _refuse_to_replace(context, wish, made)
     write_folds(wish.path, made)
     context.console.print(_table(made, dict(zip(image_ids, traits, strict=True))))
     context.say(f"wrote {wish.path}: digest {made.digest()[:12]}")
@@ -132,25 +131,28 @@ def _find(
 
 
 def _tell_groups(context: Context, found: Groups, max_size: int) -> None:
-    say = context.console.print
+    say = context.say
     say(
         f"found {found.n_groups} groups of near-duplicates and "
         f"{found.n_singletons} single photographs"
     )
     if found.n_cut:
         say(
-            f"[yellow]warning[/]: {found.n_cut} pairs of near-duplicates were torn apart to keep "
+            f"warning: {found.n_cut} pairs of near-duplicates were torn apart to keep "
             f"groups within a fold's share of {max_size} photographs; see `ens folds --audit`"
         )
 
 
-def _refuse_to_replace(wish: _Wish, made: Folds) -> None:
+def _refuse_to_replace(context: Context, wish: _Wish, made: Folds) -> None:
+    """Replace other folds only with --force, and with it only what holds folds."""
     from ensemble.data.folds_csv import read_folds
     from ensemble.errors import ConfigError
 
-    if not wish.path.exists() or wish.force:
+    damaged_may_go = wish.force and wish.path == context.workspace.folds_file
+    if not wish.path.exists() or damaged_may_go:
         return
-    if read_folds(wish.path).digest() != made.digest():
+    present = read_folds(wish.path)
+    if present.digest() != made.digest() and not wish.force:
         raise ConfigError(
             f"`{wish.path}` holds other folds, and all that was trained on them would be stale; "
             "keep them, or replace them with `--force`"
@@ -171,7 +173,7 @@ def _audit(context: Context, competition: Competition, path: Path, name: Descrip
     _, vectors = _describe(context, competition, with_vectors=True)
     pairs = find_pairs(image_ids=competition.train_ids, vectors=vectors)
     found = audit(folds=split, pairs=pairs)
-    say = context.console.print
+    say = context.say
     for suspect in found.suspects[:5]:
         say(
             f"{suspect.similarity:.3f}  {suspect.first} (fold {suspect.first_fold})  "

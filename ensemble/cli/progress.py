@@ -19,7 +19,7 @@ def progress_bar(console: Console, what: str, total: int) -> Iterator[Callable[[
         total: How much there is to do.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

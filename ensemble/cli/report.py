@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import MissingArtefactError, StaleArtefactError, printable
 from ensemble.workspace import Workspace, atomic_write
 
 
@@ -35,9 +35,9 @@ def report(
             raise MissingArtefactError(f"`{due}` is not there; run `ens blend`")
     path = output or workspace.root / "report.html"
     page = report_page(
-        title=f"ens: {workspace.root.resolve().name}",
+        title=f"ens: {printable(workspace.root.resolve().name)}",
         stages=_stages(workspace),
-        recipe=workspace.recipe_file.read_text(),
+        recipe=workspace.recipe_file.read_text(encoding="utf-8", errors="replace"),
         pictures=_pictures(workspace),
     )
     atomic_write(path, page)
@@ -47,7 +47,7 @@ def report(
 
 def _stages(workspace: Workspace) -> Mapping[str, Any]:
     try:
-        stages: Mapping[str, Any] = json.loads(workspace.table_file.read_text())["stages"]
+        stages: Mapping[str, Any] = json.loads(workspace.table_file.read_bytes())["stages"]
     except (ValueError, TypeError, KeyError):
         raise StaleArtefactError(
             f"`{workspace.table_file}` is not what `ens blend` writes; run it again"

@@ -38,6 +38,7 @@ def submit(
     from ensemble.submission import submit as room
 
     context: Context = ctx.obj
+    room.check_free(context.workspace.submission_file(name), force=force)
     project = context.open_project()
     recipe = room.read_recipe(project)
     total = len(project.competition.test_ids) * len(recipe.folds)

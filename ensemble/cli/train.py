@@ -47,7 +47,7 @@ def train(
     stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
     member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Most epochs; more than before extends a training.")
+        int | None, typer.Option(min=1, help="Most epochs; more than before extends a training.")
     ] = None,
     encoder_weights: Annotated[
         Literal["imagenet", "none"] | None, typer.Option(help="Where encoders start.")

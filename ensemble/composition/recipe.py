@@ -124,7 +124,7 @@ class Recipe(_Frozen):
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, *, name: str = "recipe.json") -> Recipe:
+    def from_json(cls, text: str | bytes, *, name: str = "recipe.json") -> Recipe:
         """Read `to_json`'s text.
 
         Raises:

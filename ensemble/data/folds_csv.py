@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from ensemble.config import MOST_FOLDS
 from ensemble.data.tables import read_columns
 from ensemble.errors import DataError, MissingArtefactError, MissingFileError
 from ensemble.folds.split import Folds
@@ -103,8 +104,11 @@ def _read(path: Path, columns: tuple[str, ...]) -> Folds:
 
 
 def _fold(path: Path, row: int, text: str) -> int:
-    if not text.isdecimal():
-        raise DataError(f"`{path}`, row {row}: a fold must be one of 0, 1, 2, ..., but is `{text}`")
+    if not text.isdecimal() or int(text) >= MOST_FOLDS:
+        raise DataError(
+            f"`{path}`, row {row}: a fold must be one of 0, 1, 2, ..., {MOST_FOLDS - 1}, but is "
+            f"`{text}`"
+        )
     return int(text)
 
 

@@ -74,7 +74,7 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
         return None
     path = project.workspace.recipe_file
     if path.exists():
-        recipe = Recipe.from_json(path.read_text(), name=str(path))
+        recipe = Recipe.from_json(path.read_bytes(), name=str(path))
         if fold in recipe.folds:
             return recipe.restoration
     return plain_restoration(project, fold)

@@ -11,7 +11,7 @@ from ensemble.arrays import Rgb, luma
 from ensemble.composition.recipe import Recipe
 from ensemble.data.masks import masks_digest
 from ensemble.data.png import read_rgb
-from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
+from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError, SubmissionError
 from ensemble.manifest import Manifest, digest_bytes, digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, score
 from ensemble.oof.priors import Priors, priors_digest, read_priors
@@ -63,11 +63,7 @@ def submit(
         SubmissionError: The zip is there already, or the competition would refuse it.
     """
     path = project.workspace.submission_file(name)
-    if path.exists() and not force:
-        raise SubmissionError(
-            f"a submission is never overwritten unasked, but `{path}` is there; "
-            "give another --name, or --force"
-        )
+    check_free(path, force=force)
     priors = read_recipe_priors(project, recipe)
     with exclusive_lock(path, what=f"building `{path}`"):
         answers = predict_test(project, recipe, priors, advance=advance)
@@ -84,6 +80,38 @@ def submit(
         manifest_file = path.with_suffix(".json")
         _certify(manifest_file, project, recipe, path, mean)
     return Submission(path, manifest_file, answers, targets, mean)
+
+
+def check_free(zip_file: Path, *, force: bool) -> None:
+    """Refuse to replace a submission unasked, and to replace files that `submit` did not write.
+
+    Args:
+        zip_file: The zip to be; its manifest and contact sheet lie beside it.
+        force: Whether an earlier submission of that name may go.
+
+    Raises:
+        SubmissionError: One of the three is there and may not be replaced.
+    """
+    manifest_file, sheet = zip_file.with_suffix(".json"), zip_file.with_suffix(".png")
+    taken = [path for path in (zip_file, manifest_file, sheet) if path.exists()]
+    if taken and not force:
+        raise SubmissionError(
+            f"a submission is never overwritten unasked, but `{taken[0]}` is there; "
+            "give another --name, or --force"
+        )
+    foreign = [path for path in taken if path != zip_file]
+    if foreign and not _is_submission(manifest_file):
+        raise SubmissionError(
+            f"--force replaces what `ens submit` wrote, but `{foreign[0]}` is something else; "
+            "move it away, or give another --name"
+        )
+
+
+def _is_submission(manifest_file: Path) -> bool:
+    try:
+        return read_manifest(manifest_file).kind == "submission"
+    except EnsembleError:
+        return False
 
 
 def require_current(project: Project, recipe: Recipe, zip_file: Path) -> None:
@@ -113,7 +141,7 @@ def read_recipe(project: Project) -> Recipe:
     path = project.workspace.recipe_file
     if not path.exists():
         raise MissingArtefactError(f"`{path}` is not there; run `ens blend`")
-    recipe = Recipe.from_json(path.read_text(), name=str(path))
+    recipe = Recipe.from_json(path.read_bytes(), name=str(path))
     certificate = Manifest("recipe", recipe.made_from, project.config.seed)
     certificate.require(project.digests, name=f"`{path}`", remedy="run `ens blend` again")
     _require_same_checkpoints(project, recipe)
