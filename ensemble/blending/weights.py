@@ -38,7 +38,7 @@ def on_simplex(draws: Sequence[float]) -> Weights:
     given = np.asarray(draws, dtype=np.float64)
     if given.ndim != 1 or given.size == 0 or not ((given > 0) & (given <= 1)).all():
         raise ArrayError(f"draws must be one or more numbers in (0, 1], but got {list(draws)}")
-    logs = -np.log(given)
+    logs = np.abs(np.log(given))  # -log 1 would be -0.0
     total = logs.sum()
     return logs / total if total > 0 else np.full(given.size, 1 / given.size)
 
