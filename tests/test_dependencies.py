@@ -14,7 +14,6 @@ LOADED = {  # without an import in the package
     "cmaes": "by optuna's CMA-ES sampler",
     "dask": "by distributed; its commands start the scheduler and the workers",
     "pandas": "by nothing yet",
-    "filelock": "by nothing yet",
 }
 OPTIONAL = {"tensorboard"}
 """Used where it is installed anyway."""
