@@ -137,12 +137,12 @@ _REMEDIES = {
 
 
 def printable(text: str) -> str:
-    """The text with every control character but the end of a line shown by its escape.
+    r"""The text with every control character but the end of a line shown by its escape.
 
     Names of files may hold them, and a terminal would obey.
 
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
     """
     return "".join(
         mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text

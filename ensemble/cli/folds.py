@@ -62,7 +62,8 @@ def folds(
     competition = Competition.load(context.workspace.data, size=config.data.size, seed=config.seed)
     path = folds_file or context.workspace.folds_file
     if audit:
-        return _audit(context, competition, path, config.folds.descriptor)
+        _audit(context, competition, path, config.folds.descriptor)
+        return
     _write(
         context,
         competition,

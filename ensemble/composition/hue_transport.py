@@ -174,7 +174,7 @@ def _fade(rgb: Any, chroma: Any, bins: Any, kept: Any) -> Any:
 
 @kernel
 def _chroma(rgb: Any) -> Any:
-    """max - min of each of (N, 3) colours."""
+    """Max - min of each of (N, 3) colors."""
     chroma = np.empty(rgb.shape[0], dtype=np.uint8)
     for i in range(rgb.shape[0]):
         red, green, blue = rgb[i, 0], rgb[i, 1], rgb[i, 2]

@@ -67,8 +67,9 @@ def plain_restoration(project: Project, fold: int) -> StageRecipe | None:
 
 
 def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:
-    """What a member's archive starts from: nothing for stage 1; for stage 2 the tuned recipe's
-    restoration where one is there and covers the fold, else the fold's plain mean.
+    """The restoration that a member's archive starts from; None for stage 1.
+
+    It is the tuned recipe's where one is there and covers the fold, else the fold's plain mean.
     """
     if member.stage == "restoration":
         return None

@@ -138,8 +138,7 @@ def _mean_by_region(
 def _measure_changes(
     region: FlatRegion, mask: Mask, belongs: NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Logs of three shares of the mask: pixels expected wrong, added to and removed from the
-    region."""
+    """Logs of the shares of the mask that are expected wrong, added to and cut from the region."""
     area = np.count_nonzero(mask)
     added = np.count_nonzero(mask & ~region.mask())
     removed = region.area + added - area
