@@ -6,7 +6,7 @@ pure red, so a desaturated picture piles up in bin 0.
 OpenCV's hue of 0..179 is fixed-point: with v = max, d = v - min and p one of g - b,
 b - r + 2 d, r - g + 4 d (for v = r, else v = g, else b), it is (p t(d) + 2048) >> 12 with
 t(d) = round(122880 / d), plus 180 where negative. All of it fits 24 bits, so single precision
-computes it exactly, and without a branch.
+computes it exactly, and without a branch; 180 is added before the shift, to shift no negative.
 
 Source: `cv2.COLOR_RGB2HSV`, equal on all 2^24 colours (asserted in the tests). The histogram is
 counted here; normalising and comparing it are left to OpenCV, so the term is OpenCV's own, to the
@@ -62,30 +62,41 @@ def hue_correlation(*, pred: Histogram, target: Histogram) -> float:
 
 @kernel
 def _fill_hue(hues: Any, planes: Any) -> None:
+    of_row = np.empty(hues.shape[1], dtype=np.int32)
     for row in range(hues.shape[0]):
-        _hue_of_row(hues[row], planes[0, row], planes[1, row], planes[2, row])
+        _hue_of_row(of_row, planes[0, row], planes[1, row], planes[2, row])
+        for j in range(of_row.shape[0]):
+            hues[row, j] = of_row[j]
 
 
 @kernel
 def _hue_of_row(hues: Any, reds: Any, greens: Any, blues: Any) -> None:
+    """Fill (W,) int32, as wide as the float32 it comes from: then no vector is wider than due."""
     for j in range(hues.shape[0]):
         r, g, b = np.float32(reds[j]), np.float32(greens[j]), np.float32(blues[j])
         v = max(r, max(g, b))
         d = v - min(r, min(g, b))
         p = b - r + np.float32(2) * d if v == g else r - g + np.float32(4) * d
         p = g - b if v == r else p
-        t = np.rint(np.float32(122880) / max(d, np.float32(1)))
-        h = np.floor((p * t + np.float32(2048)) * np.float32(1 / 4096))
-        hues[j] = np.uint8(np.int32(h + np.float32(180) if h < np.float32(0) else h))
+        t = round_small(np.float32(122880) / max(d, np.float32(1)))
+        h = p * t + np.float32(2048)
+        h = h + np.float32(180 * 4096) if h < np.float32(0) else h
+        hues[j] = np.int32(h) >> 12
+
+
+@kernel
+def round_small(x: Any) -> Any:
+    """float32 below 2^22 rounded half to even, as `np.rint`, which old processors have to call."""
+    return (x + np.float32(3 << 22)) - np.float32(3 << 22)
 
 
 @kernel
 def _count_hue(planes: Any) -> Any:
     height, width = planes.shape[1:]
     counts = np.zeros((4, 256), dtype=np.int64)
-    hues = np.empty(width, dtype=np.uint8)
+    hues = np.empty(width, dtype=np.int32)
     for row in range(height):
         _hue_of_row(hues, planes[0, row], planes[1, row], planes[2, row])
         for j in range(width):
-            counts[j & 3, hues[j]] += 1
-    return counts.sum(axis=0)[:BINS]
+            counts[j & 3, hues[j] & 255] += 1
+    return (counts[0] + counts[1] + counts[2] + counts[3])[:BINS]
