@@ -1,4 +1,4 @@
-"""The competition's score of one picture, and of many.
+"""The competition's score of one picture.
 
     score = 0.2 ssim + 0.4 masked_ssim + 0.4 hue
 
@@ -6,7 +6,7 @@ per picture, then the mean over pictures. It is not symmetric: the data range of
 that of pred, so a washed-out pred loses twice. Arguments are keyword-only for that reason.
 
 The ground truth never changes while candidates do: `prepare` it once, then score each candidate
-with `PreparedTarget.score`, or many at once with `score_batch`.
+with `PreparedTarget.score`.
 
 Undefined pictures raise `ScoreError` and are named: fewer than 7 lost pixels or a side under 7
 (where scikit-image raises too), and a constant pred against a target with a flat window, for which
@@ -16,9 +16,7 @@ the formula is 0 / 0 (scikit-image returns NaN or the quotient of two rounding e
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import overload
 
 import cv2
 import numpy as np
@@ -29,7 +27,6 @@ from ensemble.errors import ScoreError
 from ensemble.metric.hue import Histogram, hue_correlation, hue_histogram
 from ensemble.metric.masked_ssim import Runs, gather, masked_ssim, runs_of
 from ensemble.metric.ssim import WINDOW, Planes, data_range, ssim
-from ensemble.parallel import map_in_order
 
 SSIM_WEIGHT, MASKED_SSIM_WEIGHT, HUE_WEIGHT = 0.2, 0.4, 0.4
 
@@ -146,57 +143,11 @@ def gray_score(*, pred: Gray, target: Gray, lost_mask: Mask, name: str = "pictur
     return prepare_gray(target=target, lost_mask=lost_mask, name=name).score(pred)
 
 
-@overload
-def score_batch(
-    *,
-    preds: Collection[Rgb],
-    prepared: Collection[PreparedTarget],
-    n_threads: int | None = None,
-) -> list[Score]: ...
-@overload
-def score_batch(
-    *,
-    preds: Collection[Gray],
-    prepared: Collection[PreparedGray],
-    n_threads: int | None = None,
-) -> list[GrayScore]: ...
-def score_batch(
-    *,
-    preds: Collection[NDArray[np.uint8]],
-    prepared: Collection[PreparedTarget] | Collection[PreparedGray],
-    n_threads: int | None = None,
-) -> list[Score] | list[GrayScore]:
-    """Score `preds[i]` against `prepared[i]` for all i, on all cores.
-
-    Args:
-        preds: RGB or gray pictures, as `prepared` is; a stack (N, H, W, 3) or (N, H, W) will do.
-        prepared: As many targets.
-        n_threads: Threads to use; all cores by default. The kernels hold no Python lock.
-
-    Returns:
-        One score a picture, in order; the same, bit for bit, with any number of threads.
-
-    Raises:
-        ScoreError: The first picture, in order, whose score is undefined; or unequal lengths.
-    """
-    if len(preds) != len(prepared):
-        raise ScoreError(
-            f"`preds` and `prepared` must be as many, but got {len(preds)} and {len(prepared)}"
-        )
-    pairs = zip(prepared, preds, strict=True)
-    return list(map_in_order(_score_pair, pairs, n_threads=n_threads))  # type: ignore[arg-type, return-value]
-
-
 def planar(rgb: Rgb) -> Planes:
     """The planes (3, H, W) of a picture (H, W, 3), contiguous."""
     planes = np.empty((3, *rgb.shape[:2]), dtype=np.uint8)
     cv2.split(np.ascontiguousarray(rgb), list(planes))
     return planes
-
-
-def _score_pair(pair: tuple[Prepared, NDArray[np.uint8]]) -> Score | GrayScore:
-    prepared, pred = pair
-    return prepared.score(pred)
 
 
 def _ssim_terms(prepared: Prepared, planes: Planes) -> tuple[float, float]:

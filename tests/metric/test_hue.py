@@ -27,6 +27,12 @@ def test_counts_are_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
     assert (hue_counts(planar(every_colour)) == due).all()
 
 
+@pytest.mark.parametrize("shape", [(3, 50), (50, 3)])
+def test_hue_of_an_oblong_picture_is_opencvs(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert np.array_equal(hue(planar(picture)), cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 0])
+
+
 def test_histograms_are_opencvs_bit_by_bit(cases: list[Case]) -> None:
     for case in cases:
         assert (hue_histogram(planar(case.pred)) == literal_hue_histogram(case.pred)).all()

@@ -15,7 +15,6 @@ from ensemble.metric.score import (
     prepare,
     prepare_gray,
     score,
-    score_batch,
 )
 from tests.reference.corpus import Case, blend, hard_cases, photographs, polygon_mask
 from tests.reference.score import literal_gray_terms, literal_score
@@ -98,28 +97,12 @@ def test_preparing_changes_no_bit(cases: list[Case]) -> None:
         assert prepared.score(case.pred) == prepared.score(case.pred) == ours(case)
 
 
-@pytest.mark.parametrize("n_threads", [1, 3, None])
-def test_batch_scores_in_order_with_any_number_of_threads(
-    cases: list[Case], n_threads: int | None
-) -> None:
-    prepared = [prepare(target=case.target, lost_mask=case.lost_mask) for case in cases]
-    preds = [case.pred for case in cases]
-    assert score_batch(preds=preds, prepared=prepared, n_threads=n_threads) == list(
-        map(ours, cases)
-    )
-
-
-def test_batch_takes_gray_stacks(case) -> None:  # type: ignore[no-untyped-def]
+def test_strided_gray_scores_as_its_copy(case) -> None:  # type: ignore[no-untyped-def]
     _, pred, target, lost_mask = case("average")
-    prepared = [prepare_gray(target=target[..., 0], lost_mask=lost_mask)] * 3
-    stack = np.moveaxis(pred, -1, 0)
-    alone = [one.score(gray) for one, gray in zip(prepared, stack, strict=True)]
-    assert score_batch(preds=stack, prepared=prepared) == alone
-
-
-def test_batch_refuses_unequal_lengths() -> None:
-    with pytest.raises(ScoreError, match="must be as many, but got 1 and 0"):
-        score_batch(preds=[np.zeros((9, 9, 3), np.uint8)], prepared=[])
+    prepared = prepare_gray(target=target[..., 0], lost_mask=lost_mask)
+    for gray in np.moveaxis(pred, -1, 0):
+        alone = gray_score(pred=gray.copy(), target=target[..., 0].copy(), lost_mask=lost_mask)
+        assert prepared.score(gray) == alone
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
@@ -130,6 +113,12 @@ UNDEFINED = {
     "no lost pixel": (NOISE, NOISE, FULL & False, "at least 7 pixels must be lost"),
     "six lost pixels": (NOISE, NOISE, SIX, "but the mask marks 6"),
     "six rows": (NOISE[:6], NOISE[:6], FULL[:6], r"at least 7 pixels high and wide .* \(6, 12\)"),
+    "six columns": (
+        NOISE[:, :6],
+        NOISE[:, :6],
+        FULL[:, :6],
+        r"at least 7 pixels high and wide .* \(9, 6\)",
+    ),
     "other size": (NOISE[:8], NOISE, FULL, r"as large as its target, \(9, 12\), but is \(8, 12\)"),
 }
 
