@@ -30,7 +30,7 @@ from benchmarks.levers import LEVERS, TRAINING_FREE, Lever, answers, lever_confi
 from ensemble.arrays import luma
 from ensemble.config import Config
 from ensemble.config_text import config_text
-from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import read_rgb, write_png
@@ -80,7 +80,7 @@ def write_photograph(
     target = np.asarray(image)
     write_png(folder / f"{file.stem}.png", target)
     if seed is not None:
-        damage = sample_damage(size=(size, size), seed=seed)
+        damage = draw_damage(size=(size, size), seed=seed)
         damaged = apply_damage(luma(target), damage)
         write_png(workspace.data / "test_input" / f"{file.stem}.png", damaged)
 

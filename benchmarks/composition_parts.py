@@ -41,8 +41,8 @@ from ensemble.composition.hue_target import centred, hue_histogram, prior_histog
 from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import Composition
-from ensemble.damage.draw import apply_damage, sample_damage
-from ensemble.damage.fill import prefill
+from ensemble.damage.draw import apply_damage, draw_damage
+from ensemble.damage.fill import fill_hole
 from ensemble.metric.score import PreparedTarget, Score, prepare
 
 RUNS = 15
@@ -113,10 +113,10 @@ class Case:
 
 def _case(target: Rgb, seed: int) -> Case:
     gray = luma(target)
-    damage = sample_damage(size=(gray.shape[0], gray.shape[1]), seed=seed)
+    damage = draw_damage(size=(gray.shape[0], gray.shape[1]), seed=seed)
     lost, damaged = damage.lost_mask(), apply_damage(gray, damage)
-    fills = {m: prefill(damaged, lost, method=m) for m in ("navier-stokes", "harmonic")}
-    other = prefill(damaged, lost, method="biharmonic")
+    fills = {m: fill_hole(damaged, lost, method=m) for m in ("navier-stokes", "harmonic")}
+    other = fill_hole(damaged, lost, method="biharmonic")
     fills["both"] = np.rint((fills["harmonic"].astype(float) + other) / 2).astype(np.uint8)
     return Case(target, prepare(target=target, lost_mask=lost), fills)
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from ensemble.damage.bank import PolygonBank, make_bank
-from ensemble.damage.draw import sample_damage
+from ensemble.damage.draw import draw_damage
 from tests.reference.damage_rule import literal_damage
 
 ROUNDS = 10
@@ -60,7 +60,7 @@ def _ways(side: int, bank: PolygonBank) -> dict[str, Callable[[int], None]]:
         damaged[damage.mask] = damage.fill
 
     def seeded(seed: int) -> None:
-        damage = sample_damage(size=(side, side), seed=seed)
+        damage = draw_damage(size=(side, side), seed=seed)
         damaged = gray.copy()
         damaged[damage.lost_mask()] = damage.fill
 
@@ -69,7 +69,7 @@ def _ways(side: int, bank: PolygonBank) -> dict[str, Callable[[int], None]]:
         damaged = gray.copy()
         cv2.copyTo(np.full_like(gray, damage.fill), mask.view(np.uint8), damaged)
 
-    return {"literal generator": literal, "sample_damage": seeded, "polygon bank": banked}
+    return {"literal generator": literal, "draw_damage": seeded, "polygon bank": banked}
 
 
 if __name__ == "__main__":

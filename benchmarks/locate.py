@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.photos import Case, cases, intersection_over_union
 from ensemble.arrays import Mask
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.damage.locate import locate_hole
 from ensemble.metric.score import gray_score
 
@@ -69,7 +69,7 @@ def _locate(case: Case) -> Outcome:
 
 def _score(case: Case, lost_mask: Mask) -> float:
     """What the harmonic prefill of this mask adds to the total score."""
-    filled = prefill(case.damaged, lost_mask, method="harmonic")
+    filled = fill_hole(case.damaged, lost_mask, method="harmonic")
     found = gray_score(pred=filled, target=case.gray, lost_mask=case.lost_mask)
     return 0.2 * found.ssim + 0.4 * found.masked_ssim
 

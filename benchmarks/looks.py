@@ -31,7 +31,7 @@ from ensemble.composition.blend import Colours, answer, blend_colours, blend_gra
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.config import load_config
-from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.locate import locate_hole
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.project import Project
@@ -72,7 +72,7 @@ def coloured(project: Project, gray: Gray, folds: range) -> Colours:
 
 def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[np.ndarray]]:
     """A photograph's pictures, one for each of `HEADINGS`: by the networks, by the stand-in."""
-    damaged = apply_damage(luma(target), sample_damage(size=target.shape[:2], seed=seed))
+    damaged = apply_damage(luma(target), draw_damage(size=target.shape[:2], seed=seed))
     hole = locate_hole(damaged).lost_mask
     recipe = StageRecipe.plain_mean(list(INPAINTING), VIEWS[:1])
     said = StageSource(project, "restoration", recipe, 0).predict("", damaged, hole)

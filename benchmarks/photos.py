@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, draw_damage
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ def cases(paths: list[Path], *, side: int, seeds: list[int]) -> Iterator[Case]:
         gray = np.asarray(picture.convert("L"))
         for seed in seeds:
             own = (seed * 1000 + side) * 100_000 + index
-            damage = sample_damage(size=gray.shape, seed=own)
+            damage = draw_damage(size=gray.shape, seed=own)
             yield Case(path.name, own, gray, apply_damage(gray, damage), damage.lost_mask())
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ensemble.config import Config
+from ensemble.config import Config, load_config
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import read_folds
 from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError, unknown_name
@@ -17,6 +17,23 @@ from ensemble.folds.split import Folds
 from ensemble.members import Member, resolve
 from ensemble.vocabulary import STAGES, Stage
 from ensemble.workspace import Workspace
+
+
+def open_project(root: Path | str) -> Project:
+    """Open the workspace in a folder: its `ens.toml`, data and `folds.csv`.
+
+    Raises:
+        ConfigError: `ens.toml` breaks a rule.
+        DataError: The data is not as due.
+        MissingArtefactError: `folds.csv` is not there yet.
+        StaleArtefactError: It was made for other photographs.
+
+    >>> open_project("nowhere")
+    Traceback (most recent call last):
+    ensemble.errors.MissingArtefactError: `nowhere/folds.csv` is not there; run `ens folds`
+    """
+    workspace = Workspace(Path(root))
+    return Project.open(workspace, load_config(workspace.config_file))
 
 
 @dataclass(frozen=True)

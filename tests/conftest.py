@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 from ensemble.arrays import luma
 from ensemble.config import Config
-from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
@@ -62,7 +62,7 @@ def make_workspace(
         for name, crop in zip(names, crops, strict=False):
             write_png(workspace.data / "train_gt" / f"{name}.png", crop)
         for i, crop in enumerate(crops[n_train : n_train + n_test]):
-            damage = sample_damage(size=crop.shape[:2], seed=1000 + i)
+            damage = draw_damage(size=crop.shape[:2], seed=1000 + i)
             damaged = apply_damage(luma(crop), damage)
             write_png(workspace.data / "test_input" / f"TEST_{i:03d}.png", damaged)
             write_png(workspace.data / "test_target" / f"TEST_{i:03d}.png", crop)

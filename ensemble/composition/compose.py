@@ -28,6 +28,13 @@ def compose_gray(
 
     Returns:
         (H, W) uint8.
+
+    >>> import numpy as np
+    >>> damaged, lost_mask = np.array([[7, 90]], np.uint8), np.array([[True, False]])
+    >>> blend = np.array([[88.6, 80.0]])
+    >>> options = Composition()
+    >>> compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=options).tolist()
+    [[89, 90]]
     """
     restored = quantise(blend)
     if not options.paste_back:
@@ -51,6 +58,13 @@ def compose_rgb(
 
     Returns:
         (H, W, 3) uint8, a function of the arguments alone.
+
+    >>> import numpy as np
+    >>> gray = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    >>> blend = np.full((8, 8, 3), (200.0, 120.0, 90.0))
+    >>> picture = compose_rgb(blend=blend, gray=gray, hue_target=None, options=Composition())
+    >>> np.array_equal(luma(picture), gray)
+    True
     """
     picture = lock_luma(rgb=blend, gray=gray) if options.luma_lock else quantise(blend)
     if hue_target is not None and options.hue != "none":

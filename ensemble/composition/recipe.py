@@ -111,6 +111,19 @@ class Recipe(_Frozen):
         composition: Options of composition.
         folds: The folds whose out-of-fold predictions it was tuned on.
         made_from: Digests of the data, the folds, the hue priors and each network.
+
+    >>> stage = StageRecipe.plain_mean(["a", "b"], views=("identity",))
+    >>> stage.terms()
+    [('a', 'identity', 0.5), ('b', 'identity', 0.5)]
+    >>> recipe = Recipe(
+    ...     restoration=stage,
+    ...     colorization=stage,
+    ...     composition=Composition(),
+    ...     folds=(0, 1),
+    ...     made_from={},
+    ... )
+    >>> Recipe.from_json(recipe.to_json()) == recipe
+    True
     """
 
     restoration: StageRecipe

@@ -5,7 +5,7 @@ over the places that leave room for the smallest side and whose second is unifor
 picture's end, redrawn until both sides are long enough; 3 to 20 points; one of polygenerator's
 three kinds; then it scales the polygon to the box, rounds its vertices to whole pixels and
 rasterizes it with scikit-image's `polygon2mask`. Unless that covers more than (side // 2)^2 pixels,
-everything is drawn again. Last comes the fill. At 512 px `sample_damage(seed=s)` equals the
+everything is drawn again. Last comes the fill. At 512 px `draw_damage(seed=s)` equals the
 generator after `random.seed(s)`, pixel by pixel.
 """
 
@@ -104,7 +104,7 @@ class DamageRule:
         return cls((height, width), max(MIN_PIXELS, (height // 2) * (width // 2) + 1))
 
 
-def sample_damage(*, size: tuple[int, int], seed: int) -> Damage:
+def draw_damage(*, size: tuple[int, int], seed: int) -> Damage:
     """Draw one damage; the same for the same arguments, in any thread or process.
 
     polygenerator draws from the global `random`; here a private copy of its module draws from a
@@ -116,6 +116,10 @@ def sample_damage(*, size: tuple[int, int], seed: int) -> Damage:
 
     Raises:
         ArrayError: `size` is too small.
+
+    >>> damage = draw_damage(size=(64, 64), seed=0)
+    >>> damage.kind, damage.fill, damage.lost_mask().shape
+    ('star-shaped', 31, (64, 64))
     """
     rule = DamageRule.at(size)
     rng = random.Random(seed)
@@ -134,6 +138,11 @@ def apply_damage(gray: Gray, damage: Damage) -> Gray:
 
     Raises:
         ArrayError: Not a gray picture, or of another size.
+
+    >>> damage = draw_damage(size=(64, 64), seed=0)
+    >>> damaged = apply_damage(np.zeros((64, 64), dtype=np.uint8), damage)
+    >>> np.array_equal(damaged == damage.fill, damage.lost_mask())
+    True
     """
     check_gray(gray, name="gray")
     if gray.shape != damage.size:

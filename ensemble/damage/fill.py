@@ -29,7 +29,7 @@ _SMALLEST = 8
 Plane = NDArray[np.float64]
 
 
-def prefill(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") -> Gray:
+def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") -> Gray:
     """Fill the hole from its rim.
 
     Args:
@@ -45,6 +45,13 @@ def prefill(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") ->
     Raises:
         ArrayError: Another shape or dtype, or every pixel is lost.
         ConfigError: An unknown method.
+
+    >>> gray = np.full((8, 8), 90, dtype=np.uint8)
+    >>> lost_mask = np.zeros((8, 8), dtype=bool)
+    >>> lost_mask[2:5, 2:5] = True
+    >>> damaged = np.where(lost_mask, np.uint8(7), gray)
+    >>> np.array_equal(fill_hole(damaged, lost_mask, method="harmonic"), gray)
+    True
     """
     check_gray(damaged, name="damaged")
     check_mask(lost_mask, shape=damaged.shape, name="lost_mask")
@@ -52,7 +59,7 @@ def prefill(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") ->
     if fill is None:
         raise ConfigError(f"`method` must be one of {', '.join(METHODS)}, but is {method!r}")
     if lost_mask.all():
-        raise ArrayError("a prefill needs at least one pixel that is not lost, but all are")
+        raise ArrayError("filling needs at least one pixel that is not lost, but all are")
     if not lost_mask.any():
         return damaged.copy()
     return np.where(lost_mask, fill(damaged, lost_mask), damaged)

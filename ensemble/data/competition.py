@@ -197,10 +197,10 @@ class Competition:
     def _damaged(self, files: TrainFiles, gray: Gray) -> Gray:
         if files.damaged is None:
             # Slow to import, and most commands simulate no damage.
-            from ensemble.damage.draw import apply_damage, sample_damage
+            from ensemble.damage.draw import apply_damage, draw_damage
 
             seed = seed_of(self.seed, files.image_id)
-            return apply_damage(gray, sample_damage(size=self.size, seed=seed))
+            return apply_damage(gray, draw_damage(size=self.size, seed=seed))
         damaged = read_gray(files.damaged)
         if damaged.shape != gray.shape:
             raise DataError(

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ensemble.arrays import Rgb, luma
-from ensemble.damage.draw import apply_damage, sample_damage
+from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.png import encode_png, write_png
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_path, atomic_write
@@ -216,7 +216,7 @@ def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
 
 
 def _write_damaged(path: Path, crop: Crop, seed: int) -> None:
-    damage = sample_damage(size=crop.pixels.shape[:2], seed=seed)
+    damage = draw_damage(size=crop.pixels.shape[:2], seed=seed)
     write_png(path, apply_damage(luma(crop.pixels), damage))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.inference.predictor import Predictions, Predictor
 from ensemble.members import Member
 from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
@@ -45,7 +45,7 @@ class InpaintingPredictor(FixedPredictor):
     """Restoration by classical inpainting; the member's `arch` is the method."""
 
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> Gray:
-        return prefill(gray, lost_mask, method=self.member.arch)
+        return fill_hole(gray, lost_mask, method=self.member.arch)
 
 
 class GrayPredictor(FixedPredictor):

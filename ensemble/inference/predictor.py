@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensemble.config import NormalisationSection
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.inference.views import augment, deaugment
 from ensemble.members import Member
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
@@ -107,7 +107,7 @@ class NetworkPredictor(Predictor):
 
 def prefilled(grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Fill the hole of each gray as training does, by default; (N, H, W) uint8 in and out."""
-    return np.stack([prefill(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
+    return np.stack([fill_hole(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
 
 
 def best_device() -> torch.device:

@@ -120,6 +120,11 @@ def prepare(*, target: Rgb, lost_mask: Mask, name: str = "picture") -> PreparedT
     Raises:
         ArrayError: An array of another shape or dtype.
         ScoreError: The score is undefined for this target or mask.
+
+    >>> target = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    >>> prepared = prepare(target=target, lost_mask=np.ones((32, 32), dtype=bool))
+    >>> [round(prepared.score(pred).score, 3) for pred in (target, 255 - target)]
+    [1.0, -0.565]
     """
     planes = planar(check_rgb(target, name=f"{name}: target"))
     runs = _checked_runs(target.shape, lost_mask, name)
@@ -134,7 +139,15 @@ def prepare_gray(*, target: Gray, lost_mask: Mask, name: str = "picture") -> Pre
 
 
 def score(*, pred: Rgb, target: Rgb, lost_mask: Mask, name: str = "picture") -> Score:
-    """The competition's score of one picture; see `prepare` for the arguments and the errors."""
+    """The competition's score of one picture; see `prepare` for the arguments and the errors.
+
+    >>> target = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    >>> lost_mask = np.zeros((32, 32), dtype=bool)
+    >>> lost_mask[8:24, 8:24] = True
+    >>> found = score(pred=target // 2, target=target, lost_mask=lost_mask)
+    >>> round(found.ssim, 2), round(found.masked_ssim, 2), round(found.hue, 2)
+    (0.64, 0.64, 0.86)
+    """
     return prepare(target=target, lost_mask=lost_mask, name=name).score(pred)
 
 

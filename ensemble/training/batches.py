@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.errors import ConfigError
 from ensemble.training.position import Key, Position, permutation, sample_rng
 
@@ -186,7 +186,7 @@ class EpochKeys(Sampler[Key]):
 
 def _prefilled(target: Rgb, lost_mask: Mask, fill: int) -> Gray:
     damaged = np.where(lost_mask, np.uint8(fill), luma(target))
-    return prefill(damaged, lost_mask)
+    return fill_hole(damaged, lost_mask)
 
 
 @lru_cache(maxsize=2)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ensemble.arrays import Gray, Mask
 from ensemble.config import Config
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Sample
 from ensemble.members import Member
@@ -136,4 +136,4 @@ def shown_damaged(member: Member, sample: Sample) -> tuple[Gray, Mask]:
     located = locate_hole(sample.damaged).lost_mask
     if member.input_mode == "damaged":
         return sample.damaged, located
-    return prefill(sample.damaged, located), located
+    return fill_hole(sample.damaged, located), located

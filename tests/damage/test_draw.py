@@ -18,8 +18,8 @@ from ensemble.damage.draw import (
     Damage,
     DamageRule,
     apply_damage,
+    draw_damage,
     draw_unit_polygon,
-    sample_damage,
 )
 from ensemble.errors import ArrayError
 from tests.reference.damage_rule import literal_damage
@@ -31,14 +31,14 @@ P_OTHER = 1e-8
 
 @pytest.fixture(scope="module")
 def sampled(describe: Callable[[list[Damage]], Facts]) -> Facts:
-    return describe([sample_damage(size=(256, 256), seed=seed) for seed in range(3000)])
+    return describe([draw_damage(size=(256, 256), seed=seed) for seed in range(3000)])
 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_at_512_equals_the_literal_generator_of_that_seed(seed: int) -> None:
     random.seed(seed)
     literal = literal_damage(side=512, min_side=50)
-    damage = sample_damage(size=(512, 512), seed=seed)
+    damage = draw_damage(size=(512, 512), seed=seed)
     np.testing.assert_array_equal(damage.lost_mask(), literal.mask)
     assert (KINDS.index(damage.kind), damage.fill) == (literal.kind, literal.fill)
 
@@ -76,7 +76,7 @@ def test_the_comparison_sees_a_wrong_rule(
     st.integers(min_value=-(2**40), max_value=2**40),
 )
 def test_the_rule_holds_at_any_size(size: tuple[int, int], seed: int) -> None:
-    damage, rule = sample_damage(size=size, seed=seed), DamageRule.at(size)
+    damage, rule = draw_damage(size=size, seed=seed), DamageRule.at(size)
     mask, (x0, y0, x1, y1) = damage.lost_mask(), damage.box
     assert mask.shape == size
     assert mask.dtype == np.bool_
@@ -106,7 +106,7 @@ def test_the_rule_scales(size: tuple[int, int], sides: tuple[int, int], pixels: 
 
 def test_seeds_differ_and_threads_agree() -> None:
     def mask(seed: int) -> bytes:
-        return sample_damage(size=(96, 96), seed=seed).lost_mask().tobytes()
+        return draw_damage(size=(96, 96), seed=seed).lost_mask().tobytes()
 
     alone = [mask(seed) for seed in range(60)]
     with ThreadPoolExecutor(4) as pool:
@@ -117,10 +117,10 @@ def test_seeds_differ_and_threads_agree() -> None:
 
 def test_the_callers_random_is_neither_read_nor_moved() -> None:
     random.seed(1)
-    before, first = random.getstate(), sample_damage(size=(64, 64), seed=5)
+    before, first = random.getstate(), draw_damage(size=(64, 64), seed=5)
     assert random.getstate() == before
     random.seed(2)
-    assert np.array_equal(sample_damage(size=(64, 64), seed=5).points, first.points)
+    assert np.array_equal(draw_damage(size=(64, 64), seed=5).points, first.points)
     assert polygenerator.random is random
 
 
@@ -129,7 +129,7 @@ def test_a_polygon_that_polygenerator_gives_up_is_drawn_again(
 ) -> None:
     outcomes = iter([None, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]])
     monkeypatch.setattr(draw, "draw_unit_polygon", lambda *_: next(outcomes))
-    assert sample_damage(size=(64, 64), seed=0).lost_mask().sum() > 9
+    assert draw_damage(size=(64, 64), seed=0).lost_mask().sum() > 9
     assert next(outcomes, "used up") == "used up"
 
 
@@ -144,7 +144,7 @@ def test_a_broken_cycle_is_reported_as_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_apply_fills_the_hole_and_nothing_else() -> None:
     gray = np.arange(64 * 48, dtype=np.uint8).reshape(64, 48)
-    damage = sample_damage(size=(64, 48), seed=3)
+    damage = draw_damage(size=(64, 48), seed=3)
     damaged, mask = apply_damage(gray, damage), damage.lost_mask()
     assert (damaged[mask] == damage.fill).all()
     np.testing.assert_array_equal(damaged[~mask], gray[~mask])
@@ -153,6 +153,6 @@ def test_apply_fills_the_hole_and_nothing_else() -> None:
 
 def test_refusals_state_the_rule() -> None:
     with pytest.raises(ArrayError, match=r"at least 8 px a side, but got \(7, 64\)"):
-        sample_damage(size=(7, 64), seed=0)
+        draw_damage(size=(7, 64), seed=0)
     with pytest.raises(ArrayError, match=r"size \(64, 64\) cannot fall on a picture of \(64, 65\)"):
-        apply_damage(np.zeros((64, 65), np.uint8), sample_damage(size=(64, 64), seed=0))
+        apply_damage(np.zeros((64, 65), np.uint8), draw_damage(size=(64, 64), seed=0))

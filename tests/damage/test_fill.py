@@ -10,8 +10,8 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.draw import apply_damage, sample_damage
-from ensemble.damage.fill import METHODS, prefill
+from ensemble.damage.draw import apply_damage, draw_damage
+from ensemble.damage.fill import METHODS, fill_hole
 from ensemble.errors import ArrayError, ConfigError
 
 
@@ -27,15 +27,15 @@ def oblong() -> Gray:
 
 @pytest.fixture(scope="module")
 def hole() -> Mask:
-    return sample_damage(size=(80, 96), seed=4).lost_mask()
+    return draw_damage(size=(80, 96), seed=4).lost_mask()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_input_stays_outside_and_the_hole_comes_nearer_inside(
     method: str, gray: Gray, hole: Mask
 ) -> None:
-    damaged = apply_damage(gray, sample_damage(size=(80, 96), seed=4))
-    filled = prefill(damaged, hole, method=method)
+    damaged = apply_damage(gray, draw_damage(size=(80, 96), seed=4))
+    filled = fill_hole(damaged, hole, method=method)
     assert filled.dtype == np.uint8
     np.testing.assert_array_equal(filled[~hole], damaged[~hole])
     flat = np.full_like(gray, gray[~hole].mean())
@@ -46,8 +46,8 @@ def test_the_input_stays_outside_and_the_hole_comes_nearer_inside(
 def test_the_fill_itself_is_not_read(method: str, gray: Gray, hole: Mask) -> None:
     black, white = np.where(hole, 0, gray), np.where(hole, 255, gray)
     np.testing.assert_array_equal(
-        prefill(black.astype(np.uint8), hole, method=method),
-        prefill(white.astype(np.uint8), hole, method=method),
+        fill_hole(black.astype(np.uint8), hole, method=method),
+        fill_hole(white.astype(np.uint8), hole, method=method),
     )
 
 
@@ -56,30 +56,30 @@ def test_a_plane_is_continued(method: str, hole: Mask) -> None:
     rows, columns = np.mgrid[:80, :96]
     plane = (40 + rows + columns // 2).astype(np.uint8)
     tolerance = {"navier-stokes": 12, "telea": 30, "biharmonic": 2, "harmonic": 2}[method]
-    filled = prefill(plane, hole, method=method)
+    filled = fill_hole(plane, hole, method=method)
     assert np.abs(filled.astype(int) - plane)[hole].mean() < tolerance
 
 
 def test_the_methods_are_different_ones(gray: Gray, hole: Mask) -> None:
-    filled = [prefill(gray, hole, method=method) for method in METHODS]
+    filled = [fill_hole(gray, hole, method=method) for method in METHODS]
     assert all((one != other).any() for one, other in combinations(filled, 2))
 
 
 def test_without_a_hole_a_copy(gray: Gray) -> None:
-    filled = prefill(gray, np.zeros(gray.shape, bool))
+    filled = fill_hole(gray, np.zeros(gray.shape, bool))
     assert filled is not gray
     np.testing.assert_array_equal(filled, gray)
 
 
 def test_refusals_state_the_rule(gray: Gray, hole: Mask) -> None:
     with pytest.raises(ConfigError, match="one of navier-stokes, .*, harmonic, but is 'ns'"):
-        prefill(gray, hole, method="ns")
+        fill_hole(gray, hole, method="ns")
     with pytest.raises(ArrayError, match="at least one pixel that is not lost"):
-        prefill(gray, np.ones(gray.shape, bool))
+        fill_hole(gray, np.ones(gray.shape, bool))
     with pytest.raises(ArrayError, match="must be bool"):
-        prefill(gray, hole.astype(np.uint8))
+        fill_hole(gray, hole.astype(np.uint8))
     with pytest.raises(ArrayError, match=r"\(80, 96\)"):
-        prefill(gray, hole[1:])
+        fill_hole(gray, hole[1:])
 
 
 def _error(picture: Gray, truth: Gray, where: Mask) -> float:
@@ -104,8 +104,8 @@ def _solve_exactly(gray: Gray, lost: Mask) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_solves_the_laplace_equation(oblong: Gray, seed: int) -> None:
-    lost = sample_damage(size=oblong.shape, seed=seed).lost_mask()
-    apart = np.abs(prefill(oblong, lost, method="harmonic")[lost] - _solve_exactly(oblong, lost))
+    lost = draw_damage(size=oblong.shape, seed=seed).lost_mask()
+    apart = np.abs(fill_hole(oblong, lost, method="harmonic")[lost] - _solve_exactly(oblong, lost))
     assert apart.max() < 1
     assert apart.mean() < 0.4
 
@@ -113,7 +113,7 @@ def test_solves_the_laplace_equation(oblong: Gray, seed: int) -> None:
 def test_solves_it_where_the_hole_meets_the_edge(oblong: Gray) -> None:
     lost = np.zeros(oblong.shape, dtype=bool)
     lost[:90, 60:] = True
-    apart = np.abs(prefill(oblong, lost, method="harmonic")[lost] - _solve_exactly(oblong, lost))
+    apart = np.abs(fill_hole(oblong, lost, method="harmonic")[lost] - _solve_exactly(oblong, lost))
     assert apart.max() < 2.5
     assert apart.mean() < 1.2
 
@@ -122,7 +122,7 @@ def test_stays_within_the_rims_values(oblong: Gray) -> None:
     lost = np.zeros(oblong.shape, dtype=bool)
     lost[40:90, 50:100] = True
     rim = np.concatenate([oblong[[39, 90], 50:100].ravel(), oblong[40:90, [49, 100]].ravel()])
-    inside = prefill(oblong, lost, method="harmonic")[lost]
+    inside = fill_hole(oblong, lost, method="harmonic")[lost]
     assert rim.min() <= inside.min()
     assert inside.max() <= rim.max()
 
@@ -131,4 +131,4 @@ def test_one_known_pixel_is_enough() -> None:
     lost = np.ones((20, 13), dtype=bool)
     lost[3, 4] = False
     picture = np.full((20, 13), 77, np.uint8)
-    assert np.array_equal(prefill(picture, lost, method="harmonic"), picture)
+    assert np.array_equal(fill_hole(picture, lost, method="harmonic"), picture)

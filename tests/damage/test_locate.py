@@ -7,7 +7,7 @@ import skimage.data
 from sklearn.datasets import load_sample_image
 
 from ensemble.arrays import Gray, luma
-from ensemble.damage.draw import MIN_PIXELS, apply_damage, sample_damage
+from ensemble.damage.draw import MIN_PIXELS, apply_damage, draw_damage
 from ensemble.damage.locate import Located, locate_hole
 from ensemble.errors import ArrayError
 
@@ -37,7 +37,7 @@ def outcomes() -> list[Outcome]:
     found = []
     for index, gray in enumerate(_photographs(256)):
         for turn in range(6):
-            damage = sample_damage(size=gray.shape, seed=100 * turn + index)
+            damage = draw_damage(size=gray.shape, seed=100 * turn + index)
             located = locate_hole(apply_damage(gray, damage))
             mask = damage.lost_mask()
             overlap = (mask & located.lost_mask).sum() / (mask | located.lost_mask).sum()
@@ -79,7 +79,7 @@ def test_no_flat_region_at_all_gives_an_empty_doubtful_mask() -> None:
 @pytest.mark.parametrize("size", [(8, 8), (32, 32), (64, 48), (96, 130)])
 def test_small_and_oblong_pictures(size: tuple[int, int]) -> None:
     gray = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    damage = sample_damage(size=size, seed=1)
+    damage = draw_damage(size=size, seed=1)
     located = locate_hole(apply_damage(gray, damage))
     assert located.lost_mask.shape == size
     assert located.lost_mask.dtype == np.bool_
@@ -90,7 +90,7 @@ def test_most_loose_dots_of_spikes_are_found() -> None:
     found = loose = 0
     for index, gray in enumerate(_photographs(256)):
         for seed in range(1000 * index, 1000 * index + 20):
-            damage = sample_damage(size=gray.shape, seed=seed)
+            damage = draw_damage(size=gray.shape, seed=seed)
             mask = damage.lost_mask()
             _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
             areas = np.bincount(labels.ravel())
@@ -105,7 +105,7 @@ def test_most_loose_dots_of_spikes_are_found() -> None:
 
 def test_the_input_is_left_alone_and_the_answer_is_repeatable() -> None:
     gray = _photographs(128)[0]
-    damaged = apply_damage(gray, sample_damage(size=gray.shape, seed=0))
+    damaged = apply_damage(gray, draw_damage(size=gray.shape, seed=0))
     before = damaged.copy()
     one, other = locate_hole(damaged), locate_hole(damaged)
     np.testing.assert_array_equal(damaged, before)

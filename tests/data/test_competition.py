@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.damage.draw import sample_damage
+from ensemble.damage.draw import draw_damage
 from ensemble.data.competition import Competition
 from ensemble.data.png import write_png
 from ensemble.errors import DataError, MissingFileError
@@ -95,7 +95,7 @@ def test_simulated_damage_is_fixed_by_seed_and_name(crops: Crops, load):
     samples = [c.train_sample("TRAIN_00002") for c in (first, again, other)]
     np.testing.assert_array_equal(samples[0].damaged, samples[1].damaged)
     assert (samples[0].damaged != samples[2].damaged).any()
-    damage = sample_damage(size=(SIDE, SIDE), seed=seed_of(0, "TRAIN_00002"))
+    damage = draw_damage(size=(SIDE, SIDE), seed=seed_of(0, "TRAIN_00002"))
     gray = pil_gray(crops[2])
     lost = damage.lost_mask()
     np.testing.assert_array_equal(samples[0].damaged, np.where(lost, damage.fill, gray))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.config import NormalisationSection
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
 from ensemble.inference.load import load_predictor
@@ -60,7 +60,7 @@ def test_a_prefilled_member_is_shown_the_inpainted_input():
     member = replace(RESTORER, input_mode="prefilled")
     shown = predictor(nn.Identity(), member).predict(GRAYS, HOLES, ["identity"])["identity"]
     for picture, gray, hole in zip(shown, GRAYS, HOLES, strict=True):
-        assert np.array_equal(picture, prefill(gray, hole, method="navier-stokes"))
+        assert np.array_equal(picture, fill_hole(gray, hole, method="navier-stokes"))
 
 
 def test_the_mask_is_the_second_channel_and_is_flipped_with_the_picture():
@@ -89,8 +89,8 @@ def test_a_histogram_comes_back_as_it_is():
 def test_inpainting_fills_the_flipped_hole_and_flips_back(name):
     member = MEMBERS["restoration"][name]
     predictions = InpaintingPredictor(member).predict(GRAYS, HOLES)
-    direct = prefill(GRAYS[1], HOLES[1], method=name)
-    flipped = prefill(
+    direct = fill_hole(GRAYS[1], HOLES[1], method=name)
+    flipped = fill_hole(
         np.ascontiguousarray(GRAYS[1, :, ::-1]),
         np.ascontiguousarray(HOLES[1, :, ::-1]),
         method=name,

@@ -8,7 +8,7 @@ import pytest
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
@@ -35,7 +35,7 @@ def test_each_photograph_is_predicted_by_its_own_fold(project):
     assert set(predictions.image_ids) == set(project.folds.image_ids)
     image_id = project.folds.validation(1)[0]
     damaged = project.competition.train_sample(image_id).damaged
-    expected = prefill(
+    expected = fill_hole(
         damaged, located_mask(project.competition, image_id, damaged), method="navier-stokes"
     )
     assert np.array_equal(predictions.read(image_id, "navier-stokes", "identity"), expected)

@@ -8,7 +8,7 @@ import pytest
 
 from ensemble.arrays import luma
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
 from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
@@ -47,8 +47,8 @@ def test_a_picture_is_the_blend_of_both_stages(project):
     for answer in made.answers:
         damaged = project.competition.test_input(answer.image_id)
         hole = located_mask(project.competition, answer.image_id, damaged)
-        first = prefill(damaged, hole, method="navier-stokes").astype(float)
-        second = prefill(damaged, hole, method="telea").astype(float)
+        first = fill_hole(damaged, hole, method="navier-stokes").astype(float)
+        second = fill_hole(damaged, hole, method="telea").astype(float)
         blend = np.where(hole, 0.25 * first + 0.75 * second, damaged)
         assert np.abs(answer.gray - blend).max() <= 0.5
         assert np.array_equal(answer.picture, np.stack([answer.gray] * 3, axis=-1))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ensemble.arrays import luma
-from ensemble.damage.fill import prefill
+from ensemble.damage.fill import fill_hole
 from ensemble.errors import ConfigError
 from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants
@@ -65,7 +65,7 @@ def test_the_parts_of_a_batch_belong_together(make_batches) -> None:
         gray = luma(batch.target[row].numpy())
         mask = batch.lost_mask[row].numpy()
         damaged = np.where(mask, batch.fill[row].numpy(), gray)
-        np.testing.assert_array_equal(batch.prefilled[row].numpy(), prefill(damaged, mask))
+        np.testing.assert_array_equal(batch.prefilled[row].numpy(), fill_hole(damaged, mask))
 
 
 def test_what_is_not_wanted_is_not_made(make_batches) -> None:

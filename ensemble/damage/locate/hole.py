@@ -74,6 +74,13 @@ def locate_hole(damaged: Gray) -> Located:
         ArrayError: Not a gray picture, or too small.
 
     Source: the project's own; `benchmarks/locate.py` measures how often it is right.
+
+    >>> from ensemble.damage.draw import apply_damage, draw_damage
+    >>> gray = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    >>> damage = draw_damage(size=(64, 64), seed=0)
+    >>> located = locate_hole(apply_damage(gray, damage))
+    >>> located.fill == damage.fill, located.doubtful
+    (True, False)
     """
     nets = load_nets()
     estimate = estimate_hole(check_gray(damaged, name="damaged"), nets)
