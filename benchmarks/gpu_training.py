@@ -27,7 +27,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from train_step import Bench, make_project
 
 from ensemble.networks.build import build
+from ensemble.networks.device import autocast, choose_precision
 from ensemble.project import Project
 from ensemble.training.data import validation_loader, validation_memo
 from ensemble.training.fit import member_of
 from ensemble.training.job import Job
-from ensemble.training.trainer import Hardware, make_trainer, precision, quiet
+from ensemble.training.trainer import Hardware, make_trainer, quiet
 from ensemble.workspace import Workspace
 from tests.reference.damage_rule import literal_damage
 from tests.reference.score import literal_gray_terms, literal_score
@@ -160,9 +160,7 @@ class Baseline:
         loss.item()
 
     def _precision(self) -> Any:
-        if precision(self.settings) == "32-true":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return autocast(self.device, choose_precision(self.settings.precision))
 
 
 class Utilisation:

@@ -97,7 +97,7 @@ class ColorizationSection(Section):
 class TrainingSection(Section):
     """How networks learn.
 
-    Keys in RUNTIME_KEYS change how fast, never what, a network learns.
+    Keys in RUNTIME_KEYS change how fast or how long, never what, a network learns.
     """
 
     encoder_weights: Literal["imagenet", "none"] = Field(
@@ -124,8 +124,10 @@ class TrainingSection(Section):
         0, ge=0, description="Average the last k epochs' weights at the end; 0 keeps the best one."
     )
     flips: bool = Field(True, description="Flip training photographs at random, left to right.")
-    precision: Literal["auto", "float32", "bf16"] = Field(
-        "auto", description="auto is bf16 on a GPU that has it, float32 elsewhere."
+    precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
+        "auto",
+        description="Of training and prediction. auto is bf16 on GPUs of compute capability 8.0 "
+        "or more, fp16 with a gradient scaler on those of 7.0 or more (T4, V100), else float32.",
     )
     compile: bool = Field(False, description="Compile the network with torch.compile.")
     num_workers: int = Field(-1, ge=-1, description="Processes that read data; -1 chooses.")
@@ -138,7 +140,9 @@ class TrainingSection(Section):
     )
 
 
-RUNTIME_KEYS = frozenset({"epochs", "num_workers", "cache", "checkpoint_minutes", "compile"})
+RUNTIME_KEYS = frozenset(
+    {"epochs", "patience", "num_workers", "cache", "checkpoint_minutes", "compile"}
+)
 
 
 class InferenceSection(Section):

@@ -118,7 +118,7 @@ def test_the_heading_is_a_comment(tmp_path: Path):
             "unknown key `member.encodr`; the nearest valid one is `encoder`",
         ),
         ("[data]\nsize = 8", "`data.size`: input should be greater than or equal to 16, but got 8"),
-        ('[training]\nprecision = "fp16"', "'auto', 'float32' or 'bf16', but got 'fp16'"),
+        ('[training]\nprecision = "fp8"', "'auto', 'float32', 'bf16' or 'fp16', but got 'fp8'"),
         ("[folds]\nn_folds = 1", "`folds.n_folds`: input should be greater than or equal to 2"),
         ("[restoration]\nmembers = []", "`restoration.members`"),
         ('[[member]]\nname = "x"', "`member.stage` must be given"),

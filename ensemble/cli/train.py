@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,8 +11,7 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
-from ensemble.config import Config
-from ensemble.errors import ConfigError, TrainingError
+from ensemble.errors import ConfigError
 from ensemble.vocabulary import Stage
 
 if TYPE_CHECKING:
@@ -63,6 +61,9 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Remove what was trained and begin anew.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Restart everything without being asked.")
+    ] = False,
 ) -> None:
     """Train the members of ens.toml and cache their out-of-fold predictions.
 
@@ -89,8 +90,24 @@ def train(
     folds = parse_folds(fold, project.folds.n_folds)
     jobs = plan(project, folds, stage=stage, member=member)
     machines = _Machines(_parse_gpus(gpus), dask, devices, num_nodes)
-    _record_encoder_weights(context, config)
-    _tell(context, project, _run(context, project, jobs, machines, restart=restart))
+    if restart and not yes and (fold, stage, member) == ("all", None, None):
+        _confirm_restart(context, jobs)
+    _record_encoder_weights(context, project, jobs)
+    entries = _run(context, project, jobs, machines, restart=restart)
+    _tell(context, project, entries)
+    if epochs is not None:
+        _tell_stopped(context, project, entries, epochs)
+    _finish(context, entries)
+
+
+def _confirm_restart(context: Context, jobs: Sequence[Job]) -> None:
+    there = [job for job in jobs if job.files(context.workspace).folder.exists()]
+    if not there:
+        return
+    told = f"`--restart` alone removes all {len(there)} trainings in `{context.workspace.root}`"
+    if not context.console.is_terminal:
+        raise ConfigError(f"{told}; name a --fold, --stage or --member, or add --yes")
+    typer.confirm(f"{told}. Go on?", abort=True)
 
 
 def _run(
@@ -101,66 +118,75 @@ def _run(
     *,
     restart: bool,
 ) -> Sequence[Entry]:
-    from ensemble.training.fit import remove
-
-    if restart:
-        for job in jobs:
-            remove(job, context.workspace)
-    _decode(context, project, jobs)
     if machines.dask:
-        return _on_cluster(context, project, jobs, machines.dask)
+        return _on_cluster(context, project, jobs, machines.dask, restart=restart)
+    _decode(context, project, jobs)
     if machines.gpus and machines.devices * machines.nodes == 1:
-        return _on_gpus(context, project, jobs, machines.gpus)
-    return _one_after_the_other(context, project, jobs, machines)
+        return _on_gpus(context, project, jobs, machines.gpus, restart=restart)
+    return _one_after_the_other(context, project, jobs, machines, restart=restart)
 
 
 def _one_after_the_other(
-    context: Context, project: Project, jobs: Sequence[Job], machines: _Machines
+    context: Context,
+    project: Project,
+    jobs: Sequence[Job],
+    machines: _Machines,
+    *,
+    restart: bool,
 ) -> list[Entry]:
     from ensemble.jobs.distributed import run_distributed
-    from ensemble.jobs.entry import Entry
+    from ensemble.jobs.queue import run_here
     from ensemble.jobs.run import run_job
-    from ensemble.training.fit import member_of
+    from ensemble.training.fit import member_of, remove
 
+    numbers = {job: number for number, job in enumerate(jobs, start=1)}
     several = machines.devices * machines.nodes > 1
-    entries = [Entry(job) for job in jobs]
-    for number, entry in enumerate(entries, start=1):
-        job = entry.job
-        context.console.print(f"[{number}/{len(jobs)}] {job}", highlight=False, markup=False)
-        try:
-            if several and member_of(job, project).kind == "trained":
-                run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
-            else:
-                run_job(job, project, progress=context.console.is_terminal)
-            entry.state = "done"
-        except TrainingError as error:
-            entry.state, entry.reason = "failed", str(error)
-        gc.collect()  # trainer and network refer to each other: without this they pile up
-    return entries
+
+    def announce(job: Job) -> None:
+        context.say(f"[{numbers[job]}/{len(jobs)}] {job}")
+
+    def run(job: Job, anew: bool) -> None:
+        if several and member_of(job, project).kind == "trained":
+            if anew:
+                remove(job, project)
+            run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
+        else:
+            run_job(job, project, restart=anew, progress=context.console.is_terminal)
+
+    return run_here(jobs, run, begin=announce, restart=restart)
 
 
 def _on_gpus(
-    context: Context, project: Project, jobs: Sequence[Job], gpus: Sequence[int]
+    context: Context,
+    project: Project,
+    jobs: Sequence[Job],
+    gpus: Sequence[int],
+    *,
+    restart: bool,
 ) -> Sequence[Entry]:
     from ensemble.jobs.queue import Queue, Slot
 
     slots = [Slot(f"on GPU {gpu}", gpu) for gpu in gpus]
     with _live_table(context, project) as on_change:
-        return Queue(jobs, project, slots, on_change).run()
+        return Queue(jobs, project, slots, on_change, restart=restart).run()
 
 
 def _on_cluster(
-    context: Context, project: Project, jobs: Sequence[Job], address: str
+    context: Context, project: Project, jobs: Sequence[Job], address: str, *, restart: bool
 ) -> Sequence[Entry]:
     from ensemble.jobs.cluster import connect, run_on_cluster
+    from ensemble.training.fit import remove
 
     with connect(address) as client, _live_table(context, project) as on_change:
+        _decode(context, project, jobs)
+        for job in jobs if restart else ():
+            remove(job, project)
         return run_on_cluster(jobs, project, client, on_change)
 
 
 @contextmanager
 def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequence[Entry]], None]]:
-    """Gives what is to be told the entries; it redraws the table, or without a terminal nothing."""
+    """Yield a callback that redraws the table of jobs; without a terminal it does nothing."""
     from rich.live import Live
 
     from ensemble.jobs.table import table_of
@@ -188,12 +214,12 @@ def _decode(context: Context, project: Project, jobs: Sequence[Job]) -> None:
 
 
 def _parse_gpus(text: str | None) -> tuple[int, ...]:
-    """The GPUs named; all of them by default where there are several."""
+    """The GPUs named; all of them by default."""
     import torch
 
     count = torch.cuda.device_count()
     if text is None:
-        return tuple(range(count)) if count > 1 else ()
+        return tuple(range(count))
     try:
         gpus = tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -207,33 +233,59 @@ def _parse_gpus(text: str | None) -> tuple[int, ...]:
     return gpus
 
 
-def _record_encoder_weights(context: Context, config: Config) -> None:
-    """Put a flag that changes what is learnt into ens.toml, so that later commands agree."""
-    value = config.training.encoder_weights
+def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[Job]) -> None:
+    """Put a flag that changes what is learnt into ens.toml, so that later commands agree.
+
+    Nothing is written before the weights are at hand: without them nothing is trained either.
+    """
+    value = project.config.training.encoder_weights
     if value == context.config.training.encoder_weights:
         return
-    from ensemble.config_text import config_text
-    from ensemble.workspace import atomic_write
+    from ensemble.config_text import set_key
+    from ensemble.networks.build import build
+    from ensemble.training.fit import member_of
 
-    kept = context.config.replace("training", encoder_weights=value)
-    atomic_write(context.workspace.config_file, config_text(kept))
+    members = {member_of(job, project) for job in jobs}
+    for member in members:
+        if value != "none" and member.kind == "trained":
+            build(member, encoder_weights=value)
+    set_key(context.workspace.config_file, "training", "encoder_weights", value)
     context.say(f"recorded encoder_weights = {value} in {context.workspace.config_file}")
 
 
 def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
     from ensemble.jobs.table import table_of
 
-    console = context.console
-    console.print(table_of(entries, project))
+    context.console.print(table_of(entries, project))
     for entry in entries:
         if entry.reason and entry.state != "done":
-            console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
-    written = [context.workspace.checkpoints, context.workspace.oof]
-    context.say(f"wrote {' and '.join(str(folder) for folder in written if folder.exists())}")
+            context.console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
+    folders = [context.workspace.checkpoints, context.workspace.oof]
+    written = [str(folder) for folder in folders if folder.exists()]
+    if written:
+        context.say(f"wrote {' and '.join(written)}")
+
+
+def _tell_stopped(
+    context: Context, project: Project, entries: Sequence[Entry], epochs: int
+) -> None:
+    """Say why a training has fewer epochs than were asked for."""
+    from ensemble.jobs.entry import read_facts
+
+    for entry in entries:
+        done = read_facts(entry.job, project).get("epochs", epochs)
+        if entry.state == "done" and done < epochs:
+            context.say(
+                f"{entry.job} stopped after {done} of {epochs} epochs: no better val_score in the "
+                f"last {project.config.training.patience}; a larger `patience` under [training] "
+                "extends it"
+            )
+
+
+def _finish(context: Context, entries: Sequence[Entry]) -> None:
+    """Name the next command; raises Exit with status 1 where a job is not done."""
     failed = [entry for entry in entries if entry.state != "done"]
     if failed:
-        console.print(
-            f"next: mend what failed, then run the same command again ({len(failed)} left)"
-        )
+        context.say(f"next: mend what failed, then run the same command again ({len(failed)} left)")
         raise typer.Exit(1)
     context.say(f"next: {context.command('blend --trials 200')}")

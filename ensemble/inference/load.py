@@ -7,6 +7,7 @@ from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
 from ensemble.inference.predictor import NetworkPredictor, Predictor
 from ensemble.members import Member
 from ensemble.networks.build import load_network
+from ensemble.networks.device import choose_precision
 from ensemble.project import Project
 from ensemble.provenance import read_checkpoint
 
@@ -41,6 +42,7 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
         load_network(project.folder(member, fold), member),
         project.config.normalisation,
         batch_size=project.config.inference.batch_size,
+        precision=choose_precision(project.config.training.precision),
     )
 
 

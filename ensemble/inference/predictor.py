@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ensemble.config import NormalisationSection
 from ensemble.damage.fill import fill_hole
 from ensemble.inference.views import augment, deaugment
 from ensemble.members import Member
+from ensemble.networks.device import Precision, autocast, best_device
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
 from ensemble.vocabulary import VIEWS, View
 
@@ -59,7 +59,7 @@ class NetworkPredictor(Predictor):
         network: Takes (n, C, H, W) float32 of any height and width.
         normalisation: As in training.
         batch_size: Photographs a forward pass.
-        device: Where to run; a GPU if there is one by default.
+        precision: Of the forward pass, as `choose_precision` gives it.
     """
 
     def __init__(
@@ -69,10 +69,11 @@ class NetworkPredictor(Predictor):
         normalisation: NormalisationSection,
         *,
         batch_size: int = 8,
-        device: torch.device | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.member = member
-        self.device = device or best_device()
+        self.device = best_device()
+        self.precision = precision
         self.network = network.eval().to(self.device)
         self.normalisation = normalisation.model_dump()
         self.batch_size = batch_size
@@ -98,7 +99,7 @@ class NetworkPredictor(Predictor):
         return with_mask(batch, lost_masks) if mode == "prefilled+mask" else batch
 
     def _predict_view(self, shown: Tensor, view: View) -> NDArray[Any]:
-        with _half_precision(self.device):
+        with autocast(self.device, self.precision):
             output = self.network(augment(shown, view))  # (n, C, H, W) or (n, 180)
         if self.member.output == "histogram":
             return output.float().cpu().numpy()
@@ -108,13 +109,3 @@ class NetworkPredictor(Predictor):
 def prefilled(grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Fill the hole of each gray as training does, by default; (N, H, W) uint8 in and out."""
     return np.stack([fill_hole(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
-
-
-def best_device() -> torch.device:
-    """The GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _half_precision(device: torch.device) -> AbstractContextManager[Any]:
-    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

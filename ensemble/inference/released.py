@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
 from ensemble.inference.fixed import FixedPredictor
-from ensemble.inference.predictor import best_device
 from ensemble.members import Member
 from ensemble.networks.colorizers.lab import colorize_with
 from ensemble.networks.colorizers.released import load_released
+from ensemble.networks.device import best_device
 
 
 class ReleasedColorizer(FixedPredictor):

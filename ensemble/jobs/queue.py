@@ -1,13 +1,19 @@
-"""A queue of jobs on one machine: a process a job, a job a GPU."""
+"""Queues of jobs on one machine: a process a job on GPUs, or one after the other in this one.
+
+In both a failure stays that job's own: it is tried once more, unless it was refused, for that it
+would be again; a job that needs a failed one is skipped; the rest goes on.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ensemble.errors import EnsembleError
 from ensemble.jobs.entry import Entry, log_tail
 from ensemble.jobs.plan import blockers
 from ensemble.jobs.worker import REFUSED, Order, start
@@ -17,7 +23,14 @@ from ensemble.training.job import Job
 MOST_ATTEMPTS = 2
 POLL_SECONDS = 0.2
 
+NEEDS_FAILED = "a job it needs has failed"
+
 OnChange = Callable[[Sequence[Entry]], None]
+
+Run = Callable[[Job, bool], None]
+"""Does a job; the flag says whether to begin it anew."""
+
+OnBegin = Callable[[Job], None]
 
 
 @dataclass(frozen=True)
@@ -43,16 +56,16 @@ class Slot:
 
 
 class Queue:
-    """Runs jobs in the slots until each has ended; a failure stays that job's own.
+    """Runs jobs in the slots, each in a process of its own, until each has ended.
 
-    A job that fails is tried once more, unless it refused: that it would do again. A job is begun
-    when all jobs it needs are done, and skipped when one of them cannot be.
+    A job is begun when all jobs it needs are done, and skipped when one of them cannot be.
 
     Args:
         jobs: In the order in which to begin them.
         project: Data, folds, settings and artefacts.
         slots: Where to run them.
         on_change: Told the entries several times a second.
+        restart: Whether each job begins anew.
     """
 
     def __init__(
@@ -61,8 +74,11 @@ class Queue:
         project: Project,
         slots: Sequence[Slot],
         on_change: OnChange = lambda entries: None,
+        *,
+        restart: bool = False,
     ) -> None:
         self.project = project
+        self.restart = restart
         self.entries = [Entry(job) for job in jobs]
         self.on_change = on_change
         self._free = list(slots)
@@ -89,11 +105,10 @@ class Queue:
                 self._begin_if_ready(entry)
 
     def _begin_if_ready(self, entry: Entry) -> None:
-        needed = blockers(entry.job, [other.job for other in self.entries])
-        states = {other.state for other in self.entries if other.job in needed}
-        if states & {"failed", "skipped"}:
-            entry.state, entry.reason = "skipped", "a job it needs has failed"
-        elif states <= {"done"} and self._free:
+        needed = _states_needed(entry, self.entries)
+        if needed & {"failed", "skipped"}:
+            entry.state, entry.reason = "skipped", NEEDS_FAILED
+        elif needed <= {"done"} and self._free:
             self._start(entry, self._free.pop(0))
 
     def _start(self, entry: Entry, slot: Slot) -> None:
@@ -101,7 +116,8 @@ class Queue:
         entry.attempts += 1
         log = entry.job.files(self.project.workspace).log
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = Order.of(entry.job, self.project).command()
+        restart = self.restart and entry.attempts == 1
+        command = Order.of(entry.job, self.project, restart=restart).command()
         with log.open("ab") as file:
             process = start(command, log=file, environment=slot.environment)
         self._running.append((entry, slot, process))
@@ -125,3 +141,42 @@ class Queue:
         entry.state = "waiting" if again else "failed"
         log = entry.job.files(self.project.workspace).log
         entry.reason = f"{log_tail(log)} (exit status {status}; see `{log}`)"
+
+
+def run_here(jobs: Sequence[Job], run: Run, *, begin: OnBegin, restart: bool) -> list[Entry]:
+    """Run jobs one after the other in this process.
+
+    Args:
+        jobs: In an order in which each finds what it needs.
+        run: Does a job.
+        begin: Called with each job that is begun.
+        restart: Whether each job begins anew.
+    """
+    entries = [Entry(job) for job in jobs]
+    for entry in entries:
+        if _states_needed(entry, entries) & {"failed", "skipped"}:
+            entry.state, entry.reason = "skipped", NEEDS_FAILED
+            continue
+        while entry.state == "waiting":
+            begin(entry.job)
+            entry.attempts += 1
+            _try_here(entry, run, restart=restart and entry.attempts == 1)
+            gc.collect()  # trainer and network refer to each other: without this they pile up
+    return entries
+
+
+def _try_here(entry: Entry, run: Run, *, restart: bool) -> None:
+    try:
+        run(entry.job, restart)
+        entry.state = "done"
+    except EnsembleError as error:
+        entry.state, entry.reason = "failed", str(error)
+    except (OSError, MemoryError, RuntimeError) as error:
+        # What the machine refuses, a GPU's memory among it: torch says that by RuntimeErrors.
+        entry.state = "waiting" if entry.attempts < MOST_ATTEMPTS else "failed"
+        entry.reason = f"{type(error).__name__}: {error}"
+
+
+def _states_needed(entry: Entry, entries: Sequence[Entry]) -> set[str]:
+    needed = blockers(entry.job, [other.job for other in entries])
+    return {other.state for other in entries if other.job in needed}

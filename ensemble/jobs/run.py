@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ensemble.arrays import Gray
 from ensemble.composition.recipe import StageRecipe
@@ -18,21 +16,6 @@ from ensemble.training.job import Job
 from ensemble.training.trainer import Hardware
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a job.
-
-    Attributes:
-        job: The job.
-        val_score: Of the weights that predict; None for a fixed member.
-        epochs: Epochs trained.
-    """
-
-    job: Job
-    val_score: float | None
-    epochs: int
-
-
 def run_job(
     job: Job,
     project: Project,
@@ -40,7 +23,7 @@ def run_job(
     progress: bool = False,
     restart: bool = False,
     hardware: Hardware | None = None,
-) -> Outcome:
+) -> None:
     """Train, unless the member is fixed, then collect the fold's predictions.
 
     Args:
@@ -56,19 +39,17 @@ def run_job(
     hardware = hardware or Hardware()
     member = member_of(job, project)
     restoration = _restoration(job, member, project)
-    facts: dict[str, Any] = {}
     if member.kind == "trained":
-        facts = fit(
+        fit(
             job,
             project=project,
             validation_grays=_validation_grays(job, project, restoration),
             progress=progress,
             restart=restart,
             hardware=hardware,
-        ).facts
+        )
     if hardware.rank == 0:
         collect(project, member, job.fold, restoration=restoration)
-    return Outcome(job, facts.get("val_score"), facts.get("epochs", 0))
 
 
 def _restoration(job: Job, member: Member, project: Project) -> StageRecipe | None:

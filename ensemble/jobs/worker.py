@@ -40,6 +40,7 @@ class Order(BaseModel):
         fold: The job's fold.
         devices: Processes of this one training on each machine.
         nodes: Machines of this one training.
+        restart: Whether to remove what the job has left and begin anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,9 +52,18 @@ class Order(BaseModel):
     fold: int
     devices: int = 1
     nodes: int = 1
+    restart: bool = False
 
     @classmethod
-    def of(cls, job: Job, project: Project, *, devices: int = 1, nodes: int = 1) -> Order:
+    def of(
+        cls,
+        job: Job,
+        project: Project,
+        *,
+        devices: int = 1,
+        nodes: int = 1,
+        restart: bool = False,
+    ) -> Order:
         """The order to do `job`."""
         return cls(
             root=project.workspace.root.resolve(),
@@ -63,6 +73,7 @@ class Order(BaseModel):
             fold=job.fold,
             devices=devices,
             nodes=nodes,
+            restart=restart,
         )
 
     @property
@@ -108,7 +119,8 @@ def main(arguments: Sequence[str]) -> int:
                 "there on this one"
             )
         project = Project.open(Workspace(order.root), order.config)
-        run_job(order.job, project, hardware=Hardware(order.devices, order.nodes))
+        hardware = Hardware(order.devices, order.nodes)
+        run_job(order.job, project, restart=order.restart, hardware=hardware)
     except EnsembleError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return REFUSED

@@ -35,7 +35,7 @@ from ensemble.training.restorers import load_restorers
 from ensemble.training.resume import Found, find
 from ensemble.training.tasks import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, quiet
-from ensemble.workspace import Workspace, exclusive_lock
+from ensemble.workspace import exclusive_lock
 
 
 def fit(
@@ -55,7 +55,8 @@ def fit(
         validation_grays: For colorization, gives the restored gray of a validation photograph;
             None validates on clean gray.
         progress: Whether to draw a bar.
-        restart: Remove whatever the job has left and begin anew.
+        restart: Begin anew. What the job has left is removed, but only once the network can be
+            built and its first weights are at hand.
         hardware: Devices and machines; one device by default.
 
     Returns:
@@ -76,21 +77,33 @@ def fit(
     files = job.files(project.workspace)
     with exclusive_lock(files.folder, what=f"training {job}"):
         if restart:
-            shutil.rmtree(files.folder, ignore_errors=True)
+            _remove(job, files, project)
         files.folder.mkdir(parents=True, exist_ok=True)
         _sweep(files)
         return _Run(job, project, hardware, progress=progress).finish(validation_grays)
 
 
-def remove(job: Job, workspace: Workspace) -> None:
-    """Remove whatever a job has left.
+def remove(job: Job, project: Project) -> None:
+    """Remove whatever a job has left, unless it could not begin anew.
 
     Raises:
         LockedError: A process is at it.
+        WeightsError: The encoder's first weights cannot be had.
+        ConfigError: The member cannot be built.
+        MissingArtefactError: Restorers that training needs have not finished.
     """
-    files = job.files(workspace)
+    files = job.files(project.workspace)
     with exclusive_lock(files.folder, what=f"removing {job}"):
-        shutil.rmtree(files.folder, ignore_errors=True)
+        _remove(job, files, project)
+
+
+def _remove(job: Job, files: JobFiles, project: Project) -> None:
+    member = member_of(job, project)
+    if member.kind != "trained" or not files.folder.exists():
+        return
+    origin_of(job, member, project)
+    build(member, encoder_weights=project.config.training.encoder_weights)
+    shutil.rmtree(files.folder)
 
 
 def make_task(

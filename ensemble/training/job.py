@@ -81,4 +81,5 @@ class JobFiles:
     def kept_epochs(self) -> tuple[int, ...]:
         """The epochs whose weights are there, in order."""
         found = self.folder.glob("epoch-*.safetensors")
-        return tuple(sorted(int(path.stem.removeprefix("epoch-")) for path in found))
+        numbers = [path.stem.removeprefix("epoch-") for path in found]
+        return tuple(sorted(int(number) for number in numbers if number.isdecimal()))

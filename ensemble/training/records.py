@@ -23,8 +23,8 @@ EVERY_SECONDS = 2.0
 class Records(Callback):
     """Writes a row an epoch, and every two seconds how far the training is.
 
-    It stands before the `Keeper`: a row is on disk before the checkpoint that counts its epoch, and
-    rows that no checkpoint counts are dropped when the training is gone on with.
+    It runs before the `Keeper`: a row is on disk before the checkpoint that counts its epoch. When
+    a training is resumed, rows newer than the checkpoint are deleted.
 
     Args:
         files: Where to.
@@ -50,9 +50,7 @@ class Records(Callback):
         self.scores = scores
         self.epochs, self.batches, self.batch_size = epochs, batches, batch_size
         self.rate = 0.0
-        self._rows = [
-            row for row in _read_rows(files.metrics) if int(row["epoch"]) <= position.epoch
-        ]
+        self._rows = _read_rows(files.metrics, epochs=position.epoch)
         self._started = self._epoch_started = self._told = 0.0
         self._done_before = self._first_batch = 0
 
@@ -119,10 +117,14 @@ class Records(Callback):
         return self.position.epoch * self.batches + self.position.batch
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
+def _read_rows(path: Path, *, epochs: int) -> list[dict[str, str]]:
+    """The rows of the epochs that are done; a file that is no table of ours has none."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, UnicodeDecodeError, csv.Error):
         return []
-    return list(csv.DictReader(io.StringIO(path.read_text())))
+    done = {str(epoch + 1) for epoch in range(epochs)}
+    return [row for row in rows if row.get("epoch") in done and None not in row]
 
 
 def _csv_text(rows: Sequence[dict[str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ensemble.config import TrainingSection
@@ -32,9 +33,7 @@ class Found:
 
     def is_over(self, settings: TrainingSection) -> bool:
         """Whether every epoch is done, and only the weights are to be exported."""
-        return len(self.scores) >= settings.epochs or out_of_patience(
-            self.scores, settings.patience
-        )
+        return _is_over(self.scores, settings)
 
 
 def find(job: Job, files: JobFiles, origin: Origin, settings: TrainingSection) -> Found:
@@ -68,7 +67,9 @@ def _finished(job: Job, files: JobFiles, origin: Origin) -> Manifest | None:
     manifest = read_manifest(files.manifest, remedy=f"run `{job.command} --restart`")
     noted = {"made_from": manifest.made_from, "settings": manifest.facts.get("settings", {})}
     origin.require(noted, job, left=f"`{files.weights}`")
-    if not files.weights.exists() or digest_file(files.weights) != manifest.facts["weights"]:
+    facts = manifest.facts
+    whole = {"weights", "epochs", "scores"} <= facts.keys()
+    if not whole or not files.weights.exists() or digest_file(files.weights) != facts["weights"]:
         raise StaleArtefactError(
             f"`{files.weights}` is not the file that `{files.manifest}` describes; put it back, "
             f"or train anew with `{job.command} --restart`"
@@ -77,8 +78,11 @@ def _finished(job: Job, files: JobFiles, origin: Origin) -> Manifest | None:
 
 
 def _suffices(manifest: Manifest, settings: TrainingSection) -> bool:
-    facts = manifest.facts
-    return bool(facts["stopped_early"]) or int(facts["epochs"]) >= settings.epochs
+    return _is_over(manifest.facts["scores"], settings)
+
+
+def _is_over(scores: Sequence[float], settings: TrainingSection) -> bool:
+    return len(scores) >= settings.epochs or out_of_patience(scores, settings.patience)
 
 
 def _require_weights(job: Job, files: JobFiles, wanted: tuple[int, ...]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
+from safetensors import SafetensorError
 
 from ensemble.errors import StaleArtefactError, TrainingError
 from ensemble.training.position import Position
@@ -55,9 +56,10 @@ def full_disk_is_told(path: Path) -> Iterator[None]:
     """Say so where there is no room for `path`; what was there before is intact."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
-        # torch.save reports a failed write as a RuntimeError, without the reason.
-        full = getattr(error, "errno", None) == errno.ENOSPC or "file write failed" in str(error)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch and safetensors report a failed write without its number.
+        told = ("file write failed", "No space left on device")
+        full = getattr(error, "errno", None) == errno.ENOSPC or any(t in str(error) for t in told)
         if not full:
             raise
         raise TrainingError(
@@ -85,12 +87,22 @@ def read_state(path: Path) -> dict[str, Any]:
             raise ValueError(f"its part `{damaged}` is damaged")
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         state: dict[str, Any] = dict(content[KEY])
-        Position(**state["position"])
+        _check_state(state)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError) as error:
         raise _no_checkpoint(path, error) from None
     except (zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise _no_checkpoint(path, error) from None
     return state
+
+
+def _check_state(state: Mapping[str, Any]) -> None:
+    position = Position(**state["position"])
+    counts = (position.epoch, position.batch, position.updates)
+    if not all(isinstance(count, int) and count >= 0 for count in counts):
+        raise ValueError(f"its position is {counts}")
+    scores = state["scores"]
+    if len(scores) != position.epoch or not all(isinstance(one, float) for one in scores):
+        raise ValueError(f"it has scores {scores!r} of {position.epoch} epochs")
 
 
 def _no_checkpoint(path: Path, error: Exception) -> StaleArtefactError:

@@ -18,10 +18,15 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from ensemble.config import TrainingSection
+from ensemble.networks.device import Precision, choose_precision
 from ensemble.training.job import JobFiles
 from ensemble.training.state import WholeCheckpoints
 
-Precision = Literal["32-true", "bf16-mixed"]
+LIGHTNING_NAMES: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "float32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def make_trainer(
         num_nodes=hardware.nodes,
         strategy=_strategy(hardware),
         sync_batchnorm=gpu and hardware.world > 1,
-        precision=precision(settings),
+        precision=LIGHTNING_NAMES[choose_precision(settings.precision)],
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm or None,
@@ -86,14 +91,6 @@ def make_trainer(
         use_distributed_sampler=False,
         log_every_n_steps=50,
     )
-
-
-def precision(settings: TrainingSection) -> Precision:
-    """bf16 where asked for, or on a GPU that has it; float32 elsewhere."""
-    if settings.precision == "auto":
-        has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        return "bf16-mixed" if has_bf16 else "32-true"
-    return "bf16-mixed" if settings.precision == "bf16" else "32-true"
 
 
 @contextmanager

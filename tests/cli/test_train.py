@@ -9,6 +9,7 @@ import torch
 
 from ensemble.cli.app import main
 from ensemble.config import load_config
+from ensemble.config_text import set_key
 from ensemble.training import learner
 from ensemble.training.job import Job
 from tests.reference import tiny
@@ -75,15 +76,15 @@ def test_more_epochs_extend_and_restart_begins_anew(ens, root: Path) -> None:
 
 def test_a_flag_that_changes_what_is_learnt_is_recorded(ens, root: Path, monkeypatch) -> None:
     text = (root / "ens.toml").read_text()
-    (root / "ens.toml").write_text(
-        text.replace('encoder_weights = "none"', 'encoder_weights = "imagenet"')
-    )
+    text = text.replace('encoder_weights = "none"', 'encoder_weights = "imagenet"  # mine')
+    (root / "ens.toml").write_text(text)
     only = ("--fold", "0", "--member", "tiny-restorer", "--epochs", "1")
     status, printed, _ = ens(*only, "--encoder-weights", "none")
     assert status == 0
     assert "recorded encoder_weights = none" in printed
     config = load_config(root / "ens.toml")
     assert config.training.encoder_weights == "none"
+    assert "# mine" in (root / "ens.toml").read_text()
     assert config.training.epochs == 2
 
 
@@ -101,6 +102,74 @@ def test_a_failed_training_is_told_and_the_rest_goes_on(ens, root: Path, monkeyp
     assert (root / "checkpoints/colorization/tiny-histogram/fold-0/manifest.json").exists()
 
 
+def test_a_refused_job_does_not_end_the_queue(ens, root: Path) -> None:
+    status, printed, _ = ens("--stage", "colorization", "--fold", "1", "--epochs", "1")
+    assert status == 1
+    for member in ("tiny-colorizer", "tiny-histogram"):
+        assert f"colorization {member} fold 1: " in printed
+    assert "run `ens oof --stage restoration" in printed
+    assert "wrote" not in printed
+    assert "next: mend what failed, then run the same command again (2 left)" in printed
+
+
+def test_memory_that_runs_out_is_tried_once_more_and_the_rest_goes_on(
+    ens, root: Path, monkeypatch
+) -> None:
+    original, tried = learner.Learner.training_step, []
+
+    def step(self: learner.Learner, batch: object, batch_idx: int) -> torch.Tensor:
+        if self.task.member.name == "tiny-colorizer":
+            tried.append(batch_idx)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, batch, batch_idx)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(learner.Learner, "training_step", step)
+    status, printed, _ = ens("--fold", "0", "--epochs", "1")
+    assert (status, tried) == (1, [0, 0])
+    assert "OutOfMemoryError: CUDA out of memory" in printed
+    assert (root / "checkpoints/colorization/tiny-histogram/fold-0/manifest.json").exists()
+
+
+def test_restart_of_everything_wants_a_yes(ens, root: Path) -> None:
+    ens("--fold", "0", "--member", "tiny-restorer", "--epochs", "1")
+    before = facts(root)
+    status, _, refused = ens("--restart")
+    assert status == 2
+    assert "`--restart` alone removes all 1 trainings" in refused
+    assert "name a --fold, --stage or --member, or add --yes" in refused
+    assert facts(root) == before
+
+
+@pytest.mark.parametrize(
+    "flags", [("--encoder-weights", "imagenet"), ("--dask", "tcp://127.0.0.1:9")]
+)
+def test_a_restart_that_cannot_begin_removes_nothing(
+    ens, root: Path, monkeypatch, flags: tuple[str, ...]
+) -> None:
+    only = ("--fold", "0", "--member", "tiny-restorer", "--epochs", "1")
+    ens(*only)
+    before, settings = facts(root), (root / "ens.toml").read_bytes()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("ensemble.jobs.cluster._CONNECT_SECONDS", 1)
+    assert ens(*only, "--restart", *flags)[0] == 2
+    assert facts(root) == before
+    assert (root / "ens.toml").read_bytes() == settings
+
+
+def test_a_stopped_training_says_why_more_epochs_do_nothing(ens, root: Path) -> None:
+    only = ("--fold", "0", "--member", "tiny-restorer")
+    set_key(root / "ens.toml", "training", "patience", 1)
+    set_key(root / "ens.toml", "training", "learning_rate", 1e-12)
+    ens(*only, "--epochs", "9")
+    done = facts(root)["epochs"]
+    assert done < 9  # type: ignore[operator]
+    _, printed, _ = ens(*only, "--epochs", "12")
+    assert f"fold 0 stopped after {done} of 12 epochs: no better val_score in the last 1" in printed
+    set_key(root / "ens.toml", "training", "patience", 0)
+    ens(*only, "--epochs", "9")
+    assert facts(root)["epochs"] == 9
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -109,7 +178,6 @@ def test_a_failed_training_is_told_and_the_rest_goes_on(ens, root: Path, monkeyp
         (("--stage", "colouring"), "'colouring' is not one of"),
         (("--gpus", "first"), "`--gpus` must be numbers as in 0,1,2, but is 'first'"),
         (("--gpus", "99"), "99 is not"),
-        (("--stage", "colorization", "--fold", "1"), "run `ens oof --stage restoration"),
     ],
 )
 def test_what_cannot_be_done_is_refused(ens, arguments: tuple[str, ...], told: str) -> None:

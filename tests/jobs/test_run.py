@@ -16,15 +16,15 @@ def test_a_fold_is_trained_and_collected_and_then_left_alone(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project(epochs=1)
-    outcomes = [run_job(job, project) for job in plan(project, [0])]
-    assert [outcome.epochs for outcome in outcomes] == [1, 0, 1, 1]
-    for outcome in outcomes:
-        job = outcome.job
+    jobs = plan(project, [0])
+    for job in jobs:
+        run_job(job, project)
         archive = ZarrArchive(project.workspace.oof_dir(job.stage, job.member, job.fold))
         assert archive.complete
         assert archive.image_ids == project.folds.validation(0)
     written = {p: p.stat().st_mtime_ns for p in project.workspace.oof.rglob("*") if p.is_file()}
-    assert [run_job(job, project) for job in plan(project, [0])] == outcomes
+    for job in jobs:
+        run_job(job, project)
     assert {p: p.stat().st_mtime_ns for p in written} == written
 
 

@@ -30,7 +30,7 @@ def in_double() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "build", built)
-        patch.setattr(trainer, "precision", lambda settings: "64-true")
+        patch.setitem(trainer.LIGHTNING_NAMES, "float32", "64-true")
         yield
 
 

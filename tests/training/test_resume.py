@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ensemble.errors import StaleArtefactError, TrainingError
@@ -248,3 +249,76 @@ def test_weights_that_were_tampered_with_are_not_taken_for_finished(
         file.write(b"x")
     with pytest.raises(StaleArtefactError, match="is not the file that"):
         fit(restoration_job, project=project, progress=False)
+
+
+def test_a_training_that_stopped_early_goes_on_with_more_patience(
+    make_project: MakeProject, tmp_path: Path, restoration_job: Job
+) -> None:
+    """To the very weights of a training that had that patience from the start."""
+    settings = LONG | {"epochs": 4, "learning_rate": 1e-12}
+    patient = make_project(tmp_path / "patient", **settings, patience=0)
+    fit(restoration_job, project=patient, progress=False)
+    stopped = make_project(tmp_path / "stopped", **settings, patience=1)
+    assert fit(restoration_job, project=stopped, progress=False).facts["epochs"] < 4
+    extended = make_project(tmp_path / "stopped", **settings, patience=0)
+    assert fit(restoration_job, project=extended, progress=False).facts["epochs"] == 4
+    ours, theirs = (restoration_job.files(p.workspace) for p in (extended, patient))
+    assert same_state(ours.last, theirs.last)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"position": {"epoch": -5, "batch": 0, "updates": 0}},
+        {"scores": "high"},
+        {"scores": []},
+    ],
+)
+def test_a_checkpoint_of_another_shape_is_refused_by_name(
+    make_project: MakeProject, restoration_job: Job, change: dict[str, object]
+) -> None:
+    fit(restoration_job, project=make_project(**(LONG | {"epochs": 1})), progress=False)
+    project = make_project(**LONG)
+    last = restoration_job.files(project.workspace).last
+    content = torch.load(last, weights_only=True)
+    content[state.KEY] |= change
+    torch.save(content, last)
+    with pytest.raises(StaleArtefactError, match=r"last.ckpt` is not a whole checkpoint"):
+        fit(restoration_job, project=project, progress=False)
+
+
+def test_files_of_other_kinds_in_the_folder_do_no_harm(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    fit(restoration_job, project=make_project(**(LONG | {"epochs": 1})), progress=False)
+    project = make_project(**LONG)
+    files = restoration_job.files(project.workspace)
+    (files.folder / "epoch-abc.safetensors").write_bytes(b"mine")
+    files.metrics.write_bytes(b"\xff\xfe no table")
+    assert fit(restoration_job, project=project, progress=False).facts["epochs"] == 2
+    assert files.metrics.read_text().count("\n") == 2
+
+
+def test_a_manifest_without_its_facts_is_refused_by_name(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project(**(LONG | {"epochs": 1}))
+    fit(restoration_job, project=project, progress=False)
+    path = restoration_job.files(project.workspace).manifest
+    path.write_text(path.read_text().replace('"scores"', '"scored"'))
+    with pytest.raises(StaleArtefactError, match="is not the file that"):
+        fit(restoration_job, project=project, progress=False)
+
+
+def test_a_disk_that_is_full_is_told_whoever_reports_it(tmp_path: Path) -> None:
+    reports = [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("PytorchStreamWriter failed: file write failed"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ]
+    for report in reports:
+        with (
+            pytest.raises(TrainingError, match="no room on the disk"),
+            state.full_disk_is_told(tmp_path),
+        ):
+            raise report
