@@ -37,7 +37,7 @@ from ensemble.data.png import read_rgb, write_png
 from ensemble.folds.split import split
 from ensemble.metric.score import score
 from ensemble.project import Project
-from ensemble.report.contact_sheet import contact_sheet
+from ensemble.report.sheets import contact_sheet
 from ensemble.workspace import Workspace, atomic_write
 
 HELD_OUT = 100

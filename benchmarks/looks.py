@@ -35,7 +35,7 @@ from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.locate import locate_hole
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.project import Project
-from ensemble.report.contact_sheet import contact_sheet
+from ensemble.report.sheets import contact_sheet
 from ensemble.submission.stage import StageSource
 from ensemble.vocabulary import VIEWS
 from ensemble.workspace import Workspace

@@ -166,7 +166,7 @@ def _audit(context: Context, competition: Competition, path: Path, name: Descrip
     from ensemble.errors import ConfigError
     from ensemble.folds.audit import audit
     from ensemble.folds.match import SAME_SCENE, find_pairs
-    from ensemble.report.suspects import draw_suspects
+    from ensemble.report.sheets import draw_suspects
 
     split = read_foreign_folds(path)
     if name == "none":

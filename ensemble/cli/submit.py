@@ -63,7 +63,7 @@ def submit_command(context: Context) -> str:
 
 def _write_sheet(made: Submission) -> Path:
     from ensemble.data.png import write_png
-    from ensemble.report.contact_sheet import contact_sheet
+    from ensemble.report.sheets import contact_sheet
 
     headings = ["damaged input", "restored gray", "colorized"]
     rows = [[a.damaged, a.gray, a.picture] for a in made.answers[:SHEET_ROWS]]

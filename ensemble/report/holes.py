@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from skimage.segmentation import find_boundaries
 
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Competition
 from ensemble.data.masks import located_mask, mask_file
-from ensemble.report.contact_sheet import Cell, picture_grid
-from ensemble.report.outline import outline
+from ensemble.report.sheets import Cell, picture_grid
 
 GOOD_IOU = 0.99
+RED = (230, 30, 30)
+ENLARGED = 2
+"""A hole is outlined in a picture so many times as large: the line then hides little of it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,24 @@ def hole_sheet(holes: Sequence[Hole], *, columns: int) -> Rgb:
         Cell(outline(hole.damaged, hole.lost_mask), _caption(hole), hole.doubtful) for hole in holes
     ]
     return picture_grid(cells, columns=columns)
+
+
+def outline(gray: Gray, lost_mask: Mask) -> Rgb:
+    """Draw a hole's rim in red.
+
+    Args:
+        gray: (H, W) uint8.
+        lost_mask: (H, W) bool.
+
+    Returns:
+        (H * ENLARGED, W * ENLARGED, 3) uint8.
+    """
+    block = np.ones((ENLARGED, ENLARGED), dtype=np.uint8)
+    picture = np.stack([np.kron(gray, block)] * 3, axis=-1)
+    mask = np.kron(lost_mask, block)
+    rim = find_boundaries(mask, connectivity=1, mode="inner")  # type: ignore[no-untyped-call]
+    picture[rim] = RED
+    return picture
 
 
 def accuracy(holes: Sequence[Hole]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from ensemble.config_text import config_text
 from ensemble.data.png import read_rgb, write_png
 from ensemble.report import holes
-from ensemble.report.contact_sheet import GAP, STEP_X, STEP_Y, WARNING
+from ensemble.report.sheets import GAP, STEP_X, STEP_Y, WARNING
 
 
 @pytest.fixture

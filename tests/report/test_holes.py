@@ -4,13 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_erosion
 
 from ensemble.data.competition import Competition
 from ensemble.data.masks import mask_file
 from ensemble.data.png import write_png
 from ensemble.report import holes
-from ensemble.report.contact_sheet import WARNING
-from ensemble.report.holes import Hole, accuracy, hole_sheet, look
+from ensemble.report.holes import ENLARGED, RED, Hole, accuracy, hole_sheet, look, outline
+from ensemble.report.sheets import WARNING
 
 DAMAGED = np.full((48, 48), 90, np.uint8)
 MASK = np.zeros((48, 48), dtype=bool)
@@ -92,3 +93,23 @@ def test_doubtful_holes_have_a_red_caption():
     assert calm.shape == alarmed.shape
     assert not (calm == WARNING).all(axis=-1).any()
     assert (alarmed == WARNING).all(axis=-1).any()
+
+
+def test_only_the_rim_is_drawn():
+    gray = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    mask = np.zeros(gray.shape, dtype=bool)
+    mask[4:12, 6:21] = True
+    mask[6:9, 10:12] = False
+    mask[15:18, 2:8] = True
+    mask[15, 20] = True
+    large = np.repeat(np.repeat(mask, ENLARGED, axis=0), ENLARGED, axis=1)
+    rim = large & ~binary_erosion(large)
+    picture = outline(gray, mask)
+    np.testing.assert_array_equal((picture == RED).all(axis=-1), rim)
+    known = np.repeat(np.repeat(gray, ENLARGED, axis=0), ENLARGED, axis=1)[~rim]
+    np.testing.assert_array_equal(picture[~rim], np.repeat(known[:, None], 3, axis=1))
+
+
+def test_no_hole_leaves_the_picture():
+    picture = outline(DAMAGED, np.zeros(DAMAGED.shape, dtype=bool))
+    np.testing.assert_array_equal(picture, np.full((96, 96, 3), 90))

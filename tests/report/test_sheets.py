@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ensemble.errors import ArrayError
-from ensemble.report.contact_sheet import (
+from ensemble.folds.audit import Audit, Suspect
+from ensemble.report.sheets import (
     GAP,
     INK,
     PAPER,
@@ -15,6 +16,7 @@ from ensemble.report.contact_sheet import (
     WARNING,
     Cell,
     contact_sheet,
+    draw_suspects,
     picture_grid,
 )
 
@@ -103,3 +105,48 @@ def test_a_warned_caption_is_red():
 def test_an_empty_grid_is_refused():
     with pytest.raises(ArrayError, match="at least one picture"):
         picture_grid([], columns=2)
+
+
+def test_a_caption_stands_clear_of_the_pictures_above_and_below():
+    sheet = picture_grid([Cell(GRAY, "Ag"), Cell(GRAY, "Ag")], columns=1)
+    written = (sheet != PAPER).any(axis=-1) & (sheet != 100).any(axis=-1)
+    rows = np.nonzero(written.any(axis=1))[0]
+    second = rows[rows > STEP_Y]
+    above, below = GAP + TEXT - 4 + SHOWN_SIDE, GAP + STEP_Y + TEXT - 4
+    assert 3 <= below - second.max() - 1 <= second.min() - above
+
+
+def suspects(*similarities: float) -> Audit:
+    pairs = tuple(Suspect("red", "wide", 0, 1, similarity) for similarity in similarities)
+    return Audit(pairs, 1, 2, 2)
+
+
+def load(image_id: str) -> np.ndarray:
+    return {"red": RED, "wide": WIDE}[image_id]
+
+
+def test_suspects_stand_side_by_side_three_pairs_a_row():
+    sheet = draw_suspects(suspects(0.9, 0.8, 0.7, 0.6), load)
+    assert sheet.shape == (GAP + 2 * STEP_Y, GAP + 6 * STEP_X, 3)
+    assert place_of(sheet, (0, 0, 250))[1] - place_of(sheet, (250, 0, 0))[1] == STEP_X
+    assert count(sheet, (250, 0, 0)) == 4 * SHOWN_SIDE**2
+
+
+def test_leaks_are_captioned_in_red():
+    red = [count(draw_suspects(suspects(similarity), load), WARNING) for similarity in (0.5, 0.49)]
+    assert red[0] > 0
+    assert red[1] == 0
+
+
+def test_a_long_name_does_not_run_into_the_next_picture():
+    long = Audit((Suspect("x" * 40, "y" * 40, 10, 11, 1.0),), 1, 2, 2)
+    sheet = draw_suspects(long, lambda _: GRAY)
+    columns = np.nonzero((sheet == WARNING).all(axis=-1).any(axis=0))[0]
+    between = (columns >= GAP + SHOWN_SIDE) & (columns < GAP + STEP_X)
+    assert not between.any()
+    assert columns.max() < GAP + 2 * STEP_X
+
+
+def test_no_suspect_is_nothing_to_draw():
+    with pytest.raises(ArrayError, match="at least one picture"):
+        draw_suspects(Audit((), 0, 0, 2), load)

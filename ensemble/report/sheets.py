@@ -1,0 +1,136 @@
+"""Sheets of pictures: a grid, a contact sheet, and the suspects of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ensemble.arrays import Rgb
+from ensemble.errors import ArrayError
+from ensemble.folds.audit import Audit
+
+SHOWN_SIDE = 192
+GAP = 8
+TEXT = 22
+STEP_X, STEP_Y = SHOWN_SIDE + GAP, SHOWN_SIDE + GAP + TEXT
+PAPER, INK, WARNING = (250, 250, 248), (40, 40, 40), (200, 20, 20)
+SUSPECT_COLUMNS = 6
+LONGEST_NAME = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One picture of a grid; its caption is red where a person should look."""
+
+    picture: NDArray[np.uint8]
+    caption: str
+    warned: bool = False
+
+
+def picture_grid(cells: Sequence[Cell], *, columns: int, headings: Sequence[str] = ()) -> Rgb:
+    """Draw pictures row after row, each under its own caption.
+
+    Args:
+        cells: The pictures, (H, W) or (H, W, 3) uint8 of any size.
+        columns: How many a row.
+        headings: Above each column; none leaves no room for them.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ArrayError: There are no pictures.
+    """
+    if not cells:
+        raise ArrayError("a grid needs at least one picture, but got none")
+    header = TEXT if headings else 0
+    n_rows = -(-len(cells) // columns)
+    size = (GAP + STEP_X * columns, GAP + header + STEP_Y * n_rows)
+    sheet = Image.new("RGB", size, PAPER)
+    for column, heading in enumerate(headings):
+        _write(sheet, (GAP + column * STEP_X, GAP // 2), heading)
+    for index, cell in enumerate(cells):
+        row, column = divmod(index, columns)
+        left, top = GAP + column * STEP_X, GAP + header + row * STEP_Y
+        _write(sheet, (left, top - 4), cell.caption, WARNING if cell.warned else INK)
+        sheet.paste(_fit(cell.picture), (left, top + TEXT - 4))
+    return np.asarray(sheet)
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[NDArray[np.uint8]]],
+    *,
+    headings: Sequence[str],
+    captions: Sequence[str],
+) -> Rgb:
+    """Draw photographs in rows, and what happened to them in columns.
+
+    Args:
+        rows: For each photograph one picture a column, (H, W) or (H, W, 3) uint8 of any size.
+        headings: Above each column.
+        captions: Above each row.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ArrayError: There are no rows, or a row has not one picture for each heading.
+    """
+    if not rows or len(rows) != len(captions):
+        raise ArrayError(f"one caption a row is due, but got {len(captions)} for {len(rows)} rows")
+    cells = []
+    for caption, row in zip(captions, rows, strict=True):
+        if len(row) != len(headings):
+            raise ArrayError(f"`{caption}` has {len(row)} pictures for {len(headings)} headings")
+        cells += [Cell(row[0], caption), *(Cell(picture, "") for picture in row[1:])]
+    return picture_grid(cells, columns=len(headings), headings=headings)
+
+
+def draw_suspects(found: Audit, load: Callable[[str], Rgb]) -> Rgb:
+    """Draw the suspects of an audit, most similar first, side by side, three pairs a row.
+
+    Leaks have red captions.
+
+    Args:
+        found: From `ensemble.folds.audit`.
+        load: Gives a photograph, (H, W, 3) uint8, by its image id.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ArrayError: There is no suspect to draw.
+    """
+    cells = []
+    for suspect in found.suspects:
+        first = f"{_shorten(suspect.first)} fold {suspect.first_fold}"
+        second = f"{_shorten(suspect.second)} fold {suspect.second_fold}, {suspect.similarity:.2f}"
+        cells.append(Cell(load(suspect.first), first, suspect.leaks))
+        cells.append(Cell(load(suspect.second), second, suspect.leaks))
+    return picture_grid(cells, columns=SUSPECT_COLUMNS)
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"..{name[2 - LONGEST_NAME :]}"
+
+
+def _write(
+    sheet: Image.Image, place: tuple[int, int], text: str, ink: tuple[int, int, int] = INK
+) -> None:
+    font: Any = ImageFont.load_default(size=14)
+    ImageDraw.Draw(sheet).text(place, text, fill=ink, font=font)
+
+
+def _fit(picture: NDArray[np.uint8]) -> Image.Image:
+    """The picture enlarged or reduced until its longer side is `SHOWN_SIDE`."""
+    image = Image.fromarray(picture).convert("RGB")
+    scale = SHOWN_SIDE / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    # Enlarged pixels stay square, so that a small picture shows how coarse it is.
+    method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    return image.resize(size, method)
