@@ -250,30 +250,14 @@ def _write(context: Context, run: _Run, members: Any, first: _Stage, second: _St
 
 def _recipe(run: _Run, members: Any, first: _Stage, second: _Stage) -> Recipe:
     from ensemble.composition.recipe import Recipe
+    from ensemble.oof.priors import priors_digest
+    from ensemble.provenance import recipe_digests
 
+    read = [member for chosen in members.values() for member in chosen]
     return Recipe(
         restoration=first.tuned.kept.recipe,
         colorization=second.tuned.kept.recipe,
         composition=second.tuned.kept.composition,
         folds=run.folds,
-        made_from=_made_from(run, members, second.priors),
+        made_from=recipe_digests(run.project, read, run.folds, priors=priors_digest(second.priors)),
     )
-
-
-def _made_from(run: _Run, members: Any, priors: Priors) -> dict[str, str]:
-    """Digests of data, folds and priors, and of each checkpoint whose predictions were read."""
-    from ensemble.oof.priors import priors_digest
-    from ensemble.provenance import weights_digest
-
-    folder = run.project.workspace.checkpoint_dir
-    return {
-        **run.project.digests,
-        "priors": priors_digest(priors),
-        **{
-            f"{stage}/{member.name}/fold-{fold}": weights_digest(folder(stage, member.name, fold))
-            for stage, chosen in members.items()
-            for member in chosen
-            if member.kind == "trained"
-            for fold in run.folds
-        },
-    }

@@ -70,7 +70,7 @@ def _table(project: Project, states: States) -> Table:
 
 def _recipe(context: Context, project: Project) -> Recipe | None:
     """Say how the recipe is; gives it if it is up to date."""
-    from ensemble.submission.submit import read_recipe
+    from ensemble.provenance import read_recipe
 
     if not project.workspace.recipe_file.exists():
         context.say("recipe: none")
@@ -96,12 +96,12 @@ def _submissions(context: Context, project: Project, recipe: Recipe | None) -> b
 
 
 def _submission_state(project: Project, recipe: Recipe | None, path: Path) -> str:
-    from ensemble.submission.submit import require_current
+    from ensemble.provenance import require_current_submission
 
     if recipe is None:
         return "stale: there is no recipe that is up to date"
     try:
-        require_current(project, recipe, path)
+        require_current_submission(project, recipe, path)
     except EnsembleError as error:
         return f"stale: {error}"
     return CURRENT

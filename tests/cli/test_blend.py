@@ -7,10 +7,10 @@ import pytest
 from ensemble.cli.app import main
 from ensemble.composition.recipe import Recipe
 from ensemble.config_text import config_text
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.oof.priors import read_priors
 from ensemble.project import Project
-from ensemble.submission.submit import read_recipe
+from ensemble.provenance import read_recipe
 from ensemble.workspace import atomic_write
 
 MEMBERS = {
@@ -68,11 +68,11 @@ def test_stage_2_is_collected_anew_where_stage_1_changed(workspace):
     workspace, _ = workspace
     blend(workspace)
     archive = workspace.oof_dir("colorization", "gray", 0)
-    before = ZarrArchive(archive).manifest.made_from
+    before = Archive(archive).manifest.made_from
     recipe = Recipe.from_json(workspace.recipe_file.read_text())
     blend(workspace, "--force-tuned", "--seed", "5")
     forced = Recipe.from_json(workspace.recipe_file.read_text())
-    after = ZarrArchive(archive).manifest.made_from
+    after = Archive(archive).manifest.made_from
     assert forced.restoration != recipe.restoration
     assert before["restoration"] != after["restoration"]
     assert before["data"] == after["data"]
