@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ensemble.blending import search
 from ensemble.cli.app import main
 from ensemble.composition.recipe import Recipe
 from ensemble.config_text import config_text
@@ -92,3 +93,21 @@ def test_another_storage_is_used(workspace, tmp_path):
     blend(workspace, "--storage", f"journal:///{tmp_path}/shared.log", "--sampler", "random")
     assert (tmp_path / "shared.log").exists()
     assert not workspace.study_file.exists()
+
+
+def test_one_interruption_ends_the_search_of_both_stages(workspace, capsys, monkeypatch):
+    workspace, _ = workspace
+    run_trial, tried = search._run_trial, []
+
+    def interrupted(*args):
+        tried.append(args)
+        if len(tried) == 6:
+            raise KeyboardInterrupt
+        run_trial(*args)
+
+    monkeypatch.setattr(search, "_run_trial", interrupted)
+    blend(workspace, "--trials", "1000000000")
+    assert len(tried) < 200  # cross-fits search, too, as long as the interrupted search did
+    printed = capsys.readouterr().out
+    assert "interrupted: colorization is not searched, its plain blends are compared" in printed
+    assert workspace.recipe_file.exists()
