@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -19,6 +21,16 @@ def test_rooms_import_only_the_rooms_below_them():
     command = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_lists_the_rooms_in_their_order():
+    layers = configparser.ConfigParser()
+    layers.read(ROOT / ".importlinter")
+    rooms = layers["importlinter:contract:rooms"]["layers"].replace("|", " ").split()
+    text = (ROOT / "README.md").read_text().split("## For maintainers")[1]
+    block = [line for line in text.splitlines() if line.startswith("    ")]
+    listed = [word for line in block for word in re.split(r" {3,}", line.strip())[0].split()]
+    assert listed == rooms
 
 
 @pytest.mark.parametrize("room", ["metric", "damage", "folds", "composition"])

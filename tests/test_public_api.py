@@ -11,7 +11,6 @@ import pytest
 
 import ensemble
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
-from ensemble.provenance import recipe_digests
 from ensemble.workspace import atomic_write
 
 NAMES = {
@@ -104,7 +103,7 @@ def test_a_project_answers_its_test_photographs(project: ensemble.Project) -> No
         colorization=StageRecipe.single("gray"),
         composition=Composition(hue="none"),
         folds=(0, 1),
-        made_from=recipe_digests(project, [], (0, 1), priors=""),
+        made_from=project.digests,
     )
     with pytest.raises(ensemble.EnsembleError, match="run `ens blend`"):
         ensemble.read_recipe(project)

@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from ensemble import __version__
 from ensemble.errors import EnsembleError, explain_os_error, printable
 
-HELP = """Honest k-fold ensembles and submissions for DACON 236420.
+HELP = """K-fold ensembles and submissions for DACON 236420.
 
 The path from data to a zip:
 

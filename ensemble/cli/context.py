@@ -1,4 +1,4 @@
-"""What every verb is given: where to work, with what settings, and where to print."""
+"""The context of every verb: where to work, with what settings, and where to print."""
 
 from __future__ import annotations
 

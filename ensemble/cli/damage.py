@@ -1,20 +1,21 @@
-"""`ens damage`: look at the holes that were located, the doubtful ones first."""
+"""`ens damage`: draw the holes that were located, the doubtful ones first."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
+from joblib import Parallel, delayed
 
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
 from ensemble.cli.submit import submit_command
+from ensemble.data.competition import Competition
+from ensemble.data.masks import MASK_FOLDER
+from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ensemble.data.competition import Competition
-    from ensemble.report.holes import Hole
+from ensemble.report.holes import Hole, accuracy, hole_sheet, look
 
 COLUMNS = 4
 
@@ -22,7 +23,7 @@ COLUMNS = 4
 def damage(
     ctx: typer.Context,
     split: Annotated[Literal["train", "test"], typer.Option(help="Which photographs.")] = "test",
-    limit: Annotated[int, typer.Option(min=1, help="Most photographs looked at.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="Most photographs searched.")] = 1000,
     shown: Annotated[int, typer.Option(min=1, help="Most photographs drawn.")] = 32,
     output: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
 ) -> None:
@@ -38,11 +39,6 @@ def damage(
 
         ens damage --split train --limit 200
     """
-    from ensemble.data.competition import Competition
-    from ensemble.data.masks import MASK_FOLDER
-    from ensemble.data.png import write_png
-    from ensemble.report.holes import accuracy, hole_sheet
-
     context: Context = ctx.obj
     workspace, config, say = context.workspace, context.config, context.say
     path = output or workspace.root / f"damage-{split}.png"
@@ -67,10 +63,6 @@ def damage(
 
 
 def _look(context: Context, competition: Competition, split: str, limit: int) -> list[Hole]:
-    from joblib import Parallel, delayed
-
-    from ensemble.report.holes import look
-
     image_ids = (competition.test_ids if split == "test" else competition.train_ids)[:limit]
     with progress_bar(context.console, "locating holes", len(image_ids)) as advance:
         found = []

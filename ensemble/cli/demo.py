@@ -10,6 +10,8 @@ import typer
 from ensemble.cli.context import Context
 from ensemble.config import Config
 from ensemble.config_text import config_text
+from ensemble.data.demo import build_demo
+from ensemble.data.masks import MASK_FOLDER
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_write
 
@@ -34,9 +36,6 @@ def demo(
 
         ens --root demo demo --size 128 --train 200 --force
     """
-    from ensemble.data.demo import build_demo
-    from ensemble.data.masks import MASK_FOLDER
-
     context: Context = ctx.obj
     workspace, say = context.workspace, context.say
     if workspace.data.exists() and not force:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import typer
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ensemble.data.competition import Competition
-    from ensemble.folds.group import Groups
-    from ensemble.folds.split import Folds
+from ensemble.data.competition import Competition
+from ensemble.data.folds_csv import read_folds, read_foreign_folds, read_groups, write_folds
+from ensemble.data.png import write_png
+from ensemble.errors import ConfigError
+from ensemble.folds.audit import audit as find_leaks
+from ensemble.folds.describe import describe
+from ensemble.folds.group import Groups, find_groups
+from ensemble.folds.match import SAME_SCENE, find_pairs
+from ensemble.folds.split import Folds, make_strata, measure_traits, split
+from ensemble.report.sheets import draw_suspects
 
 DescriptorName = Literal["classical", "none"]
 
@@ -55,8 +60,6 @@ def folds(
 
         ens folds --audit --folds-file plain_kfold.csv
     """
-    from ensemble.data.competition import Competition
-
     context: Context = ctx.obj
     config = context.config.replace("folds", n_folds=n_folds, descriptor=descriptor)
     competition = Competition.load(context.workspace.data, size=config.data.size, seed=config.seed)
@@ -89,9 +92,6 @@ class _Wish:
 
 
 def _write(context: Context, competition: Competition, wish: _Wish) -> None:
-    from ensemble.data.folds_csv import read_groups, write_folds
-    from ensemble.folds.split import make_strata, split
-
     image_ids = competition.train_ids
     labels = read_groups(wish.groups, image_ids) if wish.groups else None
     with_vectors = labels is None and wish.descriptor != "none"
@@ -119,9 +119,6 @@ def _find(
     vectors: NDArray[Any],
 ) -> tuple[str, ...]:
     """The group of each photograph, in the order of `image_ids`."""
-    from ensemble.folds.group import find_groups
-    from ensemble.folds.match import find_pairs
-
     pairs = find_pairs(image_ids=image_ids, vectors=vectors)
     # A fold's share is the largest group that leaves folds of equal size possible.
     max_size = max(1, len(image_ids) // max(1, wish.n_folds))
@@ -146,9 +143,6 @@ def _tell_groups(context: Context, found: Groups, max_size: int) -> None:
 
 def _refuse_to_replace(context: Context, wish: _Wish, made: Folds) -> None:
     """Replace other folds only with --force, and with it only what holds folds."""
-    from ensemble.data.folds_csv import read_folds
-    from ensemble.errors import ConfigError
-
     damaged_may_go = wish.force and wish.path == context.workspace.folds_file
     if not wish.path.exists() or damaged_may_go:
         return
@@ -161,19 +155,12 @@ def _refuse_to_replace(context: Context, wish: _Wish, made: Folds) -> None:
 
 
 def _audit(context: Context, competition: Competition, path: Path, name: DescriptorName) -> None:
-    from ensemble.data.folds_csv import read_foreign_folds
-    from ensemble.data.png import write_png
-    from ensemble.errors import ConfigError
-    from ensemble.folds.audit import audit
-    from ensemble.folds.match import SAME_SCENE, find_pairs
-    from ensemble.report.sheets import draw_suspects
-
-    split = read_foreign_folds(path)
+    foreign = read_foreign_folds(path)
     if name == "none":
         raise ConfigError("`--audit` needs `--descriptor classical`, but got none")
     _, vectors = _describe(context, competition, with_vectors=True)
     pairs = find_pairs(image_ids=competition.train_ids, vectors=vectors)
-    found = audit(folds=split, pairs=pairs)
+    found = find_leaks(folds=foreign, pairs=pairs)
     say = context.say
     for suspect in found.suspects[:5]:
         say(
@@ -199,11 +186,6 @@ def _describe(
     context: Context, competition: Competition, *, with_vectors: bool
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Decode every training photograph once: (N, 3) traits and (N, LENGTH or 0) vectors."""
-    import numpy as np
-    from joblib import Parallel, delayed
-
-    from ensemble.folds.describe import describe
-    from ensemble.folds.split import measure_traits
 
     def describe_one(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
         sample = competition.train_sample(image_id)
@@ -222,8 +204,6 @@ def _describe(
 
 
 def _table(made: Folds, traits: dict[str, NDArray[np.float64]]) -> Table:
-    import numpy as np
-
     table = Table(title="folds")
     for heading in ("fold", "photographs", "groups", "brightness", "colorfulness", "damaged"):
         table.add_column(heading, justify="right")

@@ -10,6 +10,7 @@ from ensemble.cli.context import Context
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.errors import ConfigError
+from ensemble.presets import preset_config, preset_text
 from ensemble.workspace import atomic_write
 
 
@@ -53,7 +54,5 @@ def _next(context: Context) -> str:
 
 
 def _preset(name: str) -> tuple[Config, str]:
-    from ensemble.presets import preset_config, preset_text
-
     comments = [line[1:].strip() for line in preset_text(name).splitlines() if line[:1] == "#"]
     return preset_config(name), "\n# ".join(comments) or name

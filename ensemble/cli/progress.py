@@ -1,4 +1,4 @@
-"""The one progress bar of long verbs."""
+"""The progress bar of every long verb."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs; gives the function to be told how much is newly done.
+    """Show a bar while the block runs; yield a function that takes the number of items newly done.
 
     Args:
-        console: Where to draw; nothing is drawn when it is not a terminal.
-        what: Words before the bar.
-        total: How much there is to do.
+        console: Where to draw; nothing is drawn where it is no terminal.
+        what: Text before the bar.
+        total: Number of items.
     """
     columns = (
         TextColumn("{task.description}", markup=False),

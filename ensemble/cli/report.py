@@ -1,4 +1,4 @@
-"""`ens report`: one page with everything a recipe stands on."""
+"""`ens report`: one page with the scores, verdicts and pictures behind a recipe."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: scores, verdicts, the recipe, and contact sheets.
 
-    It needs `ens blend` alone; the sheets are those that `ens submit` and `ens damage` have drawn.
+    Needs `ens blend`; shows the sheets that `ens submit` and `ens damage` drew, if any.
 
     Examples:
 
         ens report
     """
-    from ensemble.report.page import report_page
+    from ensemble.report.page import report_page  # loads Optuna, which help does not need
 
     context: Context = ctx.obj
     workspace = context.workspace

@@ -6,19 +6,17 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
+from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
 from ensemble.errors import ConfigError
+from ensemble.metric.batch import NamedScore, score_lazily
 from ensemble.workspace import atomic_write
-
-if TYPE_CHECKING:
-    from ensemble.data.pairs import MaskOf
-    from ensemble.metric.batch import NamedScore
 
 TERMS = ("score", "ssim", "masked_ssim", "hue")
 
@@ -39,7 +37,7 @@ def score(
 ) -> None:
     """Score predictions exactly as the competition does.
 
-    Files are paired by name. The lost region, which counts apart, is told by --masks or --input.
+    Files are paired by name. The lost region is given by --masks, or is where --input differs.
 
     Examples:
 
@@ -47,9 +45,6 @@ def score(
 
         ens score --pred predictions --target truth --masks masks --json
     """
-    from ensemble.data.pairs import pair_loaders
-    from ensemble.metric.batch import score_lazily
-
     context: Context = ctx.obj
     loaders = pair_loaders(pred, target, _mask_of(masks, inputs))
     scores: list[NamedScore] = []
@@ -71,8 +66,6 @@ def score(
 
 
 def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:
-    from ensemble.data.pairs import differing_masks, drawn_masks
-
     if masks is not None and inputs is None:
         return drawn_masks(masks)
     if inputs is not None and masks is None:

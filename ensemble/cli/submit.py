@@ -35,13 +35,12 @@ def submit(
 
         ens submit --name second --force
     """
-    from ensemble.provenance import read_recipe
     from ensemble.submission import submit as room
 
     context: Context = ctx.obj
     room.check_free(context.workspace.submission_file(name), force=force)
     project = context.open_project()
-    recipe = read_recipe(project)
+    recipe = room.read_recipe(project)
     total = len(project.competition.test_ids) * len(recipe.folds)
     with progress_bar(context.console, "predicting test photographs", total) as advance:
         made = room.submit(project, recipe, name=name, force=force, advance=advance)
@@ -57,7 +56,7 @@ def submit(
 
 
 def submit_command(context: Context) -> str:
-    """What to type for the next zip: one that is there is replaced only if that is said."""
+    """The command that builds the zip; with --force if a zip of that name exists."""
     taken = context.workspace.submission_file(SUBMISSION).exists()
     return context.command("submit --force" if taken else "submit")
 

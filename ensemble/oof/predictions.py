@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,24 +15,41 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError
-from ensemble.manifest import require_same
 from ensemble.members import Member
-from ensemble.oof.archive import Archive
+from ensemble.oof.archive import ZarrArchive
 from ensemble.project import Project
-from ensemble.provenance import archive_digests, import_remedy
+from ensemble.provenance import archive_digests
 from ensemble.vocabulary import Stage, View
 
 
-class ArchivedPredictions:
-    """Out-of-fold predictions of some members of one stage, read from the archives of some folds.
+class Predictions(ABC):
+    """Every prediction of some members of one stage for some photographs.
 
-    Each was made by a network that never saw the photograph's group, and from the present data,
-    folds and settings.
+    Implementations guarantee that each prediction was made by a network that never saw the
+    photograph's group, and from the present data, folds and settings.
 
     Attributes:
         stage: The members' stage.
         members: Their names.
         folds: The fold that validates each photograph, by image id, in reading order.
+    """
+
+    stage: Stage
+    members: tuple[str, ...]
+    folds: Mapping[str, int]
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """The photographs."""
+        return tuple(self.folds)
+
+    @abstractmethod
+    def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
+        """One prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
+
+
+class ArchivedPredictions(Predictions):
+    """Predictions read from the archives of some folds.
 
     Args:
         project: Whose archives.
@@ -52,9 +70,9 @@ class ArchivedPredictions:
         *,
         restoration: StageRecipe | None = None,
     ) -> None:
-        self.stage: Stage = members[0].stage
+        self.stage = members[0].stage
         self.members = tuple(member.name for member in members)
-        self.folds: dict[str, int] = {
+        self.folds = {
             image_id: fold for fold in folds for image_id in project.folds.validation(fold)
         }
         self._archives = {
@@ -63,13 +81,8 @@ class ArchivedPredictions:
             for fold in folds
         }
 
-    @property
-    def image_ids(self) -> tuple[str, ...]:
-        """The photographs."""
-        return tuple(self.folds)
-
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
-        """Read one prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
+        """One prediction; see `Predictions.read`."""
         return self._archives[member, self.folds[image_id]].read(image_id, view)
 
     def made_from(self) -> dict[str, dict[str, str]]:
@@ -82,7 +95,7 @@ class ArchivedPredictions:
 
 def open_archive(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
-) -> Archive:
+) -> ZarrArchive:
     """The archive of one member's predictions for one fold, complete and up to date.
 
     Raises:
@@ -91,15 +104,12 @@ def open_archive(
     """
     path = project.archive_folder(member, fold)
     remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
-    if member.kind == "external":
-        remedy = import_remedy(member, "--oof")
     try:
-        archive = Archive(path)
+        archive = ZarrArchive(path)
     except MissingArtefactError:
         raise MissingArtefactError(f"`{path}` holds no predictions; {remedy}") from None
     expected = archive_digests(project, member, fold, restoration)
-    name = f"the predictions in `{path}`"
-    require_same(archive.manifest.made_from, expected, name=name, remedy=remedy)
+    archive.manifest.require(expected, name=f"the predictions in `{path}`", remedy=remedy)
     if not archive.complete:
         raise MissingArtefactError(
             f"`{path}` lacks {len(archive.missing())} of {len(archive.image_ids)} photographs; "
@@ -109,7 +119,7 @@ def open_archive(
 
 
 def restored_gray(
-    project: Project, predictions: ArchivedPredictions, recipe: StageRecipe, image_id: str
+    project: Project, predictions: Predictions, recipe: StageRecipe, image_id: str
 ) -> Gray:
     """What stage 2 is shown of a training photograph: stage 1's blend, composed.
 

@@ -26,7 +26,7 @@ def summary(evidence: Evidence, tuned: Tuned, taken_apart: Worth) -> Summary:
     Args:
         evidence: What was read.
         tuned: What was found.
-        taken_apart: The kept blend, taken apart.
+        taken_apart: Scores of the kept blend without each member, and with fewer views.
 
     Returns:
         JSON values only; `stage_tables` prints it, and `ens report` draws it.
@@ -62,7 +62,7 @@ def summary(evidence: Evidence, tuned: Tuned, taken_apart: Worth) -> Summary:
 
 
 def stage_tables(found: Summary) -> list[Table]:
-    """The tables of one stage's `summary`: scores, folds, members' worth, views' worth."""
+    """The tables of one stage's `summary`: scores, folds, without each member, by views."""
     tables = [_score_table(found)]
     if len(found["folds"]) > 1:
         tables.append(_fold_table(found))
@@ -156,15 +156,15 @@ def _fold_table(found: Summary) -> Table:
 
 
 def _worth_table(found: Summary) -> Table:
-    title = f"{found['stage']}: what each member is worth to the kept blend"
-    table = _table(title, "without", ["score", "worth"])
+    title = f"{found['stage']}: the kept blend without each member"
+    table = _table(title, "without", ["score", "loss"])
     for row in found["leave_one_out"]:
         table.add_row(row["member"], _number(row["score"]), f"{row['worth']:+.4f}")
     return table
 
 
 def _view_table(found: Summary) -> Table:
-    title = f"{found['stage']}: what each view is worth to the kept blend"
+    title = f"{found['stage']}: gain of each view in the kept blend"
     table = _table(title, "views", ["score", "gain", "forward passes"])
     for row in found["views"]:
         gain = f"{row['gain']:+.4f}"

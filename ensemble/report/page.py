@@ -1,4 +1,4 @@
-"""One self-contained HTML page: the tables behind the recipe, and pictures of what is sent."""
+"""One self-contained HTML page: the tables behind the recipe, and contact sheets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def report_page(
     recipe: str,
     pictures: Sequence[tuple[str, bytes]],
 ) -> str:
-    """The page as text; it needs no other file.
+    """Build the page; it refers to no other file.
 
     Args:
         title: Heading of the page.

@@ -82,6 +82,6 @@ def test_the_tables_show_every_row_and_the_verdict_is_said(found):
     text = console.export_text()
     for row in said["rows"]:
         assert f"{row['score']:.4f}" in text
-    for words in ("(kept)", "score by fold", "what each member is worth", "cross-fitted"):
+    for words in ("(kept)", "score by fold", "without each member", "cross-fitted"):
         assert words in text
     assert sentences(said)[0].count("the tuned blend: tuned on some groups") == 1
