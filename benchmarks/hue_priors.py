@@ -23,7 +23,7 @@ from ensemble.arrays import luma
 from ensemble.blending.archived import fold_priors
 from ensemble.composition.hue_target import centred, hue_histogram, prior_histogram
 from ensemble.config import load_config
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.workspace import Workspace
 
@@ -37,7 +37,7 @@ def histograms(project: Project, ids: tuple[str, ...]) -> Histograms:
 
 
 def of_network(project: Project, member: str, fold: int) -> Histograms:
-    archive = ZarrArchive(project.workspace.oof_dir("colorization", member, fold))
+    archive = Archive(project.workspace.oof_dir("colorization", member, fold))
     views = ("identity", "hflip")
     return np.stack(
         [

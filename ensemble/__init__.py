@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ensemble.metric.score import Score, score
     from ensemble.metric.score import prepare as prepare_target
     from ensemble.project import Project, open_project
+    from ensemble.provenance import read_recipe
     from ensemble.submission.chain import predict_test
-    from ensemble.submission.submit import read_recipe
 
 __version__ = "0.1.0"
 
@@ -72,7 +72,7 @@ _HOMES = {
     "open_project": "ensemble.project:open_project",
     "predict_test": "ensemble.submission.chain:predict_test",
     "prepare_target": "ensemble.metric.score:prepare",
-    "read_recipe": "ensemble.submission.submit:read_recipe",
+    "read_recipe": "ensemble.provenance:read_recipe",
     "score": "ensemble.metric.score:score",
 }
 """Where each public name is defined."""

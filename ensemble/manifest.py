@@ -32,7 +32,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """The birth certificate of an artefact.
+    """What an artefact was made from.
 
     Attributes:
         kind: What the artefact is: `checkpoint`, `oof`, `recipe` or `submission`.
@@ -48,27 +48,32 @@ class Manifest:
     facts: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
-    def require(self, made_from: Mapping[str, str], *, name: str, remedy: str) -> None:
-        """Refuse the artefact unless it was made from exactly these things.
 
-        Args:
-            made_from: The present digests; things the manifest does not know count as changed.
-            name: What to call the artefact in the message.
-            remedy: What to run, for the message.
+def differing(noted: Mapping[str, str], due: Mapping[str, str]) -> list[str]:
+    """Names in `due` whose digest is not the noted one; what was not noted counts as changed."""
+    return [key for key, digest in due.items() if noted.get(key) != digest]
 
-        Raises:
-            StaleArtefactError: A digest differs; the message names each such thing.
-        """
-        changed = self.differences(made_from)
-        if changed:
-            raise StaleArtefactError(
-                f"{name} was made from another {' and another '.join(changed)} than the present "
-                f"one; {remedy}"
-            )
 
-    def differences(self, made_from: Mapping[str, str]) -> list[str]:
-        """Names in `made_from` whose digest is not the one this artefact was made from."""
-        return [key for key, digest in made_from.items() if self.made_from.get(key) != digest]
+def require_same(
+    noted: Mapping[str, str], due: Mapping[str, str], *, name: str, remedy: str
+) -> None:
+    """Refuse an artefact unless it was made from exactly these things.
+
+    Args:
+        noted: The digests of what it was made from.
+        due: The present digests.
+        name: What to call the artefact in the message.
+        remedy: What to run, for the message.
+
+    Raises:
+        StaleArtefactError: A digest differs; the message names each such thing.
+    """
+    changed = differing(noted, due)
+    if changed:
+        raise StaleArtefactError(
+            f"{name} was made from another {' and another '.join(changed)} than the present "
+            f"one; {remedy}"
+        )
 
 
 def write_manifest(
@@ -93,10 +98,13 @@ def read_manifest(path: Path, *, remedy: str = "make the artefact again") -> Man
         StaleArtefactError: The file is not a manifest.
     """
     try:
-        return Manifest(**json.loads(path.read_bytes()))
-    except FileNotFoundError:
+        manifest = Manifest(**json.loads(path.read_bytes()))
+        if not (isinstance(manifest.made_from, dict) and isinstance(manifest.facts, dict)):
+            raise TypeError("`made_from` and `facts` must be tables")
+        return manifest
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IsADirectoryError) as error:
         raise StaleArtefactError(f"`{path}` is not a manifest ({error}); {remedy}") from None
 
 

@@ -1,19 +1,42 @@
-"""What each artefact must have been made from to be of use now, and the refusal of what was not."""
+"""What each artefact was made from, and the refusal of one that was made from something else.
+
+    data, folds, settings, member        -> checkpoint
+    checkpoint, views, locator, fill     -> archive of stage 1
+    archives of stage 1 and their blend  -> archive of stage 2
+    checkpoints, imports, priors         -> recipe
+    recipe, test photographs, masks      -> zip
+
+Each `..._digests` function gives the present digests of what an artefact depends on, by name. They
+are written into its manifest when it is made and compared before it is used.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ensemble.composition.recipe import StageRecipe
+from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.config import RUNTIME_KEYS, Config
-from ensemble.errors import MissingArtefactError
-from ensemble.manifest import MANIFEST, Manifest, digest_file, digest_json, read_manifest
+from ensemble.damage import FILL_VERSION
+from ensemble.data.masks import locator_digest, masks_digest
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.manifest import (
+    MANIFEST,
+    Manifest,
+    digest_bytes,
+    digest_file,
+    digest_json,
+    read_manifest,
+    require_same,
+)
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.vocabulary import Stage
+from ensemble.vocabulary import STAGES, TURNS, Stage
 
 WEIGHTS = "weights.safetensors"
+CONTENT = "content"
+"""What a manifest calls the digest of imported pictures."""
 
 
 def learning_settings(config: Config, stage: Stage) -> dict[str, Any]:
@@ -34,61 +57,124 @@ def settings_digest(config: Config, stage: Stage) -> str:
     return digest_json(learning_settings(config, stage))
 
 
-def checkpoint_digests(project: Project, member: Member) -> dict[str, str]:
+def views_digest() -> str:
+    """SHA-256 of what every view does: a new view makes every archive stale."""
+    return digest_json(dict(TURNS))
+
+
+def checkpoint_digests(project: Project, member: Member, fold: int) -> dict[str, str]:
     """The digests that the manifest of a training must carry to be of use."""
     settings = settings_digest(project.config, member.stage)
-    return {**project.digests, "member": member.digest(), "settings": settings}
+    return {
+        **project.digests,
+        "fold": str(fold),
+        "member": member.digest(),
+        "settings": settings,
+    }
 
 
 def read_checkpoint(project: Project, member: Member, fold: int) -> Manifest:
     """The manifest of a finished training, if it was made from the present things.
 
     Raises:
-        MissingArtefactError: The training has not finished.
-        StaleArtefactError: It was made from something else.
+        MissingArtefactError: The training has not finished, or its weights are gone.
+        StaleArtefactError: It was made from something else, of another fold for example.
     """
     folder = project.folder(member, fold)
-    name = f"the {member.stage} network `{member.name}` in `{folder}`"
-    remedy = f"run `ens train --stage {member.stage} --member {member.name}`"
+    remedy = f"run `ens train --stage {member.stage} --member {member.name} --fold {fold}`"
     manifest = read_manifest(folder / MANIFEST, remedy=remedy)
-    manifest.require(
-        checkpoint_digests(project, member),
-        name=name,
+    require_same(
+        manifest.made_from,
+        checkpoint_digests(project, member, fold),
+        name=f"the {member.stage} network `{member.name}` in `{folder}`",
         remedy=f"{remedy} --restart, or undo the change",
     )
+    if not (folder / WEIGHTS).is_file():
+        raise MissingArtefactError(f"`{folder / WEIGHTS}` is not there; {remedy} --restart")
     return manifest
 
 
-def weights_digest(folder: Path) -> str:
-    """SHA-256 of a finished training's weights."""
-    return digest_file(folder / WEIGHTS)
+def weights_digest(project: Project, member: Member, fold: int) -> str:
+    """SHA-256 of a finished training's weights, as its manifest says; see `checked_weights`.
+
+    Raises:
+        MissingArtefactError: The training has not finished.
+        StaleArtefactError: It was made from something else than the present things.
+    """
+    return _noted_weights(project.folder(member, fold), read_checkpoint(project, member, fold))
+
+
+def checked_weights(folder: Path) -> Path:
+    """The weights file of a finished training, if it is the one that its manifest was written for.
+
+    Raises:
+        MissingArtefactError: The training has not finished.
+        StaleArtefactError: The file is another.
+    """
+    path, remedy = folder / WEIGHTS, "put the file back, or train anew with `ens train --restart`"
+    noted = _noted_weights(folder, read_manifest(folder / MANIFEST, remedy="run `ens train`"))
+    try:
+        found = digest_file(path)
+    except FileNotFoundError:
+        raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None
+    if found != noted:
+        raise StaleArtefactError(
+            f"`{path}` is not the file that `{folder / MANIFEST}` was written for; {remedy}"
+        )
+    return path
+
+
+def _noted_weights(folder: Path, manifest: Manifest) -> str:
+    if "weights" not in manifest.facts:
+        raise StaleArtefactError(
+            f"`{folder / MANIFEST}` does not say which weights it was written for; train anew with "
+            "`ens train --restart`"
+        )
+    return str(manifest.facts["weights"])
 
 
 def archive_digests(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
 ) -> dict[str, str]:
-    """The digests an archive's manifest must carry.
+    """The digests that the manifest of an archive of predictions must carry.
 
     Args:
         project: The present data, folds, settings and checkpoints.
         member: Whose predictions.
         fold: For whose photographs.
-        restoration: The blend of stage 1 that stage 2 saw; None for stage 1.
+        restoration: The blend of stage 1 that stage 2 was shown; None for stage 1.
 
     Raises:
         MissingArtefactError: A training, or an archive of stage 1, is not there.
         StaleArtefactError: A training was made from something else than the present things.
     """
-    digests = {**project.digests, "member": member.digest()}
+    digests = {
+        **project.digests,
+        "fold": str(fold),
+        "member": member.digest(),
+        "views": views_digest(),
+    }
     if member.kind == "external":
-        return digests
+        return {**digests, "name": member.name}
+    digests["locator"] = locator_digest()
     if member.kind == "trained":
-        read_checkpoint(project, member, fold)
-        digests["settings"] = checkpoint_digests(project, member)["settings"]
-        digests["checkpoint"] = weights_digest(project.folder(member, fold))
+        digests["checkpoint"] = weights_digest(project, member, fold)
+        digests["settings"] = settings_digest(project.config, member.stage)
+    if member.stage == "restoration" and (member.kind, member.input_mode) != ("trained", "damaged"):
+        digests["fill"] = str(FILL_VERSION)
     if member.stage == "colorization":
         digests["restoration"] = _restoration_digest(project, fold, restoration)
     return digests
+
+
+def external_test_digests(project: Project, member: Member) -> dict[str, str]:
+    """The digests that the archive of an external member's test predictions must carry."""
+    return {
+        "test": project.competition.test_digest(),
+        "member": member.digest(),
+        "name": member.name,
+        "views": views_digest(),
+    }
 
 
 def finished_folds(project: Project, member: Member) -> tuple[int, ...]:
@@ -98,6 +184,167 @@ def finished_folds(project: Project, member: Member) -> tuple[int, ...]:
         return tuple(every)
     where = project.archive_folder if member.kind == "external" else project.folder
     return tuple(fold for fold in every if (where(member, fold) / MANIFEST).exists())
+
+
+def plain_restoration(project: Project, fold: int) -> StageRecipe | None:
+    """The plain mean, all views, of the restoration members that finished a fold; None if none.
+
+    Colorization starts from it until `ens blend` has tuned stage 1.
+    """
+    done = [m for m in project.members("restoration") if fold in finished_folds(project, m)]
+    return StageRecipe.plain_mean([member.name for member in done]) if done else None
+
+
+def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:
+    """The restoration that a member's archive starts from; None for stage 1.
+
+    It is the tuned recipe's where one is there and covers the fold, else the fold's plain mean.
+    """
+    if member.stage == "restoration":
+        return None
+    path = project.workspace.recipe_file
+    if path.exists():
+        recipe = Recipe.from_json(path.read_bytes(), name=str(path))
+        if fold in recipe.folds:
+            return recipe.restoration
+    return plain_restoration(project, fold)
+
+
+def recipe_digests(
+    project: Project, members: Iterable[Member], folds: Sequence[int], *, priors: str
+) -> dict[str, str]:
+    """The digests of what a recipe is tuned on.
+
+    Args:
+        project: The present data, folds and checkpoints.
+        members: The members whose predictions are read.
+        folds: Of these folds.
+        priors: Digest of the hue priors.
+
+    Raises:
+        MissingArtefactError: A training or an import is not there.
+        StaleArtefactError: A training was made from something else than the present things.
+    """
+    sources = [(m, fold) for m in members if m.kind != "fixed" for fold in folds]
+    return {
+        **_recipe_surroundings(project),
+        "priors": priors,
+        **{_source_key(m, fold): _source_digest(project, m, fold) for m, fold in sources},
+    }
+
+
+def read_recipe(project: Project) -> Recipe:
+    """The recipe, if it was tuned on the present data, folds, weights and imports.
+
+    Raises:
+        MissingArtefactError: There is none, or a checkpoint it blends is not there.
+        StaleArtefactError: It is of another version, or tuned on something else.
+    """
+    path, again = project.workspace.recipe_file, "run `ens blend` again"
+    if not path.exists():
+        raise MissingArtefactError(f"`{path}` is not there; run `ens blend`")
+    recipe = Recipe.from_json(path.read_bytes(), name=str(path))
+    if not recipe.folds or not set(recipe.folds) <= set(range(project.folds.n_folds)):
+        raise StaleArtefactError(
+            f"`{path}` must name some of the folds 0..{project.folds.n_folds - 1}, but names "
+            f"{list(recipe.folds)}; {again}"
+        )
+    due = _recipe_surroundings(project)
+    require_same(recipe.made_from, due, name=f"`{path}`", remedy=again)
+    for member in _blended(project, recipe):
+        for fold in recipe.folds if member.kind != "fixed" else ():
+            key = _source_key(member, fold)
+            if recipe.made_from.get(key) != _source_digest(project, member, fold):
+                what = "weights" if member.kind == "trained" else "predictions"
+                raise StaleArtefactError(
+                    f"the recipe was tuned on other {what} of `{key}` than those that are there "
+                    f"now; {again}"
+                )
+    return recipe
+
+
+def submission_digests(project: Project, recipe: Recipe) -> dict[str, str]:
+    """The digests of what a submission is made from; checkpoints and priors are in the recipe's.
+
+    Raises:
+        MissingArtefactError: An external member's test predictions are not imported.
+    """
+    external = [m for m in _blended(project, recipe) if m.kind == "external"]
+    return {
+        **project.digests,
+        "test": project.competition.test_digest(),
+        "masks": masks_digest(project.competition),
+        "recipe": digest_bytes(recipe.to_json().encode()),
+        **{
+            f"{m.stage}/{m.name}/test": _content_digest(project.test_archive_folder(m), m, "--test")
+            for m in external
+        },
+    }
+
+
+def require_current_submission(project: Project, recipe: Recipe, zip_file: Path) -> None:
+    """Refuse a submission that is not what `ens submit` would make now.
+
+    Args:
+        project: The present data and settings.
+        recipe: The present recipe.
+        zip_file: The zip, with its manifest beside it.
+
+    Raises:
+        MissingArtefactError: It has no manifest.
+        StaleArtefactError: It was made from something else, or changed afterwards.
+    """
+    remedy = f"run `ens submit --name {zip_file.stem} --force`"
+    manifest = read_manifest(zip_file.with_suffix(".json"), remedy=remedy)
+    due = submission_digests(project, recipe)
+    require_same(manifest.made_from, due, name=f"`{zip_file}`", remedy=remedy)
+    if manifest.facts.get("zip") != digest_file(zip_file):
+        raise StaleArtefactError(
+            f"`{zip_file}` is not the file that its manifest was written for; {remedy}"
+        )
+
+
+def _recipe_surroundings(project: Project) -> dict[str, str]:
+    return {**project.digests, "views": views_digest(), "locator": locator_digest()}
+
+
+def _blended(project: Project, recipe: Recipe) -> list[Member]:
+    """The members that a recipe blends."""
+    found = []
+    for stage in STAGES:
+        known = {member.name: member for member in project.members(stage)}
+        for name in getattr(recipe, stage).weights:
+            if name not in known:
+                raise StaleArtefactError(
+                    f"the recipe blends `{name}`, which is no longer a member of {stage} in "
+                    "ens.toml; run `ens blend` again"
+                )
+            found.append(known[name])
+    return found
+
+
+def _source_key(member: Member, fold: int) -> str:
+    return f"{member.stage}/{member.name}/fold-{fold}"
+
+
+def _source_digest(project: Project, member: Member, fold: int) -> str:
+    """Digest of a trained member's weights, or of an external member's pictures."""
+    if member.kind == "trained":
+        return weights_digest(project, member, fold)
+    return _content_digest(project.archive_folder(member, fold), member, "--oof")
+
+
+def _content_digest(folder: Path, member: Member, flag: str) -> str:
+    remedy = import_remedy(member, flag)
+    made_from = read_manifest(folder / MANIFEST, remedy=remedy).made_from
+    if CONTENT not in made_from:
+        raise StaleArtefactError(f"`{folder}` is of another version of ens; {remedy}")
+    return made_from[CONTENT]
+
+
+def import_remedy(member: Member, flag: str) -> str:
+    """What to run to import an external member's predictions; `flag` is --oof or --test."""
+    return f"run `ens oof import {member.name} --stage {member.stage} {flag} FOLDER_OR_ZIP`"
 
 
 def _restoration_digest(project: Project, fold: int, restoration: StageRecipe | None) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from ensemble import provenance
 from ensemble.cli.app import main
-from ensemble.submission import submit
 
 SETTINGS = """
 [data]
@@ -114,12 +115,78 @@ def test_submitting_again_gives_the_same_bytes(finished):
         assert all(re.fullmatch(r"TEST_\d{3}\.png", name) for name in archive.namelist())
 
 
-def test_a_submission_hashes_each_checkpoint_once(finished, monkeypatch):
+def test_weights_are_hashed_only_when_they_are_loaded(finished, monkeypatch):
     hashed = []
-    honest = submit.weights_digest
-    monkeypatch.setattr(submit, "weights_digest", lambda p: hashed.append(p) or honest(p))
+    honest = provenance.digest_file
+    monkeypatch.setattr(provenance, "digest_file", lambda p: hashed.append(p) or honest(p))
+    ens(finished, "status")
+    assert not any(path.name == provenance.WEIGHTS for path in hashed)
     ens(finished, "submit --force")
-    assert len(hashed) == len(set(hashed)) > 0
+    weights = [path for path in hashed if path.name == provenance.WEIGHTS]
+    assert len(weights) == len(set(weights)) > 0
+
+
+def swapped(finished, stage, member):
+    folders = [finished / f"checkpoints/{stage}/{member}/fold-{fold}" for fold in (0, 1)]
+    aside = folders[0].with_name("aside")
+    for old, new in ((folders[0], aside), (folders[1], folders[0]), (aside, folders[1])):
+        old.rename(new)
+
+
+def test_networks_of_another_fold_are_refused_by_every_verb(finished, capsys):
+    swapped(finished, "restoration", "small")
+    try:
+        for command in ("train --fold 0", "oof", "blend --trials 2", "submit --force"):
+            assert "another fold than" in refusal(finished, command, capsys).replace(
+                "another fold;", "another fold than"
+            )
+        ens(finished, "status")
+        assert "stale" in capsys.readouterr().out
+    finally:
+        swapped(finished, "restoration", "small")
+
+
+def test_a_weights_file_of_another_fold_is_refused_by_name(finished, capsys):
+    path = finished / "checkpoints/colorization/tint/fold-0/weights.safetensors"
+    honest = path.read_bytes()
+    try:
+        path.write_bytes(path.parent.with_name("fold-1").joinpath(path.name).read_bytes())
+        message = refusal(finished, "submit --force", capsys)
+        assert f"`{path}` is not the file that" in message
+        path.unlink()
+        assert f"`{path}` is not there" in refusal(finished, "submit --force", capsys)
+    finally:
+        path.write_bytes(honest)
+
+
+def test_a_recipe_tuned_on_other_weights_is_refused(finished, capsys):
+    path = finished / "oof/recipe.json"
+    honest = path.read_text()
+    recipe = json.loads(honest)
+    keys = [key for key in recipe["made_from"] if key.startswith("restoration/small/")]
+    recipe["made_from"] |= dict.fromkeys(keys, "other")
+    recipe["restoration"] = {"weights": {"small": 1.0}, "views": {"small": ["identity"]}}
+    try:
+        path.write_text(json.dumps(recipe))
+        message = refusal(finished, "submit --force", capsys)
+        assert "tuned on other weights of `restoration/small/fold-0`" in message
+    finally:
+        path.write_text(honest)
+
+
+def test_a_damaged_archive_is_made_anew(finished, capsys):
+    archive = finished / "oof/restoration/small/fold-0"
+    record = archive / "checksums.npy"
+    honest = record.read_bytes()
+    record.write_bytes(b"rubbish")
+    ens(finished, "status")
+    assert "stale" in capsys.readouterr().out
+    ens(finished, "oof --stage restoration")
+    assert record.read_bytes() == honest
+    shutil.rmtree(archive / "views.zarr/hflip")
+    ens(finished, "oof --stage restoration")
+    assert record.read_bytes() == honest
+    ens(finished, "submit --force")
 
 
 def test_a_second_training_is_a_no_op(finished):

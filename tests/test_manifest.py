@@ -18,6 +18,7 @@ from ensemble.manifest import (
     digest_json,
     package_versions,
     read_manifest,
+    require_same,
     write_manifest,
 )
 
@@ -51,7 +52,12 @@ def test_a_missing_manifest_tells_the_remedy(tmp_path: Path):
         read_manifest(path, remedy="run `ens train`")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", "{}", '{"kind": "oof"}', '{"what": 1}', "\x00"])
+NO_TABLE = '{"kind": "oof", "made_from": null, "seed": 0}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "{}", '{"kind": "oof"}', '{"what": 1}', "\x00", NO_TABLE]
+)
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "manifest.json"
     path.write_text(text)
@@ -61,7 +67,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str):
 
 def test_an_unchanged_origin_is_accepted():
     manifest = Manifest("oof", {"data": "d", "folds": "f", "more": "m"}, 0)
-    manifest.require({"data": "d", "folds": "f"}, name="it", remedy="run it again")
+    require_same(manifest.made_from, {"data": "d", "folds": "f"}, name="it", remedy="again")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,7 @@ def test_a_changed_origin_is_refused_by_name(present: dict[str, str], changed: s
     manifest = Manifest("oof", {"data": "d", "folds": "f"}, 0)
     message = f"the cache was made from {changed} the present one; run `ens oof`"
     with pytest.raises(StaleArtefactError, match=re.escape(message)):
-        manifest.require(present, name="the cache", remedy="run `ens oof`")
+        require_same(manifest.made_from, present, name="the cache", remedy="run `ens oof`")
 
 
 def test_digests_are_sha256(tmp_path: Path):

@@ -11,6 +11,7 @@ import pytest
 
 import ensemble
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.provenance import recipe_digests
 from ensemble.workspace import atomic_write
 
 NAMES = {
@@ -103,7 +104,7 @@ def test_a_project_answers_its_test_photographs(project: ensemble.Project) -> No
         colorization=StageRecipe.single("gray"),
         composition=Composition(hue="none"),
         folds=(0, 1),
-        made_from=project.digests,
+        made_from=recipe_digests(project, [], (0, 1), priors=""),
     )
     with pytest.raises(ensemble.EnsembleError, match="run `ens blend`"):
         ensemble.read_recipe(project)

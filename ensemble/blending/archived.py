@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import joblib
@@ -18,13 +17,11 @@ from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
 from ensemble.data.masks import located_mask
-from ensemble.errors import MissingArtefactError
 from ensemble.manifest import digest_json
 from ensemble.members import Member
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.oof.priors import Priors, priors_digest
 from ensemble.project import Project
-from ensemble.provenance import finished_folds
 from ensemble.vocabulary import VIEWS, Stage, View
 
 PRIOR_SAMPLE = 2000
@@ -86,48 +83,6 @@ class ArchivedEvidence(Evidence):
 def views_of(member: Member) -> tuple[View, ...]:
     """The views worth telling apart: an external member has one picture that stands for all."""
     return VIEWS[:1] if member.kind == "external" else VIEWS
-
-
-def finished(
-    project: Project, folds: Sequence[int]
-) -> tuple[dict[Stage, tuple[Member, ...]], tuple[int, ...]]:
-    """The members and the folds to blend: every member has finished every fold.
-
-    Of all such choices with both stages present, the one with most finished trainings; then the
-    one with most members.
-
-    Args:
-        project: Whose trainings.
-        folds: Folds that may be used.
-
-    Raises:
-        MissingArtefactError: No fold is finished in both stages.
-    """
-    stages: tuple[Stage, Stage] = ("restoration", "colorization")
-    done = {
-        (stage, m): set(finished_folds(project, m))
-        for stage in stages
-        for m in project.members(stage)
-    }
-    best: tuple[int, int] = (0, 0)
-    chosen: tuple[dict[Stage, tuple[Member, ...]], tuple[int, ...]] | None = None
-    for count in range(1, len(folds) + 1):
-        for some in combinations(folds, count):
-            there: dict[Stage, tuple[Member, ...]] = {
-                stage: tuple(m for (s, m), k in done.items() if s == stage and k >= set(some))
-                for stage in stages
-            }
-            members = sum(map(len, there.values()))
-            pictured = [m for m in there["colorization"] if m.output != "histogram"]
-            if there["restoration"] and pictured and (members * count, members) > best:
-                best, chosen = (members * count, members), (there, some)
-    if chosen is None:
-        raise MissingArtefactError(
-            "a blend needs one fold at least that a member of each stage has finished, but there "
-            f"is none among the folds {', '.join(map(str, folds))}; run `ens train --fold "
-            f"{folds[0]}`"
-        )
-    return chosen
 
 
 def fold_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[int, HuePrior]:

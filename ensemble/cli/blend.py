@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -18,6 +18,7 @@ from ensemble.errors import LockedError
 
 if TYPE_CHECKING:
     from ensemble.blending.evidence import Evidence
+    from ensemble.blending.lineup import Lineup
     from ensemble.blending.space import SearchSpace
     from ensemble.blending.tune import Settings, Tuned
     from ensemble.composition.recipe import Recipe, StageRecipe
@@ -60,7 +61,7 @@ def blend(
 ) -> None:
     """Tune weights, views and composition on out-of-fold predictions.
 
-    Networks run only to fill missing predictions. The study is continued by the next call, and
+    Networks run only to fill in missing predictions. The study is continued by the next call, and
     may be shared by several; Ctrl-C keeps the best so far. The plain mean is kept unless the
     tuned blend is convincingly better on photographs it was not tuned on.
 
@@ -72,15 +73,16 @@ def blend(
 
         ens blend --trials 500 --storage journal:///shared/blend.log
     """
-    from ensemble.blending.archived import finished
+    from ensemble.blending.lineup import choose_lineup
 
     context: Context = ctx.obj
     config = context.config.replace("blend", trials=trials, sampler=sampler)
     project = context.open_project(config)
-    members, folds = finished(project, parse_folds(fold, project.folds.n_folds))
-    _say_who(context, members, folds)
+    lineup = choose_lineup(project, parse_folds(fold, project.folds.n_folds))
+    members = lineup.members
+    _say_lineup(context, lineup)
     settings = _settings(context, project, seed, jobs, storage, force_tuned=force_tuned)
-    run = _Run(context, project, folds, settings, sample, views)
+    run = _Run(context, project, lineup.folds, settings, sample, views)
     first = run.restoration(members["restoration"])
     second = run.colorization(members["colorization"], members["restoration"], first)
     _write(context, run, members, first, second)
@@ -116,7 +118,7 @@ class _Run:
         space = SearchSpace(
             views=evidence.views, fixed=Composition(hue="none"), views_per=self.views_per
         )
-        return self._tune(evidence, space, {})
+        return self._tune(evidence, space, {}, self.settings)
 
     def colorization(
         self, members: Sequence[Member], restorers: Sequence[Member], first: _Stage
@@ -141,9 +143,15 @@ class _Run:
             data_range=("full", "as-is"),
             views_per=self.views_per,
         )
-        return self._tune(evidence, space, priors)
+        settings = self.settings
+        if first.tuned.found.missing:
+            self.say("interrupted: colorization is not searched, its plain blends are compared")
+            settings = replace(settings, trials=0)
+        return self._tune(evidence, space, priors, settings)
 
-    def _tune(self, evidence: Evidence, space: SearchSpace, priors: Priors) -> _Stage:
+    def _tune(
+        self, evidence: Evidence, space: SearchSpace, priors: Priors, settings: Settings
+    ) -> _Stage:
         from ensemble.blending.evidence import sample_groups
         from ensemble.blending.tune import tune
         from ensemble.blending.worth import worth
@@ -157,7 +165,7 @@ class _Run:
                 f"{evidence.stage}: tuned and scored on {len(drawn)} of {len(evidence.folds)} "
                 "photographs, whole groups drawn at random (--sample)"
             )
-        tuned = tune(evidence, space, drawn, self.settings, progress=self.bar)
+        tuned = tune(evidence, space, drawn, settings, progress=self.bar)
         with self.bar(f"{evidence.stage}: taking the blend apart", len(drawn)) as advance:
             apart = worth(evidence, tuned.kept, drawn, jobs=self.settings.threads, advance=advance)
         found = summary(evidence, tuned, apart)
@@ -225,11 +233,12 @@ def _when_free(collect: Callable[[], object]) -> None:
             return
 
 
-def _say_who(context: Context, members: Any, folds: Sequence[int]) -> None:
-    say = context.console.print
-    say(f"folds: {', '.join(map(str, folds))}", highlight=False)
-    for stage, chosen in members.items():
-        say(f"{stage}: {', '.join(member.name for member in chosen)}", highlight=False)
+def _say_lineup(context: Context, lineup: Lineup) -> None:
+    context.say(f"folds: {', '.join(map(str, lineup.folds))}")
+    for stage, chosen in lineup.members.items():
+        context.say(f"{stage}: {', '.join(member.name for member in chosen)}")
+    for sentence in lineup.left_out:
+        context.say(sentence)
 
 
 def _write(context: Context, run: _Run, members: Any, first: _Stage, second: _Stage) -> None:
@@ -250,30 +259,14 @@ def _write(context: Context, run: _Run, members: Any, first: _Stage, second: _St
 
 def _recipe(run: _Run, members: Any, first: _Stage, second: _Stage) -> Recipe:
     from ensemble.composition.recipe import Recipe
+    from ensemble.oof.priors import priors_digest
+    from ensemble.provenance import recipe_digests
 
+    read = [member for chosen in members.values() for member in chosen]
     return Recipe(
         restoration=first.tuned.kept.recipe,
         colorization=second.tuned.kept.recipe,
         composition=second.tuned.kept.composition,
         folds=run.folds,
-        made_from=_made_from(run, members, second.priors),
+        made_from=recipe_digests(run.project, read, run.folds, priors=priors_digest(second.priors)),
     )
-
-
-def _made_from(run: _Run, members: Any, priors: Priors) -> dict[str, str]:
-    """Digests of data, folds and priors, and of each checkpoint whose predictions were read."""
-    from ensemble.oof.priors import priors_digest
-    from ensemble.provenance import weights_digest
-
-    folder = run.project.workspace.checkpoint_dir
-    return {
-        **run.project.digests,
-        "priors": priors_digest(priors),
-        **{
-            f"{stage}/{member.name}/fold-{fold}": weights_digest(folder(stage, member.name, fold))
-            for stage, chosen in members.items()
-            for member in chosen
-            if member.kind == "trained"
-            for fold in run.folds
-        },
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,11 @@ from ensemble.cli.context import Context
 from ensemble.cli.folds_option import parse_folds
 from ensemble.cli.progress import progress_bar
 from ensemble.errors import ConfigError, unknown_name
-from ensemble.members import Member
-from ensemble.project import Project
-from ensemble.provenance import finished_folds
 from ensemble.vocabulary import STAGES, Stage
+
+if TYPE_CHECKING:
+    from ensemble.members import Member
+    from ensemble.project import Project
 
 app = typer.Typer(
     help="Refill the cache of out-of-fold predictions, or import a teammate's.",
@@ -35,11 +36,12 @@ def oof(
 ) -> None:
     """Collect the out-of-fold predictions that are missing or stale.
 
-    `ens train` does this at the end of each training; run it where predictions were removed.
+    `ens train` does this at the end of each training; nobody needs to remember it.
     """
     if ctx.invoked_subcommand:
         return
-    from ensemble.oof.collect import collect, restoration_for
+    from ensemble.oof.collect import collect
+    from ensemble.provenance import finished_folds, restoration_for
 
     context: Context = ctx.obj
     project = context.open_project()

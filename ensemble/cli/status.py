@@ -10,13 +10,13 @@ from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.cli.submit import submit_command
-from ensemble.composition.recipe import Recipe
 from ensemble.errors import EnsembleError
-from ensemble.project import Project
 from ensemble.vocabulary import STAGES
 
 if TYPE_CHECKING:
+    from ensemble.composition.recipe import Recipe
     from ensemble.oof.state import State
+    from ensemble.project import Project
 
 STYLES = {"-": "dim", "started": "yellow", "trained": "yellow", "cached": "green", "stale": "red"}
 CURRENT = "up to date"
@@ -69,8 +69,8 @@ def _table(project: Project, states: States) -> Table:
 
 
 def _recipe(context: Context, project: Project) -> Recipe | None:
-    """Print the state of the recipe; return it if it is up to date."""
-    from ensemble.submission.submit import read_recipe
+    """Say how the recipe is; gives it if it is up to date."""
+    from ensemble.provenance import read_recipe
 
     if not project.workspace.recipe_file.exists():
         context.say("recipe: none")
@@ -85,7 +85,7 @@ def _recipe(context: Context, project: Project) -> Recipe | None:
 
 
 def _submissions(context: Context, project: Project, recipe: Recipe | None) -> bool:
-    """Print the state of each zip; return whether one is up to date."""
+    """Say how each zip is; gives whether one of them is up to date."""
     zips = sorted(project.workspace.submissions.glob("*.zip"))
     states = [_submission_state(project, recipe, path) for path in zips]
     for path, state in zip(zips, states, strict=True):
@@ -96,12 +96,12 @@ def _submissions(context: Context, project: Project, recipe: Recipe | None) -> b
 
 
 def _submission_state(project: Project, recipe: Recipe | None, path: Path) -> str:
-    from ensemble.submission.submit import require_current
+    from ensemble.provenance import require_current_submission
 
     if recipe is None:
         return "stale: there is no recipe that is up to date"
     try:
-        require_current(project, recipe, path)
+        require_current_submission(project, recipe, path)
     except EnsembleError as error:
         return f"stale: {error}"
     return CURRENT

@@ -35,12 +35,13 @@ def submit(
 
         ens submit --name second --force
     """
+    from ensemble.provenance import read_recipe
     from ensemble.submission import submit as room
 
     context: Context = ctx.obj
     room.check_free(context.workspace.submission_file(name), force=force)
     project = context.open_project()
-    recipe = room.read_recipe(project)
+    recipe = read_recipe(project)
     total = len(project.competition.test_ids) * len(recipe.folds)
     with progress_bar(context.console, "predicting test photographs", total) as advance:
         made = room.submit(project, recipe, name=name, force=force, advance=advance)

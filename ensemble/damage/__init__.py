@@ -1,1 +1,7 @@
 """The damage: how the competition draws it, where it lies, and its classical repair."""
+
+LOCATOR_VERSION = 1
+"""Raise it when `locate_hole` gives other masks: caches and archives made from them are stale."""
+
+FILL_VERSION = 1
+"""Raise it when `prefill` gives other pictures: archives made from them are stale."""

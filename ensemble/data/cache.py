@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ensemble.arrays import Rgb, luma
 from ensemble.data.competition import Competition, Sample
 from ensemble.errors import ConfigError, DataError, EnsembleError, LockedError
-from ensemble.manifest import read_manifest, write_manifest
+from ensemble.manifest import differing, read_manifest, write_manifest
 from ensemble.workspace import atomic_path, exclusive_lock
 
 _TARGETS, _DAMAGED, _MANIFEST = "targets.npy", "damaged.npy", "manifest.json"
@@ -118,7 +118,7 @@ def _is_current(folder: Path, competition: Competition) -> bool:
         manifest = read_manifest(folder / _MANIFEST)
     except EnsembleError:
         return False
-    return not manifest.differences({"data": competition.digest()})
+    return not differing(manifest.made_from, {"data": competition.digest()})
 
 
 def _build(folder: Path, competition: Competition, advance: Callable[[int], None]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ensemble import damage
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.locate import locate_hole
+from ensemble.damage import LOCATOR_VERSION
 from ensemble.data.competition import Competition
 from ensemble.data.png import read_mask
 from ensemble.errors import DataError
 from ensemble.manifest import digest_file, digest_json
 
 MASK_FOLDER = "test_masks"
+_NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
 
 
 def mask_file(competition: Competition, image_id: str) -> Path:
@@ -38,6 +40,9 @@ def located_mask(competition: Competition, image_id: str, damaged: Gray) -> Mask
     """
     path = mask_file(competition, image_id)
     if not competition.is_test(image_id) or not path.is_file():
+        # Slow to import, and commands that only look at a project locate nothing.
+        from ensemble.damage.locate import locate_hole
+
         return locate_hole(damaged).lost_mask
     mask = read_mask(path)
     if mask.shape != damaged.shape:
@@ -47,6 +52,11 @@ def located_mask(competition: Competition, image_id: str, damaged: Gray) -> Mask
     if not mask.any():
         raise DataError(f"`{path}` must be white where the photograph is lost, but is all black")
     return mask
+
+
+def locator_digest() -> str:
+    """SHA-256 of what decides a located mask: the locator's version and its nets."""
+    return digest_json({"version": LOCATOR_VERSION, "nets": digest_file(_NETS)})
 
 
 def masks_digest(competition: Competition) -> str:

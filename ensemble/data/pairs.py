@@ -1,23 +1,104 @@
-"""Predictions and targets paired by file name, from folders or a zip, to be scored."""
+"""Pictures by file name, from a folder or a zip, and their pairing with targets to be scored."""
 
 from __future__ import annotations
 
+import threading
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from ensemble.arrays import Mask, Rgb, luma
-from ensemble.data.png import decode_rgb, read_gray, read_mask, read_rgb
+from ensemble.data.png import decode_rgb, is_png, read_gray, read_mask, read_rgb
 from ensemble.errors import DataError, MissingFileError
 from ensemble.metric.batch import Pair
 
 MaskOf = Callable[[str, Rgb], Mask]
 """Gives the lost pixels of the named target."""
 
-ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError)
+LARGEST_FILE = 256 * 2**20
+"""Bytes of a picture in a zip; what is larger is no photograph and might fill the memory."""
+
+_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
 """What Python raises for a zip that is damaged; RuntimeError where the flags are."""
+
+
+class PngSource:
+    """The PNGs of a folder, or of a zip as the competition wants it: flat, each name once.
+
+    Reading is safe from several threads.
+
+    Attributes:
+        path: The folder or zip.
+        names: File names, sorted.
+
+    Args:
+        path: A folder or a zip.
+
+    Raises:
+        MissingFileError: It is not there.
+        DataError: It is neither, or the zip is damaged, has folders, a name twice, or a file that
+            is no PNG.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        self._lock = threading.Lock()
+        if path.is_dir():
+            files = (file for file in path.iterdir() if not file.name.startswith("."))
+            self.names = tuple(sorted(f.name for f in files if is_png(f.name) and f.is_file()))
+        elif not path.exists():
+            raise MissingFileError(f"`{path}` is not there; give a folder or a zip of PNGs")
+        elif not zipfile.is_zipfile(path):
+            raise DataError(f"`{path}` must be a folder or a zip, but is neither")
+        else:
+            self._zip = self._open()
+            self.names = tuple(sorted(self._zip.namelist()))
+            self._check_names(self._zip)
+
+    def read(self, name: str) -> bytes:
+        """Read one file.
+
+        Raises:
+            MissingFileError: It is not there.
+            DataError: The zip is damaged at this file, or it cannot be read.
+        """
+        try:
+            if self._zip is None:
+                return (self.path / name).read_bytes()
+            with self._lock:
+                return self._zip.read(name)
+        except (FileNotFoundError, KeyError):
+            raise MissingFileError(f"`{self.path}/{name}` is not there") from None
+        except _ZIP_FAULTS as error:
+            raise DataError(
+                f"`{self.path}` is damaged at `{name}`: {error}; make it again"
+            ) from None
+
+    def _open(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(self.path)
+        except _ZIP_FAULTS as error:
+            raise DataError(f"`{self.path}` is damaged: {error}; make it again") from None
+
+    def _check_names(self, archive: zipfile.ZipFile) -> None:
+        twice = [name for name, count in Counter(self.names).items() if count > 1]
+        rules = {
+            "be flat, as the competition wants it, but `{}` lies in a folder": [
+                name for name in self.names if "/" in name or "\\" in name
+            ],
+            "name every picture once, but `{}` is there twice": twice,
+            "hold PNGs only, but `{}` is none": [n for n in self.names if not is_png(n)],
+            f"hold files of at most {LARGEST_FILE >> 20} MB, but `{{}}` is larger": [
+                info.filename for info in archive.infolist() if info.file_size > LARGEST_FILE
+            ],
+        }
+        for rule, broken in rules.items():
+            if broken:
+                raise DataError(f"`{self.path}` must {rule.format(broken[0])}; make the zip again")
 
 
 def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[], Pair]]:
@@ -32,18 +113,17 @@ def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[],
         MissingFileError: There are no targets, or a prediction is missing.
         DataError: The predictions are neither in a folder nor in a zip.
     """
-    names = sorted(path.name for path in target.glob("*.png"))
+    names = PngSource(target).names if target.is_dir() else ()
     if not names:
         raise MissingFileError(f"`{target}` must be a folder of PNGs, but has none")
-    read = _reader(pred)
-    present = _present(pred)
-    missing = [name for name in names if name not in present]
+    source = PngSource(pred)
+    missing = sorted(set(names) - set(source.names))
     if missing:
         raise MissingFileError(
             f"`{pred}` must have a PNG for each of the {len(names)} targets, but lacks "
             f"{len(missing)}, `{missing[0]}` among them"
         )
-    return [partial(_load, name, read, target, mask_of) for name in names]
+    return [partial(_load, name, source, target, mask_of) for name in names]
 
 
 def drawn_masks(folder: Path) -> MaskOf:
@@ -66,36 +146,7 @@ def differing_masks(folder: Path) -> MaskOf:
     return mask_of
 
 
-def _load(name: str, read: Callable[[str], Rgb], target: Path, mask_of: MaskOf) -> Pair:
+def _load(name: str, source: PngSource, target: Path, mask_of: MaskOf) -> Pair:
     truth = read_rgb(target / name)
-    return Pair(name=name, pred=read(name), target=truth, lost_mask=mask_of(name, truth))
-
-
-def _present(pred: Path) -> set[str]:
-    if pred.is_dir():
-        return {path.name for path in pred.iterdir()}
-    try:
-        with zipfile.ZipFile(pred) as archive:
-            return set(archive.namelist())
-    except ZIP_FAULTS as error:
-        raise DataError(f"`{pred}` is damaged: {error}; make it again") from None
-
-
-def _reader(pred: Path) -> Callable[[str], Rgb]:
-    if pred.is_dir():
-        return lambda name: read_rgb(pred / name)
-    if not pred.exists():
-        raise MissingFileError(f"`{pred}` is not there")
-    if not zipfile.is_zipfile(pred):
-        raise DataError(f"`{pred}` must be a folder or a zip, but is neither")
-
-    def read(name: str) -> Rgb:
-        # Opened anew for each picture: a zip file object is not for several threads.
-        try:
-            with zipfile.ZipFile(pred) as archive:
-                content = archive.read(name)
-        except ZIP_FAULTS as error:
-            raise DataError(f"`{pred}` is damaged at `{name}`: {error}; make it again") from None
-        return decode_rgb(content, name=f"{pred}/{name}")
-
-    return read
+    pred = decode_rgb(source.read(name), name=f"{source.path}/{name}")
+    return Pair(name=name, pred=pred, target=truth, lost_mask=mask_of(name, truth))

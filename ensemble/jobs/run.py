@@ -8,9 +8,10 @@ from ensemble.arrays import Gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.members import Member
-from ensemble.oof.collect import collect, restoration_for
+from ensemble.oof.collect import collect
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.project import Project
+from ensemble.provenance import restoration_for
 from ensemble.training.fit import fit, member_of
 from ensemble.training.job import Job
 from ensemble.training.trainer import Hardware

@@ -15,7 +15,7 @@ from ensemble.networks.histogram import HistogramNetwork
 from ensemble.networks.libraries import smp
 from ensemble.networks.tensors import pad_to_stride
 from ensemble.networks.weights import load_weights
-from ensemble.provenance import WEIGHTS
+from ensemble.provenance import checked_weights
 
 EncoderWeights = Literal["imagenet", "none"]
 
@@ -84,10 +84,12 @@ def load_network(folder: Path, member: Member) -> nn.Module:
         member: Whose training it is.
 
     Raises:
-        WeightsError: Its weights are missing, damaged, or of another network.
+        MissingArtefactError: The training has not finished.
+        StaleArtefactError: The weights are not those that its manifest was written for.
+        WeightsError: They are of another network.
     """
     network = build(member, encoder_weights="none")
-    load_weights(folder / WEIGHTS, network)
+    load_weights(checked_weights(folder), network)
     return network.eval()
 
 

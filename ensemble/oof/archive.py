@@ -1,96 +1,67 @@
-"""An archive of predictions: one array a view, one picture a chunk, and what they were made from.
+"""An archive of predictions on disk: one array a view, one picture a chunk.
 
-`Archive` says what a store of predictions must guarantee; `ZarrArchive` keeps it on disk.
+Beside the Zarr arrays lie a manifest (what the predictions were made from, for which photographs
+and views) and a record with a checksum of every prediction, by which a missing, swapped or changed
+chunk is told from a good one. Zarr itself would read a missing chunk as black.
 """
 
 from __future__ import annotations
 
+import io
 import shutil
-from abc import ABC, abstractmethod
+import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
-from ensemble.errors import ArrayError, MissingArtefactError
+from ensemble.errors import ArrayError, LockedError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ensemble.vocabulary import View
+from ensemble.workspace import atomic_write, exclusive_lock
 
-ARRAYS = "views.zarr"
-WRITTEN = "written"
+ARRAYS, RECORD = "views.zarr", "checksums.npy"
+REMEDY = "run `ens oof`"
+
+_FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, EOFError)
+"""What numpy and Zarr raise for files that are missing or damaged."""
 
 
-class Archive(ABC):
+class Archive:
     """Predictions of one member for a fixed sequence of photographs, all views of each.
 
-    Implementations guarantee: a photograph counts as written only after every view of it is
-    safely stored; reading one that is not raises; what was read equals what was written, bit for
-    bit; writing again replaces.
+    A photograph counts as written only after every view of it is stored; reading one that is not
+    raises; what is read equals what was written, bit for bit; writing again replaces. A process
+    may be killed at any instant.
 
     Attributes:
+        path: The folder.
+        manifest: What the predictions were made from.
         image_ids: The photographs it is made for, in order.
         views: The views of each.
-    """
-
-    image_ids: tuple[str, ...]
-    views: tuple[View, ...]
-
-    @abstractmethod
-    def write(self, image_ids: Sequence[str], pictures: Mapping[View, NDArray[Any]]) -> None:
-        """Store some photographs' predictions.
-
-        Args:
-            image_ids: N of the archive's photographs.
-            pictures: For every view of the archive, N predictions in that order.
-
-        Raises:
-            ArrayError: A view is missing, or an array's shape or dtype is not the archive's.
-            MissingArtefactError: The archive is not made for one of the photographs.
-        """
-
-    @abstractmethod
-    def read(self, image_id: str, view: View) -> NDArray[Any]:
-        """One prediction.
-
-        Raises:
-            MissingArtefactError: It has not been written.
-        """
-
-    @abstractmethod
-    def missing(self) -> tuple[str, ...]:
-        """Photographs that have not been written, in the archive's order."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether every photograph has been written."""
-        return not self.missing()
-
-
-class ZarrArchive(Archive):
-    """An archive in a folder: a manifest and a Zarr group (compressed, one chunk a picture).
-
-    Zarr writes each chunk atomically, and the record of what is written is flushed after the
-    pictures it speaks of, so a process may be killed at any instant.
 
     Args:
         path: A folder made by `create`.
 
     Raises:
         MissingArtefactError: There is none.
+        StaleArtefactError: It is damaged, or of another version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest: Manifest = read_manifest(path / MANIFEST, remedy="run `ens oof`")
-        group = zarr.open_group(path / ARRAYS, mode="r+")
-        self.image_ids = tuple(cast(list[str], group.attrs["image_ids"]))
-        self.views = tuple(cast(list[View], group.attrs["views"]))
-        self._arrays = {view: cast(zarr.Array[Any], group[view]) for view in self.views}
-        self._record = cast(zarr.Array[Any], group[WRITTEN])
-        self._written = np.asarray(self._record[:], dtype=bool)
+        self.manifest: Manifest = read_manifest(path / MANIFEST, remedy=REMEDY)
+        facts = self.manifest.facts
+        try:
+            self.image_ids: tuple[str, ...] = tuple(facts["image_ids"])
+            self.views: tuple[View, ...] = tuple(facts["views"])
+            self._checksums = self._read_record()
+        except _FAULTS as error:
+            self._refuse(error)
         self._index = {image_id: index for index, image_id in enumerate(self.image_ids)}
 
     @classmethod
@@ -104,7 +75,7 @@ class ZarrArchive(Archive):
         dtype: str,
         made_from: Mapping[str, str],
         seed: int,
-    ) -> ZarrArchive:
+    ) -> Archive:
         """Make an empty archive; whatever was at `path` is removed first.
 
         Args:
@@ -116,47 +87,142 @@ class ZarrArchive(Archive):
             made_from: Digests for the manifest.
             seed: Seed for the manifest.
         """
+        import zarr  # slow to import, and commands that only look at a project read no picture
+
         shutil.rmtree(path, ignore_errors=True)
-        group = zarr.create_group(path / ARRAYS)
-        group.attrs.update({"image_ids": list(image_ids), "views": list(views)})
-        shape = (len(image_ids), *item_shape)
+        group = zarr.create_group(path / ARRAYS, zarr_format=3)
         for view in views:
             group.create_array(
-                view, shape=shape, chunks=(1, *item_shape), dtype=dtype, config=_STORE_ZEROS
+                view,
+                shape=(len(image_ids), *item_shape),
+                chunks=(1, *item_shape),
+                dtype=dtype,
+                config={"write_empty_chunks": True},
             )
-        group.create_array(
-            WRITTEN, shape=shape[:1], chunks=shape[:1], dtype="bool", config=_STORE_ZEROS
+        _write_record(path, np.zeros((len(image_ids), len(views)), dtype=np.uint64))
+        write_manifest(
+            path / MANIFEST,
+            kind="oof",
+            made_from=made_from,
+            seed=seed,
+            facts={"image_ids": list(image_ids), "views": list(views)},
         )
-        write_manifest(path / MANIFEST, kind="oof", made_from=made_from, seed=seed)
         return cls(path)
 
     def write(self, image_ids: Sequence[str], pictures: Mapping[View, NDArray[Any]]) -> None:
-        """Store some photographs' predictions; see `Archive.write`."""
+        """Store some photographs' predictions.
+
+        Args:
+            image_ids: N of the archive's photographs.
+            pictures: For every view of the archive, N predictions in that order.
+
+        Raises:
+            ArrayError: A view is missing, or an array's shape or dtype is not the archive's.
+            MissingArtefactError: The archive is not made for one of the photographs.
+        """
         rows = [self._row(image_id) for image_id in image_ids]
         for view in self.views:
             self._check(pictures, view, len(rows))
-        for view in self.views:
+        for column, view in enumerate(self.views):
             for row, picture in zip(rows, pictures[view], strict=True):
                 self._arrays[view][row] = picture
-        self._written[rows] = True
-        self._record[:] = self._written
+                self._checksums[row, column] = _checksum(picture)
+        _write_record(self.path, self._checksums)
 
     def read(self, image_id: str, view: View) -> NDArray[Any]:
-        """One prediction; see `Archive.read`."""
+        """Read one prediction.
+
+        Raises:
+            MissingArtefactError: It has not been written.
+            StaleArtefactError: It is not what was written. The photograph then counts as missing,
+                so that collecting mends it.
+        """
         row = self._row(image_id)
-        if view not in self._arrays or not self._written[row]:
+        if view not in self.views or not self._checksums[row, self.views.index(view)]:
             raise MissingArtefactError(
-                f"`{self.path}` holds no `{view}` prediction of `{image_id}`; run `ens oof`"
+                f"`{self.path}` holds no `{view}` prediction of `{image_id}`; {REMEDY}"
             )
-        return np.asarray(self._arrays[view][row])
+        try:
+            picture = np.asarray(self._arrays[view][row])
+        except _FAULTS:
+            picture = None
+        if picture is None or _checksum(picture) != self._checksums[row, self.views.index(view)]:
+            self._forget(row)
+            raise StaleArtefactError(
+                f"the `{view}` prediction of `{image_id}` in `{self.path}` is missing or damaged; "
+                f"{REMEDY}"
+            )
+        return picture
 
     def missing(self) -> tuple[str, ...]:
-        """Photographs that have not been written; see `Archive.missing`."""
-        return tuple(np.array(self.image_ids, dtype=object)[~self._written])
+        """Photographs that have not been written, in the archive's order."""
+        written: Any = self._checksums.all(axis=1)
+        return tuple(i for i, there in zip(self.image_ids, written, strict=True) if not there)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every photograph has been written."""
+        return bool(self._checksums.all())
+
+    def require_arrays(self) -> None:
+        """Refuse an archive whose arrays cannot be opened; no picture is read.
+
+        Raises:
+            StaleArtefactError: They are missing or damaged.
+        """
+        self._arrays  # noqa: B018
+
+    def add_source(self, name: str, digest: str) -> None:
+        """Note one more thing that the predictions were made from."""
+        manifest = self.manifest
+        self.manifest = write_manifest(
+            self.path / MANIFEST,
+            kind=manifest.kind,
+            made_from={**manifest.made_from, name: digest},
+            seed=manifest.seed,
+            facts=manifest.facts,
+        )
+
+    @cached_property
+    def _arrays(self) -> dict[View, Any]:
+        import zarr
+
+        try:
+            group = zarr.open_group(self.path / ARRAYS, mode="r+", zarr_format=3)
+            arrays = {view: cast(Any, group[view]) for view in self.views}
+            for view, array in arrays.items():
+                if array.shape[0] != len(self.image_ids) or array.chunks[0] != 1:
+                    raise ValueError(f"view `{view}` is of shape {array.shape}")
+        except _FAULTS as error:
+            self._refuse(error)
+        return arrays
+
+    def _read_record(self) -> NDArray[np.uint64]:
+        record: NDArray[np.uint64] = np.load(self.path / RECORD, allow_pickle=False)
+        due = (len(self.image_ids), len(self.views))
+        if record.shape != due or record.dtype != np.uint64:
+            raise ValueError(f"its record must be of shape {due}, but is of {record.shape}")
+        return record
+
+    def _forget(self, row: int) -> None:
+        """Count a photograph as missing, unless another process is writing the archive."""
+        with (
+            suppress(LockedError, *_FAULTS),
+            exclusive_lock(self.path, what=f"mending `{self.path}`"),
+        ):
+            self._checksums = self._read_record()
+            self._checksums[row] = 0
+            _write_record(self.path, self._checksums)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        raise StaleArtefactError(
+            f"`{self.path}` is damaged or of another version ({type(error).__name__}: {error}); "
+            f"{REMEDY}"
+        ) from None
 
     def _row(self, image_id: str) -> int:
         if image_id not in self._index:
-            raise MissingArtefactError(f"`{self.path}` is not made for `{image_id}`; run `ens oof`")
+            raise MissingArtefactError(f"`{self.path}` is not made for `{image_id}`; {REMEDY}")
         return self._index[image_id]
 
     def _check(self, pictures: Mapping[View, NDArray[Any]], view: View, count: int) -> None:
@@ -172,5 +238,12 @@ class ZarrArchive(Archive):
             )
 
 
-_STORE_ZEROS: Any = {"write_empty_chunks": True}
-"""A picture that is all zeros is stored like any other, so that it can be told from none."""
+def _checksum(picture: NDArray[Any]) -> int:
+    """CRC-32 of a prediction's bytes, never 0: that says that nothing was written."""
+    return zlib.crc32(np.ascontiguousarray(picture).data) + 1
+
+
+def _write_record(path: Path, checksums: NDArray[np.uint64]) -> None:
+    content = io.BytesIO()
+    np.save(content, checksums)
+    atomic_write(path / RECORD, content.getvalue())

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.composition.recipe import Recipe, StageRecipe
+from ensemble.composition.recipe import StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor
+from ensemble.manifest import require_same
 from ensemble.members import Member
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.project import Project
-from ensemble.provenance import archive_digests, finished_folds
+from ensemble.provenance import archive_digests
 from ensemble.vocabulary import HUE_BINS, VIEWS
 from ensemble.workspace import exclusive_lock
 
@@ -31,7 +32,7 @@ def collect(
     *,
     restoration: StageRecipe | None = None,
     advance: Callable[[int], None] = lambda _: None,
-) -> ZarrArchive:
+) -> Archive:
     """Predict all views of a fold's photographs, where that has not been done yet.
 
     An archive made from something else is made anew; an interrupted one is continued.
@@ -57,42 +58,19 @@ def collect(
     return archive
 
 
-def plain_restoration(project: Project, fold: int) -> StageRecipe | None:
-    """The plain mean, all views, of the restoration members that finished a fold; None if none.
-
-    What colorization starts from until `ens blend` has tuned stage 1.
-    """
-    done = [m for m in project.members("restoration") if fold in finished_folds(project, m)]
-    return StageRecipe.plain_mean([member.name for member in done]) if done else None
-
-
-def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:
-    """The restoration that a member's archive starts from; None for stage 1.
-
-    It is the tuned recipe's where one is there and covers the fold, else the fold's plain mean.
-    """
-    if member.stage == "restoration":
-        return None
-    path = project.workspace.recipe_file
-    if path.exists():
-        recipe = Recipe.from_json(path.read_bytes(), name=str(path))
-        if fold in recipe.folds:
-            return recipe.restoration
-    return plain_restoration(project, fold)
-
-
 def _open_or_create(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
-) -> ZarrArchive:
+) -> Archive:
     path = project.archive_folder(member, fold)
     made_from = archive_digests(project, member, fold, restoration)
     try:
-        archive = ZarrArchive(path)
-        archive.manifest.require(made_from, name=str(path), remedy="it is made anew")
+        archive = Archive(path)
+        require_same(archive.manifest.made_from, made_from, name=str(path), remedy="")
+        archive.require_arrays()
     except (MissingArtefactError, StaleArtefactError):
         if member.kind == "external":
             raise
-        return ZarrArchive.create(
+        return Archive.create(
             path,
             image_ids=project.folds.validation(fold),
             views=VIEWS,
@@ -142,7 +120,7 @@ def _located(project: Project, image_id: str) -> NDArray[np.bool_]:
 
 
 def _fill(
-    archive: ZarrArchive,
+    archive: Archive,
     predictor: Predictor,
     inputs: Inputs,
     advance: Callable[[int], None],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,41 +14,24 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError
+from ensemble.manifest import require_same
 from ensemble.members import Member
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
-from ensemble.provenance import archive_digests
+from ensemble.provenance import archive_digests, import_remedy
 from ensemble.vocabulary import Stage, View
 
 
-class Predictions(ABC):
-    """Every prediction of some members of one stage for some photographs.
+class ArchivedPredictions:
+    """Out-of-fold predictions of some members of one stage, read from the archives of some folds.
 
-    Implementations guarantee that each prediction was made by a network that never saw the
-    photograph's group, and from the present data, folds and settings.
+    Each was made by a network that never saw the photograph's group, and from the present data,
+    folds and settings.
 
     Attributes:
         stage: The members' stage.
         members: Their names.
         folds: The fold that validates each photograph, by image id, in reading order.
-    """
-
-    stage: Stage
-    members: tuple[str, ...]
-    folds: Mapping[str, int]
-
-    @property
-    def image_ids(self) -> tuple[str, ...]:
-        """The photographs."""
-        return tuple(self.folds)
-
-    @abstractmethod
-    def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
-        """One prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
-
-
-class ArchivedPredictions(Predictions):
-    """Predictions read from the archives of some folds.
 
     Args:
         project: Whose archives.
@@ -70,9 +52,9 @@ class ArchivedPredictions(Predictions):
         *,
         restoration: StageRecipe | None = None,
     ) -> None:
-        self.stage = members[0].stage
+        self.stage: Stage = members[0].stage
         self.members = tuple(member.name for member in members)
-        self.folds = {
+        self.folds: dict[str, int] = {
             image_id: fold for fold in folds for image_id in project.folds.validation(fold)
         }
         self._archives = {
@@ -81,8 +63,13 @@ class ArchivedPredictions(Predictions):
             for fold in folds
         }
 
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """The photographs."""
+        return tuple(self.folds)
+
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
-        """One prediction; see `Predictions.read`."""
+        """Read one prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
         return self._archives[member, self.folds[image_id]].read(image_id, view)
 
     def made_from(self) -> dict[str, dict[str, str]]:
@@ -95,7 +82,7 @@ class ArchivedPredictions(Predictions):
 
 def open_archive(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
-) -> ZarrArchive:
+) -> Archive:
     """The archive of one member's predictions for one fold, complete and up to date.
 
     Raises:
@@ -104,12 +91,15 @@ def open_archive(
     """
     path = project.archive_folder(member, fold)
     remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
+    if member.kind == "external":
+        remedy = import_remedy(member, "--oof")
     try:
-        archive = ZarrArchive(path)
+        archive = Archive(path)
     except MissingArtefactError:
         raise MissingArtefactError(f"`{path}` holds no predictions; {remedy}") from None
     expected = archive_digests(project, member, fold, restoration)
-    archive.manifest.require(expected, name=f"the predictions in `{path}`", remedy=remedy)
+    name = f"the predictions in `{path}`"
+    require_same(archive.manifest.made_from, expected, name=name, remedy=remedy)
     if not archive.complete:
         raise MissingArtefactError(
             f"`{path}` lacks {len(archive.missing())} of {len(archive.image_ids)} photographs; "
@@ -119,7 +109,7 @@ def open_archive(
 
 
 def restored_gray(
-    project: Project, predictions: Predictions, recipe: StageRecipe, image_id: str
+    project: Project, predictions: ArchivedPredictions, recipe: StageRecipe, image_id: str
 ) -> Gray:
     """What stage 2 is shown of a training photograph: stage 1's blend, composed.
 

@@ -13,8 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from ensemble.arrays import Gray
 from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.recipe import Recipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.manifest import digest_bytes
+from ensemble.project import Project
 from ensemble.workspace import atomic_path
 
 Priors = Mapping[int, HuePrior]
@@ -47,8 +49,29 @@ def read_priors(path: Path) -> dict[int, HuePrior]:
         stored = load_file(path)
     except SafetensorError as error:
         raise StaleArtefactError(f"`{path}` is not whole ({error}); {REMEDY}") from None
-    folds = sorted({int(key.partition(".")[0]) for key in stored})
-    return {fold: HuePrior.from_arrays(_of_fold(stored, fold)) for fold in folds}
+    try:
+        folds = sorted({int(key.partition(".")[0]) for key in stored})
+        return {fold: HuePrior.from_arrays(_of_fold(stored, fold)) for fold in folds}
+    except (KeyError, ValueError, TypeError) as error:
+        raise StaleArtefactError(f"`{path}` holds no hue priors ({error}); {REMEDY}") from None
+
+
+def read_recipe_priors(project: Project, recipe: Recipe) -> dict[int, HuePrior]:
+    """Read the hue priors that a recipe counts on; none where its composition moves no hue.
+
+    Raises:
+        MissingArtefactError: They are not there.
+        StaleArtefactError: They are not those that the recipe was tuned with.
+    """
+    if recipe.composition.hue == "none":
+        return {}
+    path = project.workspace.priors_file
+    priors = read_priors(path)
+    if recipe.made_from.get("priors") != priors_digest(priors):
+        raise StaleArtefactError(
+            f"the recipe was tuned with other hue priors than those in `{path}`; {REMEDY}"
+        )
+    return priors
 
 
 def priors_digest(priors: Priors) -> str:

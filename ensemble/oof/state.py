@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
+from ensemble.manifest import differing
 from ensemble.members import Member
-from ensemble.oof.archive import ZarrArchive
-from ensemble.oof.collect import restoration_for
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
-from ensemble.provenance import archive_digests, read_checkpoint
+from ensemble.provenance import archive_digests, read_checkpoint, restoration_for
 
 State = Literal["-", "started", "trained", "cached", "stale"]
 
@@ -37,13 +37,13 @@ def _archive_state(project: Project, member: Member, fold: int) -> State:
     path = project.archive_folder(member, fold)
     waiting: State = "trained" if member.kind == "trained" else "-"
     try:
-        archive = ZarrArchive(path)
+        archive = Archive(path)
         restoration = restoration_for(project, member, fold)
         expected = archive_digests(project, member, fold, restoration)
     except MissingArtefactError:
         return waiting
     except EnsembleError:
         return "stale"
-    if archive.manifest.differences(expected):
+    if differing(archive.manifest.made_from, expected):
         return "stale"
     return "cached" if archive.complete else waiting

@@ -13,7 +13,8 @@ from ensemble.errors import StaleArtefactError
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor
 from ensemble.members import Member
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
+from ensemble.oof.external import open_external_test
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
 
@@ -70,8 +71,7 @@ class StageSource:
 
 def _source(project: Project, member: Member, fold: int) -> _Source:
     if member.kind == "external":
-        folder = project.test_archive_folder(member)
-        return _archived(ZarrArchive(folder))
+        return _archived(open_external_test(project, member))
     return _predicting(load_predictor(project, member, fold))
 
 
@@ -85,7 +85,7 @@ def _predicting(predictor: Predictor) -> _Source:
     return predict
 
 
-def _archived(archive: ZarrArchive) -> _Source:
+def _archived(archive: Archive) -> _Source:
     def read(
         image_id: str, gray: Gray, lost_mask: Mask, views: tuple[View, ...]
     ) -> Mapping[View, NDArray[Any]]:

@@ -71,7 +71,7 @@ def origin_of(job: Job, member: Member, project: Project) -> Origin:
     Raises:
         MissingArtefactError: It needs restorers that have not finished.
     """
-    made_from = checkpoint_digests(project, member)
+    made_from = checkpoint_digests(project, member, job.fold)
     if needs_restorers(job, project):
         made_from["restorers"] = restorers_digest(project, job.fold)
     settings = _flat(learning_settings(project.config, job.stage))

@@ -88,7 +88,7 @@ def load_restorers(project: Project, fold: int) -> Restorers:
 def restorers_digest(project: Project, fold: int) -> str:
     """SHA-256 of the restorers' weights, by name; errors as in `load_restorers`."""
     members = _checked(project, fold)
-    return digest_json({m.name: weights_digest(project.folder(m, fold)) for m in members})
+    return digest_json({m.name: weights_digest(project, m, fold) for m in members})
 
 
 def _checked(project: Project, fold: int) -> tuple[Member, ...]:

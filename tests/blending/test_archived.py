@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
-from ensemble.blending import archived
-from ensemble.blending.archived import ArchivedEvidence, finished, fold_priors
+from ensemble.blending.archived import ArchivedEvidence, fold_priors
 from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
-from ensemble.errors import MissingArtefactError
 from ensemble.oof.collect import collect
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.project import Project
@@ -97,40 +95,3 @@ def test_the_digest_changes_with_what_is_read(collected):
     }
     assert len(digests) == 5
     assert restoration(collected).digest in digests
-
-
-def chosen(project, monkeypatch, done):
-    """What `finished` chooses where each member finished the folds of `done`."""
-    monkeypatch.setattr(archived, "finished_folds", lambda _, member: done[member.name])
-    members, folds = finished(project, (0, 1, 2, 3))
-    return [m.name for stage in members.values() for m in stage], folds
-
-
-@pytest.mark.parametrize(
-    ("done", "members", "folds"),
-    [
-        ({"navier-stokes": (0, 1), "telea": (0, 1), "gray": (0, 1)}, "all", (0, 1)),
-        # Three members of one fold beat two members of one.
-        ({"navier-stokes": (0, 1), "telea": (1,), "gray": (0, 1)}, "without telea", (0, 1)),
-        ({"navier-stokes": (0, 1), "telea": (1,), "gray": (1,)}, "all", (1,)),
-        ({"navier-stokes": (0,), "telea": (0,), "gray": (0, 1, 2)}, "all", (0,)),
-        (
-            {"navier-stokes": (0, 1, 2, 3), "telea": (0,), "gray": (0, 1, 2)},
-            "without telea",
-            (0, 1, 2),
-        ),
-    ],
-)
-def test_the_most_finished_trainings_are_blended(project, monkeypatch, done, members, folds):
-    expected = ["navier-stokes", "telea", "gray"]
-    if members == "without telea":
-        expected.remove("telea")
-    assert chosen(project, monkeypatch, done) == (expected, folds)
-
-
-def test_a_stage_that_has_finished_nothing_is_refused(project, monkeypatch):
-    done = {"navier-stokes": (0, 1), "telea": (0,), "gray": ()}
-    with pytest.raises(
-        MissingArtefactError, match="none among the folds 0, 1, 2, 3; run `ens train"
-    ):
-        chosen(project, monkeypatch, done)

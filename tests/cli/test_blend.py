@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from ensemble.blending import search
 from ensemble.cli.app import main
 from ensemble.composition.recipe import Recipe
 from ensemble.config_text import config_text
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.oof.priors import read_priors
 from ensemble.project import Project
-from ensemble.submission.submit import read_recipe
+from ensemble.provenance import read_recipe
 from ensemble.workspace import atomic_write
 
 MEMBERS = {
@@ -68,11 +69,11 @@ def test_stage_2_is_collected_anew_where_stage_1_changed(workspace):
     workspace, _ = workspace
     blend(workspace)
     archive = workspace.oof_dir("colorization", "gray", 0)
-    before = ZarrArchive(archive).manifest.made_from
+    before = Archive(archive).manifest.made_from
     recipe = Recipe.from_json(workspace.recipe_file.read_text())
     blend(workspace, "--force-tuned", "--seed", "5")
     forced = Recipe.from_json(workspace.recipe_file.read_text())
-    after = ZarrArchive(archive).manifest.made_from
+    after = Archive(archive).manifest.made_from
     assert forced.restoration != recipe.restoration
     assert before["restoration"] != after["restoration"]
     assert before["data"] == after["data"]
@@ -92,3 +93,21 @@ def test_another_storage_is_used(workspace, tmp_path):
     blend(workspace, "--storage", f"journal:///{tmp_path}/shared.log", "--sampler", "random")
     assert (tmp_path / "shared.log").exists()
     assert not workspace.study_file.exists()
+
+
+def test_one_interruption_ends_the_search_of_both_stages(workspace, capsys, monkeypatch):
+    workspace, _ = workspace
+    run_trial, tried = search._run_trial, []
+
+    def interrupted(*args):
+        tried.append(args)
+        if len(tried) == 6:
+            raise KeyboardInterrupt
+        run_trial(*args)
+
+    monkeypatch.setattr(search, "_run_trial", interrupted)
+    blend(workspace, "--trials", "1000000000")
+    assert len(tried) < 200  # cross-fits search, too, as long as the interrupted search did
+    printed = capsys.readouterr().out
+    assert "interrupted: colorization is not searched, its plain blends are compared" in printed
+    assert workspace.recipe_file.exists()

@@ -6,7 +6,7 @@ import pytest
 
 from ensemble.config_text import config_text
 from ensemble.data.png import write_png
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.workspace import Workspace
 
@@ -35,7 +35,7 @@ def external(workspace: Workspace) -> Workspace:
 
 def complete(workspace: Workspace, stage: str, member: str) -> list[int]:
     folders = {k: workspace.oof_dir(stage, member, k) for k in (0, 1)}
-    return [k for k, path in folders.items() if path.exists() and ZarrArchive(path).complete]
+    return [k for k, path in folders.items() if path.exists() and Archive(path).complete]
 
 
 def test_every_member_and_fold_is_collected(ens, workspace: Workspace) -> None:
@@ -123,7 +123,7 @@ def test_a_projects_own_folds_decide_what_is_imported_where(
     ens(external.root, "oof", "import", "theirs", "--oof", tmp_path / "theirs")
     project = Project.open(external, load_config(external.config_file))
     for fold in (0, 1):
-        archive = ZarrArchive(external.oof_dir("colorization", "theirs", fold))
+        archive = Archive(external.oof_dir("colorization", "theirs", fold))
         assert archive.image_ids == project.folds.validation(fold)
         for image_id in archive.image_ids:
             read = archive.read(image_id, "identity")

@@ -11,12 +11,13 @@ from ensemble.config_text import config_text
 from ensemble.data.png import write_png
 from ensemble.oof import state
 from ensemble.project import Project
+from ensemble.provenance import recipe_digests
 from ensemble.workspace import Workspace, atomic_write
 
 FIXED = {"restoration": {"members": ("telea",)}, "colorization": {"members": ("gray",)}}
 TRAINED = {
     "restoration": {"members": ("unet-efficientnet-b0", "telea")},
-    "colorization": {"members": ("fpn-resnet50",)},
+    "colorization": {"members": ("fpn-resnet50", "gray")},
 }
 
 
@@ -37,7 +38,7 @@ def tune(workspace: Workspace, config: Config, chroma: str = "mean") -> None:
         colorization=StageRecipe.single("gray"),
         composition=Composition(hue="none", chroma=chroma),
         folds=(0, 1),
-        made_from=project.digests,
+        made_from=recipe_digests(project, [], (0, 1), priors=""),
     )
     atomic_write(workspace.recipe_file, recipe.to_json())
 

@@ -15,7 +15,7 @@ from ensemble.jobs.distributed import run_distributed
 from ensemble.jobs.run import run_job
 from ensemble.jobs.worker import Order
 from ensemble.manifest import read_manifest
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.training.data import epoch_shape
 from ensemble.training.job import Job
@@ -50,7 +50,7 @@ def test_two_processes_learn_what_one_does(
         torch.testing.assert_close(ours[key], value, atol=_rounding(one), rtol=0)
     scores = [read_manifest(files.manifest).facts["scores"] for files in (mine, theirs)]
     assert scores[1] == pytest.approx(scores[0], abs=1e-7)  # a float32 mean
-    assert ZarrArchive(two.workspace.oof_dir("restoration", "normless", 0)).complete
+    assert Archive(two.workspace.oof_dir("restoration", "normless", 0)).complete
 
 
 def _rounding(project: Project) -> float:

@@ -7,7 +7,7 @@ import pytest
 from ensemble.errors import MissingArtefactError
 from ensemble.jobs.plan import plan
 from ensemble.jobs.run import run_job
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.training.job import Job
 
@@ -19,7 +19,7 @@ def test_a_fold_is_trained_and_collected_and_then_left_alone(
     jobs = plan(project, [0])
     for job in jobs:
         run_job(job, project)
-        archive = ZarrArchive(project.workspace.oof_dir(job.stage, job.member, job.fold))
+        archive = Archive(project.workspace.oof_dir(job.stage, job.member, job.fold))
         assert archive.complete
         assert archive.image_ids == project.folds.validation(0)
     written = {p: p.stat().st_mtime_ns for p in project.workspace.oof.rglob("*") if p.is_file()}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ensemble.jobs.worker import REFUSED, Order, main
-from ensemble.oof.archive import ZarrArchive
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.training.job import Job
 
@@ -20,7 +20,7 @@ def test_an_order_is_carried_out_with_the_settings_it_carries(
     order = Order.of(RESTORER, project)
     (project.workspace.root / "ens.toml").unlink()
     assert main([order.model_dump_json()]) == 0
-    assert ZarrArchive(project.workspace.oof_dir("restoration", "tiny-restorer", 0)).complete
+    assert Archive(project.workspace.oof_dir("restoration", "tiny-restorer", 0)).complete
 
 
 def test_a_refusal_is_printed_and_told_by_the_status(

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ensemble.errors import ArrayError, MissingArtefactError
-from ensemble.oof.archive import Archive, ZarrArchive
+from ensemble.errors import ArrayError, MissingArtefactError, StaleArtefactError
+from ensemble.oof.archive import ARRAYS, RECORD, Archive
 from ensemble.vocabulary import View
 
 IDS = ("a", "b", "c")
@@ -21,104 +21,166 @@ def some(count: int) -> dict[View, np.ndarray]:
     return {view: RNG.integers(0, 256, (count, *SHAPE), dtype=np.uint8) for view in VIEWS}
 
 
-class ArchiveContract(ABC):
-    """What every archive must do; a subclass makes an empty one and opens it again."""
-
-    @abstractmethod
-    def make(self, folder: Path) -> Archive: ...
-
-    @abstractmethod
-    def reopen(self, archive: Archive) -> Archive: ...
-
-    def test_begins_empty(self, tmp_path):
-        archive = self.make(tmp_path)
-        assert archive.missing() == IDS
-        assert not archive.complete
-
-    def test_reads_back_what_was_written_in_any_order(self, tmp_path):
-        archive = self.make(tmp_path)
-        pictures = some(2)
-        archive.write(["c", "a"], pictures)
-        for found in (archive, self.reopen(archive)):
-            assert found.missing() == ("b",)
-            for view in VIEWS:
-                assert np.array_equal(found.read("c", view), pictures[view][0])
-                assert np.array_equal(found.read("a", view), pictures[view][1])
-
-    def test_a_black_picture_is_not_a_missing_one(self, tmp_path):
-        archive = self.make(tmp_path)
-        archive.write(IDS, {view: np.zeros((3, *SHAPE), np.uint8) for view in VIEWS})
-        reopened = self.reopen(archive)
-        assert reopened.complete
-        assert not reopened.read("b", "hflip").any()
-
-    def test_writing_again_replaces(self, tmp_path):
-        archive = self.make(tmp_path)
-        archive.write(["a"], some(1))
-        last = some(1)
-        archive.write(["a"], last)
-        assert np.array_equal(self.reopen(archive).read("a", "hflip"), last["hflip"][0])
-
-    def test_refuses_to_read_what_was_not_written(self, tmp_path):
-        archive = self.make(tmp_path)
-        archive.write(["a"], some(1))
-        with pytest.raises(MissingArtefactError, match="no `identity` prediction of `b`"):
-            archive.read("b", "identity")
-        with pytest.raises(MissingArtefactError, match="no `vflip` prediction of `a`"):
-            archive.read("a", "vflip")
-        with pytest.raises(MissingArtefactError, match="not made for `z`"):
-            archive.read("z", "identity")
-
-    def test_refuses_half_the_views_and_counts_nothing_as_written(self, tmp_path):
-        archive = self.make(tmp_path)
-        pictures = some(1)
-        del pictures["hflip"]
-        with pytest.raises(ArrayError, match="`hflip` is missing"):
-            archive.write(["a"], pictures)
-        assert self.reopen(archive).missing() == IDS
-
-    @pytest.mark.parametrize(
-        "wrong", [np.zeros((1, 6, 5), np.uint8), np.zeros((1, *SHAPE), np.float32)]
+def make(folder: Path, views: Sequence[View] = VIEWS) -> Archive:
+    return Archive.create(
+        folder / "archive",
+        image_ids=IDS,
+        views=views,
+        item_shape=SHAPE,
+        dtype="uint8",
+        made_from={"data": "d"},
+        seed=3,
     )
-    def test_refuses_another_shape_or_dtype(self, tmp_path, wrong):
-        archive = self.make(tmp_path)
-        with pytest.raises(ArrayError, match="view `hflip` must be uint8 of shape"):
-            archive.write(["a"], {**some(1), "hflip": wrong})
-        assert archive.missing() == IDS
 
 
-class TestZarrArchive(ArchiveContract):
-    def make(self, folder: Path, views: Sequence[View] = VIEWS) -> ZarrArchive:
-        return ZarrArchive.create(
-            folder / "archive",
-            image_ids=IDS,
-            views=views,
-            item_shape=SHAPE,
-            dtype="uint8",
-            made_from={"data": "d"},
-            seed=3,
-        )
+def chunk(archive: Archive, row: int, view: View = "hflip") -> Path:
+    return archive.path / ARRAYS / view / "c" / str(row) / "0/0/0"
 
-    def reopen(self, archive: Archive) -> ZarrArchive:
-        assert isinstance(archive, ZarrArchive)
-        return ZarrArchive(archive.path)
 
-    def test_says_what_it_was_made_from(self, tmp_path):
-        manifest = self.reopen(self.make(tmp_path)).manifest
-        assert (manifest.kind, manifest.made_from, manifest.seed) == ("oof", {"data": "d"}, 3)
+def test_begins_empty(tmp_path):
+    archive = make(tmp_path)
+    assert archive.missing() == IDS
+    assert not archive.complete
 
-    def test_making_it_again_removes_what_was_there(self, tmp_path):
-        self.make(tmp_path).write(IDS, some(3))
-        assert self.make(tmp_path).missing() == IDS
 
-    def test_one_chunk_is_one_picture(self, tmp_path):
-        archive = self.make(tmp_path)
-        archive.write(["a"], some(1))
-        before = {path: path.stat().st_mtime_ns for path in archive.path.rglob("c/0/0/0/0")}
-        archive.write(["b"], some(1))
-        assert len(before) == len(VIEWS)
-        assert {path: path.stat().st_mtime_ns for path in before} == before
+def test_reads_back_what_was_written_in_any_order(tmp_path):
+    archive = make(tmp_path)
+    pictures = some(2)
+    archive.write(["c", "a"], pictures)
+    for found in (archive, Archive(archive.path)):
+        assert found.missing() == ("b",)
+        for view in VIEWS:
+            assert np.array_equal(found.read("c", view), pictures[view][0])
+            assert np.array_equal(found.read("a", view), pictures[view][1])
 
-    def test_there_is_none(self, tmp_path):
-        with pytest.raises(MissingArtefactError, match="run `ens oof`"):
-            ZarrArchive(tmp_path / "nothing")
+
+def test_a_black_picture_is_not_a_missing_one(tmp_path):
+    archive = make(tmp_path)
+    archive.write(IDS, {view: np.zeros((3, *SHAPE), np.uint8) for view in VIEWS})
+    reopened = Archive(archive.path)
+    assert reopened.complete
+    assert not reopened.read("b", "hflip").any()
+
+
+def test_writing_again_replaces(tmp_path):
+    archive = make(tmp_path)
+    archive.write(["a"], some(1))
+    last = some(1)
+    archive.write(["a"], last)
+    assert np.array_equal(Archive(archive.path).read("a", "hflip"), last["hflip"][0])
+
+
+def test_refuses_to_read_what_was_not_written(tmp_path):
+    archive = make(tmp_path)
+    archive.write(["a"], some(1))
+    with pytest.raises(MissingArtefactError, match="no `identity` prediction of `b`"):
+        archive.read("b", "identity")
+    with pytest.raises(MissingArtefactError, match="no `vflip` prediction of `a`"):
+        archive.read("a", "vflip")
+    with pytest.raises(MissingArtefactError, match="not made for `z`"):
+        archive.read("z", "identity")
+
+
+def test_refuses_half_the_views_and_counts_nothing_as_written(tmp_path):
+    archive = make(tmp_path)
+    pictures = some(1)
+    del pictures["hflip"]
+    with pytest.raises(ArrayError, match="`hflip` is missing"):
+        archive.write(["a"], pictures)
+    assert Archive(archive.path).missing() == IDS
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((1, 6, 5), np.uint8), np.zeros((1, *SHAPE), np.float32)]
+)
+def test_refuses_another_shape_or_dtype(tmp_path, wrong):
+    archive = make(tmp_path)
+    with pytest.raises(ArrayError, match="view `hflip` must be uint8 of shape"):
+        archive.write(["a"], {**some(1), "hflip": wrong})
+    assert archive.missing() == IDS
+
+
+def test_says_what_it_was_made_from(tmp_path):
+    manifest = Archive(make(tmp_path).path).manifest
+    assert (manifest.kind, manifest.made_from, manifest.seed) == ("oof", {"data": "d"}, 3)
+
+
+def test_making_it_again_removes_what_was_there(tmp_path):
+    make(tmp_path).write(IDS, some(3))
+    assert make(tmp_path).missing() == IDS
+
+
+def test_one_chunk_is_one_picture(tmp_path):
+    archive = make(tmp_path)
+    archive.write(["a"], some(1))
+    before = {path: path.stat().st_mtime_ns for path in archive.path.rglob("c/0/0/0/0")}
+    archive.write(["b"], some(1))
+    assert len(before) == len(VIEWS)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_there_is_none(tmp_path):
+    with pytest.raises(MissingArtefactError, match="run `ens oof`"):
+        Archive(tmp_path / "nothing")
+
+
+def swap(archive: Archive) -> None:
+    one, other = chunk(archive, 0), chunk(archive, 1)
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def flip(archive: Archive) -> None:
+    content = bytearray(chunk(archive, 1).read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk(archive, 1).write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda archive: chunk(archive, 1).unlink(),
+        lambda archive: chunk(archive, 1).write_bytes(b""),
+        lambda archive: chunk(archive, 1).write_bytes(b"rubbish"),
+        swap,
+        flip,
+    ],
+)
+def test_a_harmed_picture_is_refused_by_name_and_counts_as_missing(tmp_path, harm):
+    archive = make(tmp_path)
+    pictures = some(3)
+    archive.write(IDS, pictures)
+    harm(archive)
+    reopened = Archive(archive.path)
+    with pytest.raises(StaleArtefactError, match="`hflip` prediction of `b` .* run `ens oof`"):
+        reopened.read("b", "hflip")
+    assert reopened.missing() == Archive(archive.path).missing() == ("b",)
+    reopened.write(["b"], {view: picture[1:2] for view, picture in pictures.items()})
+    assert np.array_equal(Archive(archive.path).read("b", "hflip"), pictures["hflip"][1])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"rubbish", b"\x93NUMPY\x01\x00"])
+def test_a_harmed_record_is_refused(tmp_path, content):
+    archive = make(tmp_path)
+    (archive.path / RECORD).unlink()
+    if content is not None:
+        (archive.path / RECORD).write_bytes(content)
+    with pytest.raises(StaleArtefactError, match="is damaged or of another version"):
+        Archive(archive.path)
+
+
+@pytest.mark.parametrize("lost", ["", "hflip", "hflip/zarr.json", "zarr.json"])
+def test_harmed_arrays_are_refused(tmp_path, lost):
+    archive = make(tmp_path)
+    path = archive.path / ARRAYS / lost
+    shutil.rmtree(path) if path.is_dir() else path.write_text("{")
+    with pytest.raises(StaleArtefactError, match="is damaged .*; run `ens oof`"):
+        Archive(archive.path).require_arrays()
+
+
+def test_a_source_is_added_to_what_it_was_made_from(tmp_path):
+    archive = make(tmp_path)
+    archive.add_source("content", "c")
+    assert Archive(archive.path).manifest.made_from == {"data": "d", "content": "c"}
+    assert Archive(archive.path).image_ids == IDS

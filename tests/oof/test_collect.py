@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from ensemble import provenance
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
@@ -15,10 +16,11 @@ from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.folds.split import split
 from ensemble.inference.fixed import InpaintingPredictor
 from ensemble.oof import collect as room
-from ensemble.oof.collect import collect, plain_restoration, restoration_for
+from ensemble.oof.collect import collect
 from ensemble.oof.predictions import ArchivedPredictions, restored_gray
 from ensemble.oof.state import member_state
 from ensemble.project import Project
+from ensemble.provenance import plain_restoration, restoration_for
 from ensemble.vocabulary import VIEWS
 
 
@@ -138,3 +140,32 @@ def test_the_plain_mean_is_of_the_members_that_are_there(project):
         project.folds,
     )
     assert plain_restoration(untrained, 0) is None
+
+
+@pytest.mark.parametrize("changed", ["views", "locator", "fill"])
+def test_another_view_locator_or_fill_makes_an_archive_stale_and_collecting_mends_it(
+    project, monkeypatch, changed
+):
+    member = navier_stokes(project)
+    collect(project, member, 0)
+    if changed == "views":
+        monkeypatch.setattr(provenance, "TURNS", {**provenance.TURNS, "rot90": (1, False)})
+    elif changed == "locator":
+        monkeypatch.setattr(provenance, "locator_digest", lambda: "other")
+    else:
+        monkeypatch.setattr(provenance, "FILL_VERSION", 99)
+    assert member_state(project, member, 0) == "stale"
+    with pytest.raises(StaleArtefactError, match=f"another {changed} than .* run `ens oof"):
+        ArchivedPredictions(project, [member], [0])
+    collect(project, member, 0)
+    assert member_state(project, member, 0) == "cached"
+
+
+def test_archives_of_two_folds_that_changed_places_are_made_anew(project):
+    member = navier_stokes(project)
+    folders = [collect(project, member, fold).path for fold in (0, 1)]
+    aside = folders[0].with_name("aside")
+    folders[0].rename(aside), folders[1].rename(folders[0]), aside.rename(folders[1])
+    with pytest.raises(StaleArtefactError, match="another fold than"):
+        ArchivedPredictions(project, [member], [0])
+    assert collect(project, member, 0).image_ids == project.folds.validation(0)

@@ -5,13 +5,21 @@ import zipfile
 import numpy as np
 import pytest
 
+from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config import Config, CustomMember
 from ensemble.data.png import write_png
-from ensemble.errors import ConfigError, DataError, MissingFileError
-from ensemble.oof.external import import_oof, import_test
+from ensemble.errors import (
+    ConfigError,
+    DataError,
+    MissingArtefactError,
+    MissingFileError,
+    StaleArtefactError,
+)
+from ensemble.oof.external import import_oof, import_test, open_external_test
 from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.oof.state import member_state
 from ensemble.project import Project
+from ensemble.provenance import recipe_digests, submission_digests
 
 
 @pytest.fixture
@@ -61,15 +69,15 @@ def test_a_damaged_zip_is_named(project, theirs, tmp_path):
     content = path.read_bytes()
     start = len(f"{project.folds.image_ids[0]}.png") + 30
     path.write_bytes(content[:start] + b"\xff" * 8 + content[start + 8 :])
-    with pytest.raises(DataError, match="cannot be read: .*; make it again") as error:
+    with pytest.raises(DataError, match="is damaged at .*; make it again") as error:
         import_oof(project, project.members("colorization")[0], path, advance=ignore)
-    assert str(error.value).startswith(f"`{path}/{project.folds.image_ids[0]}.png`")
+    assert f"`{path}` is damaged at `{project.folds.image_ids[0]}.png`" in str(error.value)
 
 
 def test_a_missing_picture_is_named(project, theirs):
     absent = project.folds.validation(1)[0]
     (theirs / f"{absent}.png").unlink()
-    with pytest.raises(MissingFileError, match=f"lacks 1 of 3, `{absent}.png` among them"):
+    with pytest.raises(MissingFileError, match=f"lacks 1 of 6, `{absent}.png` among them"):
         import_oof(project, project.members("colorization")[0], theirs, advance=ignore)
 
 
@@ -88,3 +96,89 @@ def test_only_external_members_are_imported(project, theirs):
 def test_neither_folder_nor_zip(project, tmp_path):
     with pytest.raises(MissingFileError, match="a folder or a zip"):
         import_test(project, project.members("colorization")[0], tmp_path / "none", advance=ignore)
+
+
+def test_a_failed_import_leaves_the_earlier_one(project, theirs):
+    member = project.members("colorization")[0]
+    import_oof(project, member, theirs, advance=ignore)
+    import_test_of(project, theirs.parent / "sent")
+    before = contents(project.workspace.oof)
+    last = project.folds.validation(1)[-1]
+    (theirs / f"{last}.png").write_bytes(b"no png")
+    with pytest.raises(DataError, match=last):
+        import_oof(project, member, theirs, advance=ignore)
+    broken = theirs.parent / "sent" / f"{project.competition.test_ids[-1]}.png"
+    broken.write_bytes(broken.read_bytes()[:-5])
+    with pytest.raises(DataError, match="truncated"):
+        import_test(project, member, broken.parent, advance=ignore)
+    assert contents(project.workspace.oof) == before
+
+
+def import_test_of(project, folder):
+    for image_id in project.competition.test_ids:
+        write_png(folder / f"{image_id}.png", np.zeros((48, 48, 3), np.uint8))
+    return import_test(project, project.members("colorization")[0], folder, advance=ignore)
+
+
+def contents(folder):
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return {path: path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (["a/{}.png", "b/{}.png"], "must be flat, .* lies in a folder"),
+        (["{}.png", "{}.PNG"], "one PNG for a photograph, but has"),
+        (["{}.png", "{}.txt"], "must hold PNGs only, but `.*txt` is none"),
+        (["../{}.png"], "must be flat"),
+    ],
+)
+def test_an_ambiguous_zip_is_refused(project, theirs, tmp_path, entries, told):
+    path = tmp_path / "theirs.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for image_id in project.folds.image_ids:
+            for entry in entries:
+                archive.write(theirs / f"{image_id}.png", entry.format(image_id))
+    with pytest.raises(DataError, match=told):
+        import_oof(project, project.members("colorization")[0], path, advance=ignore)
+
+
+def test_test_predictions_of_other_photographs_are_refused(project, theirs, tmp_path):
+    member = project.members("colorization")[0]
+    import_test_of(project, tmp_path / "sent")
+    assert open_external_test(project, member).complete
+    image_id = project.competition.test_ids[0]
+    path = project.workspace.data / "test_input" / f"{image_id}.png"
+    write_png(path, 255 - project.competition.test_input(image_id))
+    changed = Project.open(project.workspace, project.config)
+    with pytest.raises(StaleArtefactError, match="another test than .* import theirs .*--test"):
+        open_external_test(changed, member)
+
+
+def test_without_test_predictions_what_imports_them_is_told(project):
+    with pytest.raises(MissingArtefactError, match="ens oof import theirs .*--test"):
+        open_external_test(project, project.members("colorization")[0])
+
+
+def test_other_predictions_make_recipe_and_zip_stale(project, theirs, tmp_path):
+    member = project.members("colorization")[0]
+    import_oof(project, member, theirs, advance=ignore)
+    import_test_of(project, tmp_path / "sent")
+    recipe = Recipe(
+        restoration=StageRecipe.single("unet-efficientnet-b0"),
+        colorization=StageRecipe.single("theirs"),
+        composition=Composition(hue="none"),
+        folds=(0, 1),
+        made_from=recipe_digests(project, [member], (0, 1), priors=""),
+    )
+    sent = submission_digests(project, recipe)["colorization/theirs/test"]
+    image_id = project.folds.validation(0)[0]
+    write_png(theirs / f"{image_id}.png", project.competition.target(image_id))
+    import_oof(project, member, theirs, advance=ignore)
+    write_png(tmp_path / "sent" / "TEST_000.png", np.ones((48, 48, 3), np.uint8))
+    import_test(project, member, tmp_path / "sent", advance=ignore)
+    now = recipe_digests(project, [member], (0, 1), priors="")
+    changed = [key for key in now if now[key] != recipe.made_from[key]]
+    assert changed == ["colorization/theirs/fold-0"]
+    assert submission_digests(project, recipe)["colorization/theirs/test"] != sent

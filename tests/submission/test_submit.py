@@ -7,15 +7,27 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
+from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.damage.fill import fill_hole
 from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
-from ensemble.errors import MissingArtefactError, StaleArtefactError, SubmissionError
+from ensemble.errors import (
+    MissingArtefactError,
+    MissingFileError,
+    StaleArtefactError,
+    SubmissionError,
+)
+from ensemble.oof.priors import priors_digest, read_recipe_priors, write_priors
 from ensemble.project import Project
-from ensemble.submission.submit import Submission, read_recipe, require_current, submit
+from ensemble.provenance import read_recipe, recipe_digests, require_current_submission
+from ensemble.submission.submit import Submission, submit
 from ensemble.workspace import atomic_write
 from tests.reference.score import literal_score
+
+
+def digests(project: Project) -> dict[str, str]:
+    return recipe_digests(project, project.all_members(), (0, 1), priors="")
 
 
 def write_recipe(project: Project, **changes) -> Recipe:
@@ -27,7 +39,7 @@ def write_recipe(project: Project, **changes) -> Recipe:
         "colorization": StageRecipe.single("gray"),
         "composition": Composition(hue="none", data_range="as-is"),
         "folds": (0, 1),
-        "made_from": project.digests,
+        "made_from": digests(project),
         **changes,
     }
     recipe = Recipe(**values)
@@ -94,7 +106,7 @@ def test_without_a_recipe(project):
 
 
 def test_a_recipe_tuned_on_other_folds_is_refused(project):
-    write_recipe(project, made_from={**project.digests, "folds": "other"})
+    write_recipe(project, made_from={**digests(project), "folds": "other"})
     with pytest.raises(StaleArtefactError, match="another folds .* run `ens blend` again"):
         read_recipe(project)
 
@@ -118,13 +130,78 @@ def test_nothing_is_overwritten_unasked(project):
 def test_a_submission_is_current_until_something_it_depends_on_changes(project):
     recipe = write_recipe(project)
     made = send(project)
-    require_current(project, recipe, made.zip_file)
+    require_current_submission(project, recipe, made.zip_file)
     drawn = np.ones(project.competition.size, dtype=bool)
     write_png(project.workspace.data / "test_masks" / f"{made.answers[0].image_id}.png", drawn)
     other = write_recipe(project, folds=(0,))
     message = "another masks and another recipe than .* run `ens submit --name s --force`"
     with pytest.raises(StaleArtefactError, match=message):
-        require_current(project, other, made.zip_file)
+        require_current_submission(project, other, made.zip_file)
     made.manifest_file.unlink()
     with pytest.raises(MissingArtefactError, match="run `ens submit --name s --force`"):
-        require_current(project, recipe, made.zip_file)
+        require_current_submission(project, recipe, made.zip_file)
+
+
+def replaced(project: Project, recipe: Recipe, name: str, content: bytes) -> None:
+    path = project.workspace.submission_file("s").with_name(name)
+    honest = path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(StaleArtefactError, match="is not the file that its manifest was written"):
+        require_current_submission(project, recipe, path)
+    path.write_bytes(honest)
+    require_current_submission(project, recipe, path)
+
+
+def test_a_zip_that_was_changed_is_not_current(project):
+    recipe = write_recipe(project)
+    made = send(project)
+    replaced(project, recipe, "s.zip", made.zip_file.read_bytes() + b" ")
+    replaced(project, recipe, "s.zip", b"")
+
+
+@pytest.mark.parametrize("fault", ["target", "sample"])
+def test_a_refused_submission_leaves_the_earlier_one(project, fault):
+    write_recipe(project)
+    made = send(project)
+    files = (made.zip_file, made.manifest_file)
+    before = [path.read_bytes() for path in files]
+    write_recipe(project, restoration=StageRecipe.single("telea"))
+    if fault == "target":
+        (project.workspace.data / "test_target/TEST_001.png").unlink()
+        refusal = pytest.raises(MissingFileError, match="TEST_001")
+    else:
+        with zipfile.ZipFile(project.workspace.data / "sample_submission.zip", "w") as sample:
+            sample.writestr("other.png", b"")
+        refusal = pytest.raises(
+            SubmissionError, match=f"`{made.zip_file}` would be refused: .*other"
+        )
+    with refusal:
+        send(project, force=True)
+    assert [path.read_bytes() for path in files] == before
+
+
+@pytest.mark.parametrize("folds", [(), (-1,), (0, 99)])
+def test_a_recipe_of_folds_that_are_not_there_is_refused(project, folds):
+    write_recipe(project, folds=folds)
+    with pytest.raises(StaleArtefactError, match=r"some of the folds 0\.\.1, but names"):
+        read_recipe(project)
+
+
+@pytest.mark.parametrize("changed", ["views", "locator"])
+def test_a_recipe_tuned_with_other_views_or_another_locator_is_refused(project, changed):
+    write_recipe(project, made_from={**digests(project), changed: "other"})
+    with pytest.raises(
+        StaleArtefactError, match=f"another {changed} than .* run `ens blend` again"
+    ):
+        read_recipe(project)
+
+
+def test_a_recipe_tuned_with_other_priors_is_refused(project):
+    prior = HuePrior.fit(statistics=np.zeros((2, 124)), histograms=np.ones((2, 180)))
+    write_priors(project.workspace.priors_file, {0: prior, 1: prior})
+    recipe = write_recipe(project, composition=Composition())
+    with pytest.raises(StaleArtefactError, match="tuned with other hue priors than those in"):
+        read_recipe_priors(project, recipe)
+    made_from = {**recipe.made_from, "priors": priors_digest({0: prior, 1: prior})}
+    recipe = write_recipe(project, composition=Composition(), made_from=made_from)
+    assert set(read_recipe_priors(project, recipe)) == {0, 1}

@@ -35,7 +35,7 @@ def test_it_leaves_weights_a_manifest_and_records(
     files = restoration_job.files(project.workspace)
     assert read_manifest(files.manifest) == manifest
     member = project.members("restoration")[0]
-    assert manifest.made_from == checkpoint_digests(project, member)
+    assert manifest.made_from == checkpoint_digests(project, member, 0)
     assert manifest.facts["epochs"] == 2
     rows = list(csv.DictReader(files.metrics.open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]

@@ -1,20 +1,46 @@
-"""A zip is sent only after it was opened again and found to be what the competition takes."""
+"""The zip to send: built so that the same pictures give the same bytes, and verified."""
 
 from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from ensemble.data.png import decode_rgb
+from ensemble.arrays import Rgb
+from ensemble.data.png import decode_rgb, encode_png
 from ensemble.errors import DataError, SubmissionError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip can hold: no zip says when it was built."""
 
 SHOWN = 3
 
 
+def build_zip(path: Path, pictures: Iterable[tuple[str, Rgb]]) -> None:
+    """Write PNGs into a flat zip.
+
+    Entries are stored, not deflated (a PNG is compressed already), with fixed times and rights.
+
+    Args:
+        path: The zip to make.
+        pictures: (file name, (H, W, 3) uint8), in the order they are to have.
+    """
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, picture in pictures:
+            entry = zipfile.ZipInfo(name, date_time=EPOCH)
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, encode_png(picture))
+
+
 def verify_zip(
-    path: Path, *, names: Sequence[str], size: tuple[int, int], sample: Sequence[str] | None
+    path: Path,
+    *,
+    names: Sequence[str],
+    size: tuple[int, int],
+    sample: Sequence[str] | None,
+    called: Path | None = None,
 ) -> None:
     """Check a submission against the test photographs and the sample submission.
 
@@ -23,6 +49,7 @@ def verify_zip(
         names: The file names due: one for each test photograph.
         size: (H, W) of each.
         sample: The names in `sample_submission.zip`; None where there is none.
+        called: What to call the zip in the message; `path` by default.
 
     Raises:
         SubmissionError: A name is missing, foreign or there twice, lies in a folder, or a picture
@@ -34,7 +61,8 @@ def verify_zip(
     faults = faults or _picture_faults(path, size)
     if faults:
         raise SubmissionError(
-            f"`{path}` would be refused: {'; '.join(faults)}; build it again with `ens submit`"
+            f"`{called or path}` would be refused: {'; '.join(faults)}; build it again with "
+            "`ens submit`"
         )
 
 
