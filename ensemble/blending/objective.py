@@ -27,6 +27,9 @@ CALIBRATED = 48
 FULL_RANGE = 255.0
 KEPT = 64
 
+ESTIMATED = {"prior_weight"}
+"""Options whose effect is estimated anew in every trial, see `wanted_hue`, so never calibrated."""
+
 Rows = NDArray[np.int64]
 
 
@@ -211,4 +214,5 @@ def _shares(recipe: StageRecipe) -> dict[tuple[str, View], float]:
 
 
 def _key(options: Composition) -> str:
-    return f"{options.luma_lock} {options.chroma} {options.hue} {options.data_range}"
+    """Which calibration an estimate needs: that of all options, but those in `ESTIMATED`."""
+    return options.model_dump_json(exclude=ESTIMATED)

@@ -1,4 +1,4 @@
-"""The one place where a float picture becomes the uint8 picture that is scored and sent."""
+"""Round a blend in floats to a uint8 picture, where no luma lock does it (see `lock_luma`)."""
 
 from __future__ import annotations
 

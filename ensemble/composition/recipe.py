@@ -77,13 +77,14 @@ class Composition(_Frozen):
 
     Attributes:
         paste_back: Outside the located hole the restored gray is the input, exactly.
-        luma_lock: The answer's `convert("L")` equals the restored gray within one level.
+        luma_lock: The answer's `convert("L")` equals the restored gray at every pixel.
         chroma: How the members' colours become one: mean of RGB (`rgb`), or of chroma under the
             luma lock (`mean`, `median`, `preserving`: the mean's hue, the members' mean strength).
         hue: Whether the blend's hues are moved to the wanted histogram: `none`, `score` (colours
-            fade the more, the further they are moved), or `natural` (they keep their chroma).
-        prior_weight: Share of the training photographs' mean histogram in the wanted one; the
-            rest is the mean of the members' histograms.
+            fade the more, the further they are moved), or `natural` (they keep their chroma if
+            moved by at most 60 degrees, and fade beyond that).
+        prior_weight: Share, in the wanted histogram, of the one that a ridge regression predicts
+            from the gray (`HuePrior`); the rest is the mean of the members' histograms.
         data_range: Whether two pixels are recoloured, at their luma, so that the picture spans
             0..255 (`full`): the score's SSIM takes its constants from the answer's own range.
     """

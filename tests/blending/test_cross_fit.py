@@ -70,6 +70,14 @@ def test_one_fold_is_halved_by_groups():
     assert {len(first), len(second)} == {2, 3}
 
 
+@pytest.mark.parametrize("count", [6, 10])
+def test_an_even_number_of_groups_is_halved_equally(count):
+    ids = [f"P{i}" for i in range(count)]
+    groups = {image_id: f"g{image_id}" for image_id in ids}
+    parts = parts_of(ids, dict.fromkeys(ids, 0), groups, seed=3)
+    assert [len(rows) for rows in parts.rows] == [count // 2, count // 2]
+
+
 def test_one_group_cannot_be_halved():
     with pytest.raises(ConfigError, match="needs two groups of photographs at least, but all 2"):
         parts_of("ab", {"a": 0, "b": 0}, {"a": "g", "b": "g"}, seed=0)

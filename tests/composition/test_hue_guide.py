@@ -55,3 +55,14 @@ def test_a_gray_picture_gets_a_smooth_rainbow() -> None:
     steps = np.diff(keys[:, 0].astype(int)) % KEYS
     assert (np.minimum(steps, KEYS - steps) < KEYS / 64 * 2).all()
     assert 90 < keys[4, 0] / 256 < 135
+
+
+@pytest.mark.parametrize("height", [90, 180])
+def test_the_rainbow_starts_at_its_top_hue(height: int) -> None:
+    gray = np.full((height, 40), 120, dtype=np.uint8)
+    keys = hue_keys(rgb=np.repeat(gray[..., None], 3, axis=2), gray=gray).reshape(height, 40)
+    # A colour half a row below hue 130 of 180 on the circle, read as a hue of the hexagon.
+    angle = 2 * np.pi * (130 / 180 - 0.5 / height)
+    x, y = np.cos(angle) / 4, np.sin(angle) / np.sqrt(3) / 4
+    hue = colorsys.rgb_to_hsv(0.5 + x - y, 0.5, 0.5 - 2 * y)[0] * 180
+    assert keys[0, 0] / 256 == pytest.approx(hue, abs=0.01)

@@ -34,6 +34,16 @@ def test_locks_any_floats_even_outside_the_gamut(rgb: np.ndarray, gray: np.ndarr
     assert np.array_equal(_pil_luma(lock_luma(rgb=rgb, gray=gray)), gray)
 
 
+def test_locks_floats_outside_the_gamut_whose_own_luma_is_the_wanted_one() -> None:
+    rgb = np.random.default_rng(0).uniform(-60, 316, (200, 300, 3))
+    own = rgb @ np.array([19595, 38470, 7471]) / 65536
+    rgb = rgb[(own >= 0) & (own <= 255)][None]
+    gray = np.rint(rgb @ np.array([19595, 38470, 7471]) / 65536).astype(np.uint8)
+    outside = (rgb.min(axis=-1) < 0) | (rgb.max(axis=-1) > 255)
+    assert outside.mean() > 0.5
+    assert np.array_equal(_pil_luma(lock_luma(rgb=rgb, gray=gray)), gray)
+
+
 def test_locks_halves_where_rounding_ties() -> None:
     grid = np.stack(np.meshgrid(*[np.arange(0, 12.1, 0.5)] * 3), axis=-1).reshape(1, -1, 3)
     for gray in (0, 1, 6, 128, 254, 255):
