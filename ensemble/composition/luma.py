@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Rgb, check_gray, check_rgb
+from ensemble.arrays import Gray, Rgb, check_gray
 from ensemble.compiled import kernel
 from ensemble.errors import ArrayError
 
@@ -49,14 +49,6 @@ def lock_luma(*, rgb: NDArray[Any], gray: Gray) -> Rgb:
     out = np.empty(rgb.shape, dtype=np.uint8)
     _lock(colours.reshape(-1, 3), np.ascontiguousarray(gray).reshape(-1), out.reshape(-1, 3))
     return out
-
-
-def lock_each(*, pictures: NDArray[np.uint8], gray: Gray) -> NDArray[np.uint8]:
-    """`lock_luma` on each of (K, H, W, 3) uint8 pictures; what a linear blend search works on."""
-    if pictures.ndim != 4:
-        raise ArrayError(f"`pictures` must be (K, H, W, 3), but got shape {pictures.shape}")
-    locked = [lock_luma(rgb=check_rgb(picture, name="picture"), gray=gray) for picture in pictures]
-    return np.stack(locked) if locked else pictures.copy()
 
 
 @kernel

@@ -9,14 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ensemble.errors import StaleArtefactError
-
-Stage = Literal["restoration", "colorization"]
-STAGES: tuple[Stage, Stage] = ("restoration", "colorization")
-
-View = Literal["identity", "hflip", "vflip", "hvflip"]
-VIEWS: tuple[View, ...] = ("identity", "hflip", "vflip", "hvflip")
-
-HUE_BINS = 180
+from ensemble.vocabulary import VIEWS, View
 
 
 class _Frozen(BaseModel):

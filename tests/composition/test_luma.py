@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from ensemble.arrays import luma
-from ensemble.composition.luma import lock_each, lock_luma
+from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
 
 ALL_GRAYS = np.arange(256, dtype=np.uint8)[:, None]
@@ -89,23 +89,9 @@ def test_gives_gray_for_gray() -> None:
     assert np.array_equal(got, np.repeat(gray[..., None], 3, axis=2))
 
 
-def test_lock_each_is_lock_luma_picture_by_picture() -> None:
-    rng = np.random.default_rng(1)
-    pictures = rng.integers(0, 256, (3, 8, 9, 3), dtype=np.uint8)
-    gray = rng.integers(0, 256, (8, 9), dtype=np.uint8)
-    got = lock_each(pictures=pictures, gray=gray)
-    assert all(
-        np.array_equal(one, lock_luma(rgb=p, gray=gray))
-        for one, p in zip(got, pictures, strict=True)
-    )
-    assert lock_each(pictures=pictures[:0], gray=gray).shape == (0, 8, 9, 3)
-
-
 def test_refuses_what_does_not_fit() -> None:
     gray = np.zeros((4, 5), dtype=np.uint8)
     with pytest.raises(ArrayError, match=r"must be \(4, 5, 3\) like `gray`"):
         lock_luma(rgb=np.zeros((5, 4, 3), dtype=np.uint8), gray=gray)
     with pytest.raises(ArrayError, match="finite"):
         lock_luma(rgb=np.full((4, 5, 3), np.nan), gray=gray)
-    with pytest.raises(ArrayError, match=r"must be \(K, H, W, 3\)"):
-        lock_each(pictures=np.zeros((4, 5, 3), dtype=np.uint8), gray=gray)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from ensemble import vocabulary
+from ensemble.composition import recipe as module
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.errors import StaleArtefactError
 
@@ -25,6 +27,10 @@ def test_weights_off_the_simplex_are_refused(weights: dict[str, float]) -> None:
 def test_views_twice_or_none_are_refused(views: Any) -> None:
     with pytest.raises(ValidationError, match="`a` must have distinct views, but got"):
         StageRecipe(weights={"a": 1.0}, views={"a": views})
+
+
+def test_views_are_listed_in_the_vocabulary_alone() -> None:
+    assert module.VIEWS is vocabulary.VIEWS
 
 
 def test_a_recipe_survives_its_text() -> None:
