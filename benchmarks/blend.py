@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.distorted import MEMBERS, StoredEvidence, store
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.exact import exact_scores
 from ensemble.blending.objective import Objective
 from ensemble.blending.own_strategies import STRATEGIES
 from ensemble.blending.sampling import Plan
@@ -48,6 +48,7 @@ from ensemble.blending.shortlist import shortlist
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study
 from ensemble.composition.recipe import SLIDES
+from ensemble.metric.score import weigh
 from ensemble.vocabulary import VIEWS
 from tests.reference.score import literal_score
 
@@ -68,7 +69,7 @@ class Outcome:
     peak_mib: float
 
     @property
-    def total(self) -> float:
+    def weigh(self) -> float:
         return sum(self.seconds.values())
 
 
@@ -84,7 +85,7 @@ def ours(
     found = search(study, space(), objective.value, sampler=sampler, trials=trials, seed=seed)
     clock.append(time.perf_counter())
     listed = list(shortlist(objective, found).candidates.values())
-    exact = total("colorization", exact_scores(evidence, listed, ids, jobs=jobs)).mean(axis=1)
+    exact = weigh("colorization", exact_scores(evidence, listed, ids, jobs=jobs)).mean(axis=1)
     clock.append(time.perf_counter())
     parts = ("collect", "trials", f"exact scores of {len(listed)}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -102,7 +103,7 @@ def exact_search(
 
     def value(candidate: Candidate) -> float:
         terms = exact_scores(evidence, [candidate], ids, jobs=2)
-        return float(total("colorization", terms).mean())
+        return float(weigh("colorization", terms).mean())
 
     study = open_study(None, "exact")
     return search(study, space(), value, sampler=sampler, trials=trials, seed=seed).ranked

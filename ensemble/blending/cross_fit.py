@@ -13,6 +13,7 @@ from ensemble.blending.evidence import Evidence
 from ensemble.blending.exact import Terms, exact_scores
 from ensemble.blending.objective import Rows
 from ensemble.errors import ConfigError
+from ensemble.metric.score import TERMS
 
 RESAMPLES = 2000
 ERRORS_NEEDED = 2.0
@@ -126,9 +127,9 @@ def cross_fitted(
         advance: Told 1 for each photograph that is scored.
 
     Returns:
-        (N, 3) terms.
+        (N, T) terms.
     """
-    terms = np.zeros((len(image_ids), 3))
+    terms = np.zeros((len(image_ids), len(TERMS)))
     every = np.arange(len(image_ids))
     for left_out in parts.rows:
         tuned = fit(np.setdiff1d(every, left_out))

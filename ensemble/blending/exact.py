@@ -11,23 +11,11 @@ from numpy.typing import NDArray
 
 from ensemble.blending.candidate import Candidate, Subject, rendered
 from ensemble.blending.evidence import Evidence
-from ensemble.metric.score import PreparedGray, PreparedTarget, Score, prepare, prepare_gray
+from ensemble.metric.score import TERMS, PreparedGray, PreparedTarget, prepare, prepare_gray
 from ensemble.vocabulary import Stage
 
 Terms = NDArray[np.float64]
-"""(..., 3): ssim, masked_ssim, hue; hue is 0 for restoration, and has no weight there."""
-
-TERM_NAMES = ("ssim", "masked_ssim", "hue")
-
-_SHARES = {
-    "restoration": np.array([1 / 3, 2 / 3, 0.0]),
-    "colorization": np.array([0.2, 0.4, 0.4]),
-}
-
-
-def total(stage: Stage, terms: Terms) -> Terms:
-    """The score (...) of terms (..., 3), as `Score.score` and `GrayScore.score` weigh them."""
-    return np.asarray(terms @ _SHARES[stage])
+"""(..., T), in the order of `TERMS`; a term that a stage has not is 0, and has no weight there."""
 
 
 def exact_scores(
@@ -50,7 +38,7 @@ def exact_scores(
         advance: Told 1 for each photograph that is done.
 
     Returns:
-        (C, N, 3) float64.
+        (C, N, T) float64.
 
     Raises:
         ScoreError: A candidate's picture has no score; the message names the photograph.
@@ -62,7 +50,7 @@ def exact_scores(
         return terms
 
     if not candidates or not image_ids:
-        return np.zeros((len(candidates), len(image_ids), 3))
+        return np.zeros((len(candidates), len(image_ids), len(TERMS)))
     parallel = joblib.Parallel(n_jobs=jobs, prefer="threads")
     return np.stack(parallel(joblib.delayed(one)(i) for i in image_ids), axis=1)
 
@@ -80,6 +68,5 @@ def _prepared(stage: Stage, subject: Subject) -> PreparedGray | PreparedTarget:
 
 
 def _terms(prepared: PreparedGray | PreparedTarget, picture: NDArray[np.uint8]) -> list[float]:
-    score = prepared.score(picture)
-    hue = score.hue if isinstance(score, Score) else 0.0
-    return [score.ssim, score.masked_ssim, hue]
+    found = prepared.score(picture).as_dict()
+    return [found.get(name, 0.0) for name in TERMS]

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ensemble.blending.candidate import Candidate, Subject
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import Terms, exact_scores, total
+from ensemble.blending.exact import Terms, exact_scores
 from ensemble.blending.moments import PhotoMoments, Settle, photo_moments, wanted_hue
 from ensemble.blending.sampling import Indices, Plan
 from ensemble.blending.space import SearchSpace
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.metric.score import TERMS, weigh
 from ensemble.parallel import count_cores
 from ensemble.vocabulary import View
 
@@ -73,7 +74,7 @@ class Objective:
         self._residuals = self._calibrate()
 
     def estimate(self, candidate: Candidate, rows: Rows) -> Terms:
-        """(n, 3) estimated terms of some rows of `image_ids`, not calibrated."""
+        """(n, T) estimated terms of some rows of `image_ids`, not calibrated."""
         shares = _shares(candidate.recipe)
         options = candidate.composition
         drawn = np.array([shares.get(term, 0.0) for term in self.drawn])
@@ -81,7 +82,9 @@ class Objective:
         terms = self._blended(weights, rows, full=options.data_range == "full").copy()
         if options.hue != "none":
             votes = [shares.get(term, 0.0) for term in self.terms]
-            terms[:, 2] = wanted_hue(self._products[rows], votes, options.prior_weight)
+            terms[:, TERMS.index("hue")] = wanted_hue(
+                self._products[rows], votes, options.prior_weight
+            )
         return terms
 
     def value(self, candidate: Candidate, rows: Rows | None = None) -> float:
@@ -89,12 +92,12 @@ class Objective:
         kept = np.arange(len(self.image_ids)) if rows is None else rows
         estimated = self.estimate(candidate, kept).mean(axis=0)
         residual = self._residual(candidate.composition, kept)
-        return float(total(self.evidence.stage, estimated + residual))
+        return float(weigh(self.evidence.stage, estimated + residual))
 
     def _residual(self, options: Composition, rows: Rows) -> Terms:
         residuals = self._residuals.get(_key(options))
         if residuals is None:
-            return np.zeros(3)
+            return np.zeros(len(TERMS))
         within = np.isin(self._calibrated, rows)
         return np.asarray(
             residuals[within].mean(axis=0) if within.any() else residuals.mean(axis=0)
@@ -167,7 +170,7 @@ class Objective:
         return np.stack([one if one.ndim == 1 else hue_histogram(one) for one in said])
 
     def _calibrate(self) -> dict[str, Terms]:
-        """By options, (n, 3) exact less estimated terms of the plain mean."""
+        """By options, (n, T) exact less estimated terms of the plain mean."""
         if self.evidence.stage == "restoration":
             return {}
         mean = self.space.plain_mean().recipe

@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from ensemble.blending.candidate import Candidate
-from ensemble.blending.exact import Terms, total
+from ensemble.blending.exact import Terms
 from ensemble.blending.objective import Objective, Rows
 from ensemble.blending.search import Found
 from ensemble.blending.space import OPTIONS as SEARCHED
 from ensemble.blending.space import PRIOR_STEP, SearchSpace
 from ensemble.composition.recipe import SLIDES
+from ensemble.metric.score import weigh
 from ensemble.vocabulary import Stage
 
 SHORTLIST = 8
@@ -57,11 +58,11 @@ class Shortlist:
 
         Args:
             stage: Whose score.
-            terms: Exact terms (N, 3) of each of `candidates`.
+            terms: Exact terms (N, T) of each of `candidates`.
         """
 
         def score(one: Candidate) -> float:
-            return float(total(stage, terms[one.key]).mean())
+            return float(weigh(stage, terms[one.key]).mean())
 
         plain = self.baselines[PLAIN]
         return {name: max([plain, *step], key=score) for name, step in self.steps.items()}

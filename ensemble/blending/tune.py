@@ -13,7 +13,7 @@ import optuna
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.cross_fit import cross_fitted, parts_of
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import Terms, exact_scores, total
+from ensemble.blending.exact import Terms, exact_scores
 from ensemble.blending.objective import Objective, Rows
 from ensemble.blending.sampling import Plan
 from ensemble.blending.search import Found, Value, search
@@ -29,6 +29,7 @@ from ensemble.blending.shortlist import (
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.study import open_storage, open_study, study_name
 from ensemble.blending.verdict import Judged, climb
+from ensemble.metric.score import weigh
 from ensemble.parallel import Advance, Progress, count_cores, silent
 
 FIT_PHOTOGRAPHS = 96
@@ -68,8 +69,8 @@ class Tuned:
         kept: The blend to use.
         kept_name: Which of `rows` it is.
         rows: Candidates by name: each member alone, the plain means, the tuned ones.
-        terms: Exact terms (N, 3) of each of `rows`.
-        cross_fitted: Exact terms (N, 3) of each step, tuned without the photograph's part.
+        terms: Exact terms (N, T) of each of `rows`.
+        cross_fitted: Exact terms (N, T) of each step, tuned without the photograph's part.
         judged: The verdict on each step.
         found: What the search did.
         image_ids: The N photographs.
@@ -226,7 +227,7 @@ class _Task:
         spaced = np.linspace(0, len(rows) - 1, min(FIT_PHOTOGRAPHS, len(rows))).round()
         ids = [self.image_ids[row] for row in rows[np.unique(spaced.astype(np.int64))]]
         exact = exact_scores(self.evidence, listed, ids, jobs=self.settings.threads)
-        return listed[int(total(self.evidence.stage, exact).mean(axis=1).argmax())]
+        return listed[int(weigh(self.evidence.stage, exact).mean(axis=1).argmax())]
 
     def _search(self, study: optuna.Study, value: Value, advance: Advance, trials: int) -> Found:
         settings = self.settings

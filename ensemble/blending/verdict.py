@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ensemble.blending.cross_fit import ERRORS_NEEDED, PairedGain, paired_gain
-from ensemble.blending.exact import Terms, total
+from ensemble.blending.exact import Terms
+from ensemble.metric.score import weigh
 from ensemble.vocabulary import Stage
 
 
@@ -54,8 +55,8 @@ def climb(
 
     Args:
         stage: Whose score.
-        terms: Exact terms (N, 3), in sample, of the plain recipe and of each step.
-        crossed: Cross-fitted terms (N, 3) of each step, simplest first.
+        terms: Exact terms (N, T), in sample, of the plain recipe and of each step.
+        crossed: Cross-fitted terms (N, T) of each step, simplest first.
         groups: The group of each of the N photographs.
         plain: The simplest recipe's name.
         seed: Seed of the bootstrap.
@@ -63,10 +64,10 @@ def climb(
     Returns:
         The name of the recipe to keep, and the verdict on each step.
     """
-    kept, baseline, judged = plain, total(stage, terms[plain]), []
+    kept, baseline, judged = plain, weigh(stage, terms[plain]), []
     for step, cross in crossed.items():
-        outside = total(stage, cross)
-        inside = float((total(stage, terms[step]) - total(stage, terms[kept])).mean())
+        outside = weigh(stage, cross)
+        inside = float((weigh(stage, terms[step]) - weigh(stage, terms[kept])).mean())
         gain = paired_gain(outside - baseline, groups, seed=seed)
         judged.append(Judged(f"the {step}", f"the {kept}", inside, gain))
         if gain.convincing:

@@ -18,9 +18,9 @@ class Worth:
     """A blend taken apart, exactly scored.
 
     Attributes:
-        without: Terms (N, 3) of the blend without each member, its weight shared by the others;
+        without: Terms (N, T) of the blend without each member, its weight shared by the others;
             a member that cannot be left out is not there.
-        views: Terms (N, 3) of the blend when every member averages only these views, and the
+        views: Terms (N, T) of the blend when every member averages only these views, and the
             forward passes that takes, by the views' names, fewest first.
     """
 

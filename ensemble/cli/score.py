@@ -16,9 +16,8 @@ from ensemble.cli.progress import progress_bar
 from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
 from ensemble.errors import ConfigError
 from ensemble.metric.batch import NamedScore, score_lazily
+from ensemble.metric.score import mean_of
 from ensemble.workspace import atomic_write
-
-TERMS = ("score", "ssim", "masked_ssim", "hue")
 
 
 def score(
@@ -54,12 +53,12 @@ def score(
             advance(1)
     if per_image is not None:
         atomic_write(per_image, _csv(scores))
-    mean = {term: sum(getattr(s.score, term) for s in scores) / len(scores) for term in TERMS}
+    mean = mean_of([named.score for named in scores])
     if as_json:
         print(json.dumps({"pictures": len(scores), "mean": mean}))
         return
-    table = Table("pictures", *TERMS)
-    table.add_row(str(len(scores)), *(f"{mean[term]:.6f}" for term in TERMS))
+    table = Table("pictures", *mean)
+    table.add_row(str(len(scores)), *(f"{value:.6f}" for value in mean.values()))
     context.console.print(table)
     if per_image is not None:
         context.say(f"wrote {per_image}")
@@ -76,7 +75,7 @@ def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:
 def _csv(scores: list[NamedScore]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", *TERMS])
-    for named in scores:
-        writer.writerow([named.name, *(repr(getattr(named.score, term)) for term in TERMS)])
+    rows = [(named.name, named.score.as_dict()) for named in scores]
+    writer.writerow(["image", *rows[0][1]])
+    writer.writerows([name, *map(repr, terms.values())] for name, terms in rows)
     return text.getvalue()

@@ -16,7 +16,9 @@ the formula is 0 / 0 (scikit-image returns NaN or the quotient of two rounding e
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -27,38 +29,67 @@ from ensemble.errors import ScoreError
 from ensemble.metric.hue import Histogram, hue_correlation, hue_histogram
 from ensemble.metric.masked_ssim import Runs, gather, masked_ssim, runs_of
 from ensemble.metric.ssim import WINDOW, Planes, data_range, ssim
+from ensemble.vocabulary import Stage
 
-SSIM_WEIGHT, MASKED_SSIM_WEIGHT, HUE_WEIGHT = 0.2, 0.4, 0.4
+TERM_WEIGHTS: Mapping[str, float] = MappingProxyType({"ssim": 0.2, "masked_ssim": 0.4, "hue": 0.4})
+"""The terms and their weights in the competition's score; the one place that names them."""
+
+TERMS = tuple(TERM_WEIGHTS)
+STAGE_TERMS: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
+    {"restoration": ("ssim", "masked_ssim"), "colorization": TERMS}
+)
+"""The terms that a stage's pictures have: a gray picture has no hue."""
+
+
+def weigh(stage: Stage, terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The score (...) of terms (..., T), T in the order of `TERMS`.
+
+    A restoration's is the mean of its own terms by their weights, so that 1 is perfect.
+
+    >>> weigh("restoration", np.array([1.0, 1.0, 0.0])).round(12)
+    np.float64(1.0)
+    """
+    own = STAGE_TERMS[stage]
+    weights = np.array([TERM_WEIGHTS[name] if name in own else 0.0 for name in TERMS])
+    return np.asarray(terms @ (weights / sum(TERM_WEIGHTS[name] for name in own)))
+
+
+class _Terms:
+    """What both kinds of score have in common."""
+
+    @property
+    def score(self) -> float:
+        """The mean of the terms by their weights: for RGB the competition's score."""
+        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
+        weighted = sum(TERM_WEIGHTS[name] * getattr(self, name) for name in names)
+        return float(weighted / sum(TERM_WEIGHTS[name] for name in names))
+
+    def as_dict(self) -> dict[str, float]:
+        """`score`, then each term."""
+        return {"score": self.score, **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(_Terms):
     """The three terms of one RGB picture, each at most 1; higher is better."""
 
     ssim: float
     masked_ssim: float
     hue: float
 
-    @property
-    def score(self) -> float:
-        """The competition's score."""
-        return (
-            SSIM_WEIGHT * self.ssim + MASKED_SSIM_WEIGHT * self.masked_ssim + HUE_WEIGHT * self.hue
-        )
-
 
 @dataclass(frozen=True)
-class GrayScore:
+class GrayScore(_Terms):
     """The two terms a gray picture has: what a restoration is judged by."""
 
     ssim: float
     masked_ssim: float
 
-    @property
-    def score(self) -> float:
-        """The competition's score without its hue term, scaled so that 1 is perfect."""
-        weighted = SSIM_WEIGHT * self.ssim + MASKED_SSIM_WEIGHT * self.masked_ssim
-        return weighted / (SSIM_WEIGHT + MASKED_SSIM_WEIGHT)
+
+def mean_of(scores: Sequence[Score]) -> dict[str, float]:
+    """The mean score and the mean of each term over pictures, as `Score.as_dict`."""
+    rows = [one.as_dict() for one in scores]
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 @dataclass(frozen=True)

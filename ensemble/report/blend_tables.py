@@ -10,14 +10,13 @@ import numpy as np
 from rich.table import Table
 
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import TERM_NAMES, Terms, total
+from ensemble.blending.exact import Terms
 from ensemble.blending.tune import Tuned
 from ensemble.blending.verdict import Judged
 from ensemble.blending.worth import Worth
+from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
 
 Summary = dict[str, Any]
-
-RESTORATION = "restoration"
 
 
 def summary(evidence: Evidence, tuned: Tuned, taken_apart: Worth) -> Summary:
@@ -31,7 +30,7 @@ def summary(evidence: Evidence, tuned: Tuned, taken_apart: Worth) -> Summary:
     Returns:
         JSON values only; `stage_tables` prints it, and `ens report` draws it.
     """
-    stage, kept = evidence.stage, float(total(evidence.stage, tuned.terms[tuned.kept_name]).mean())
+    stage, kept = evidence.stage, float(weigh(evidence.stage, tuned.terms[tuned.kept_name]).mean())
     folds = np.array([evidence.folds[image_id] for image_id in tuned.image_ids])
     rows = [
         {
@@ -79,14 +78,13 @@ def sentences(found: Summary) -> list[str]:
 
 
 def _score(stage: Any, terms: Terms) -> float:
-    return float(total(stage, terms).mean())
+    return float(weigh(stage, terms).mean())
 
 
 def _mean(stage: Any, terms: Terms) -> dict[str, float]:
-    means = dict(zip(TERM_NAMES, map(float, terms.mean(axis=0)), strict=True))
-    if stage == RESTORATION:
-        del means["hue"]
-    return {**means, "score": _score(stage, terms)}
+    means = dict(zip(TERMS, map(float, terms.mean(axis=0)), strict=True))
+    own = {name: means[name] for name in STAGE_TERMS[stage]}
+    return {**own, "score": _score(stage, terms)}
 
 
 def _judged(one: Judged) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def _views(stage: Any, taken_apart: Worth) -> list[dict[str, Any]]:
 
 
 def _terms_of(found: Summary) -> list[str]:
-    return [*(name for name in TERM_NAMES if name in found["rows"][0]), "score"]
+    return [*(name for name in TERMS if name in found["rows"][0]), "score"]
 
 
 def _table(title: str, first: str, numbers: list[str]) -> Table:

@@ -16,7 +16,7 @@ from ensemble.composition.recipe import Recipe
 from ensemble.data.png import read_rgb
 from ensemble.errors import EnsembleError, SubmissionError
 from ensemble.manifest import digest_file, read_manifest, write_manifest
-from ensemble.metric.score import Score, score
+from ensemble.metric.score import Score, mean_of, score
 from ensemble.oof.priors import read_recipe_priors
 from ensemble.project import Project
 from ensemble.provenance import submission_digests
@@ -135,9 +135,7 @@ def _targets(project: Project) -> dict[str, Rgb]:
 def _mean_score(answers: list[TestAnswer], targets: dict[str, Rgb]) -> dict[str, float] | None:
     if not targets:
         return None
-    scores = [_score(answer, targets[answer.image_id]) for answer in answers]
-    terms = ("score", "ssim", "masked_ssim", "hue")
-    return {term: sum(getattr(one, term) for one in scores) / len(scores) for term in terms}
+    return mean_of([_score(answer, targets[answer.image_id]) for answer in answers])
 
 
 def _score(answer: TestAnswer, target: Rgb) -> Score:

@@ -16,7 +16,7 @@ from ensemble.config import Config
 from ensemble.data.competition import Sample
 from ensemble.members import Member
 from ensemble.metric.hue import hue_correlation, hue_histogram
-from ensemble.metric.score import planar, score
+from ensemble.metric.score import STAGE_TERMS, planar, score
 from ensemble.training import hues, pixels
 from ensemble.training.batches import Batch, Wants
 from ensemble.training.losses import histogram_loss, pixel_loss
@@ -39,7 +39,7 @@ class ColorizationTask(Task):
         validation_grays: Gives restored out-of-fold grays; None validates on clean gray.
     """
 
-    terms: ClassVar[tuple[str, ...]] = ("score", "ssim", "masked_ssim", "hue")
+    terms: ClassVar[tuple[str, ...]] = ("score", *STAGE_TERMS["colorization"])
 
     def __init__(
         self,
@@ -111,12 +111,7 @@ class ColorizationTask(Task):
         result = score(
             pred=composed, target=sample.target, lost_mask=sample.lost_mask, name=sample.image_id
         )
-        return {
-            "score": result.score,
-            "ssim": result.ssim,
-            "masked_ssim": result.masked_ssim,
-            "hue": result.hue,
-        }
+        return result.as_dict()
 
 
 class HistogramTask(ColorizationTask):

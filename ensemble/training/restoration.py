@@ -12,7 +12,7 @@ from ensemble.arrays import Gray, Mask, luma
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition
 from ensemble.data.competition import Sample
-from ensemble.metric.score import gray_score
+from ensemble.metric.score import STAGE_TERMS, gray_score
 from ensemble.training import pixels
 from ensemble.training.batches import Batch, Wants
 from ensemble.training.losses import hole_loss, masked_ssim, pixel_loss
@@ -30,7 +30,7 @@ from ensemble.training.validation import Case
 class RestorationTask(Task):
     """Learn to fill the hole; judged by the gray score of the picture pasted back."""
 
-    terms = ("score", "ssim", "masked_ssim")
+    terms = ("score", *STAGE_TERMS["restoration"])
 
     @property
     def wants(self) -> Wants:
@@ -88,4 +88,4 @@ class RestorationTask(Task):
             lost_mask=sample.lost_mask,
             name=sample.image_id,
         )
-        return {"score": result.score, "ssim": result.ssim, "masked_ssim": result.masked_ssim}
+        return result.as_dict()

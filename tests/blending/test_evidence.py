@@ -7,11 +7,11 @@ import pytest
 
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.evidence import ArrayEvidence, sample_groups
-from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.exact import exact_scores
 from ensemble.blending.worth import worth
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import MissingArtefactError
-from ensemble.metric.score import gray_score, score
+from ensemble.metric.score import gray_score, score, weigh
 
 IDS = [f"P{i:03d}" for i in range(200)]
 FOLDS = {image_id: (i // 4) % 5 for i, image_id in enumerate(IDS)}
@@ -64,7 +64,7 @@ def test_exact_scores_are_the_metrics(colour_evidence, gray_evidence, jobs):
                 target=subject.target,
                 lost_mask=subject.lost_mask,
             )
-            assert total(evidence.stage, found) == pytest.approx(due.score, abs=1e-12)
+            assert weigh(evidence.stage, found) == pytest.approx(due.score, abs=1e-12)
             assert found[0] == due.ssim
 
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.exact import exact_scores
 from ensemble.blending.objective import Objective
 from ensemble.blending.sampling import Plan
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.strategies import random_params
 from ensemble.composition.recipe import SLIDES, Composition
+from ensemble.metric.score import weigh
 
 
 def compared(evidence, space, count=30):
@@ -17,7 +18,7 @@ def compared(evidence, space, count=30):
     objective = Objective(evidence, space, evidence.image_ids, plan=Plan())
     rng = np.random.default_rng(0)
     candidates = [space.candidate(random_params(space, rng)) for _ in range(count)]
-    exact = total(evidence.stage, exact_scores(evidence, candidates, evidence.image_ids))
+    exact = weigh(evidence.stage, exact_scores(evidence, candidates, evidence.image_ids))
     return np.array([objective.value(one) for one in candidates]), exact.mean(axis=1)
 
 
@@ -46,7 +47,7 @@ def test_it_is_exact_for_the_plain_mean_it_was_calibrated_on(colour_evidence):
     mean = space.plain_mean()
     for options in space.compositions():
         one = type(mean)(mean.recipe, options)
-        exact = total(evidence.stage, exact_scores(evidence, [one], evidence.image_ids)).mean()
+        exact = weigh(evidence.stage, exact_scores(evidence, [one], evidence.image_ids)).mean()
         assert objective.value(one) == pytest.approx(exact, abs=1e-12)
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ensemble.blending.exact import exact_scores, total
+from ensemble.blending.exact import exact_scores
 from ensemble.blending.shortlist import OPTIONS, PLAIN, SLIDES_ROW, TUNED
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import Composition
+from ensemble.metric.score import weigh
 
 PLAIN_OPTIONS = Composition(hue="none")
 SETTINGS = Settings(trials=25, threads=1)
@@ -41,7 +42,7 @@ def test_rows_are_members_plain_means_and_each_step(tuned):
 
 def test_the_tuned_blend_is_no_worse_than_any_baseline(tuned):
     evidence, result = tuned
-    score = {n: total(evidence.stage, terms).mean() for n, terms in result.terms.items()}
+    score = {n: weigh(evidence.stage, terms).mean() for n, terms in result.terms.items()}
     assert score[TUNED] >= max(score[n] for n in ("a", "b", "c", PLAIN, OPTIONS))
 
 

@@ -9,11 +9,11 @@ from rich.console import Console
 
 from ensemble.blending.candidate import Subject
 from ensemble.blending.evidence import ArrayEvidence
-from ensemble.blending.exact import total
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
 from ensemble.blending.worth import worth
 from ensemble.composition.recipe import SLIDES
+from ensemble.metric.score import weigh
 from ensemble.report.blend_tables import sentences, stage_tables, summary, to_json
 
 
@@ -50,7 +50,7 @@ def test_the_summary_is_json_and_says_what_was_found(found):
     assert [row["name"] for row in said["rows"]] == list(tuned.terms)
     for row in said["rows"]:
         terms = tuned.terms[row["name"]]
-        assert row["score"] == pytest.approx(total(evidence.stage, terms).mean())
+        assert row["score"] == pytest.approx(weigh(evidence.stage, terms).mean())
         assert row["hue"] == pytest.approx(terms[:, 2].mean())
         assert row["folds"]["1"]["ssim"] == pytest.approx(terms[1::2, 0].mean())
     assert said["folds"] == [0, 1]
@@ -58,9 +58,9 @@ def test_the_summary_is_json_and_says_what_was_found(found):
 
 def test_worth_is_what_is_lost_without_a_member(found):
     evidence, tuned, apart, said = found
-    kept = total(evidence.stage, tuned.terms[tuned.kept_name]).mean()
+    kept = weigh(evidence.stage, tuned.terms[tuned.kept_name]).mean()
     for row in said["leave_one_out"]:
-        without = total(evidence.stage, apart.without[row["member"]]).mean()
+        without = weigh(evidence.stage, apart.without[row["member"]]).mean()
         assert row["worth"] == pytest.approx(kept - without)
 
 
