@@ -24,6 +24,7 @@ from ensemble.workspace import Workspace
 if TYPE_CHECKING:  # most rooms are tested without torch, whose import takes seconds
     from ensemble.project import Project
     from ensemble.training.job import Job
+    from tests.reference.ens import Said
 
 SIZE = 48
 UNTRAINED = {
@@ -110,6 +111,14 @@ def make_project(photographs: Path, tmp_path: Path) -> Callable[..., Project]:
         return tiny.make_project(folder or tmp_path, photographs, section, **values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ens() -> Callable[..., Said]:
+    """Runs `ens --root ROOT ARGUMENTS` and gives its status and what it printed."""
+    from tests.reference.ens import run_ens
+
+    return run_ens
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import pytest
 import torch
 
-from ensemble.cli.app import main
 from ensemble.config import load_config
 from ensemble.config_text import config_text
 from ensemble.inference import released
@@ -30,25 +29,27 @@ def random_releases(monkeypatch):
     monkeypatch.setattr(lab, "INSIDE", SIZE)
 
 
-def ens(root, command: str) -> None:
-    try:
-        main(["--root", str(root), *command.split()])
-    except SystemExit as end:
-        assert not end.code, f"`ens {command}` ended with status {end.code}"
+@pytest.fixture
+def run(ens, tmp_path):
+    def run(command: str) -> None:
+        said = ens(tmp_path, command)
+        assert said.status == 0, f"{command}: {said.err}"
+
+    return run
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_a_preset_trains_blends_and_submits(name, tmp_path, random_releases):
-    ens(tmp_path, f"init --preset {name}")
+def test_a_preset_trains_blends_and_submits(run, name, tmp_path, random_releases):
+    run(f"init --preset {name}")
     path = tmp_path / "ens.toml"
     quick = {"encoder_weights": "none", "epochs": 1, "batch_size": 4, "max_steps_per_epoch": 1}
     config = load_config(path).replace("data", size=SIZE).replace("folds", n_folds=2)
     path.write_text(config_text(config.replace("training", **quick)))
-    ens(tmp_path, f"demo --size {SIZE} --train 8 --test 1")
-    ens(tmp_path, f"folds --groups {tmp_path}/data/groups.csv")
-    ens(tmp_path, "train --fold 0")
-    ens(tmp_path, "blend --trials 2 --fold 0")
-    ens(tmp_path, "submit")
+    run(f"demo --size {SIZE} --train 8 --test 1")
+    run(f"folds --groups {tmp_path}/data/groups.csv")
+    run("train --fold 0")
+    run("blend --trials 2 --fold 0")
+    run("submit")
     recipe = json.loads((tmp_path / "oof/recipe.json").read_text())
     scores = json.loads((tmp_path / "oof/scores.json").read_text())["stages"]
     wanted = preset_config(name)

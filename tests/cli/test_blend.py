@@ -5,7 +5,6 @@ import json
 import pytest
 
 from ensemble.blending import search
-from ensemble.cli.app import main
 from ensemble.composition.recipe import Recipe
 from ensemble.config_text import config_text
 from ensemble.oof.archive import Archive
@@ -27,15 +26,21 @@ def workspace(make_workspace):
     return workspace, config
 
 
-def blend(workspace, *flags):
-    with pytest.raises(SystemExit) as end:
-        main(["--root", str(workspace.root), "blend", "--trials", "6", *flags])
-    assert not end.value.code
+@pytest.fixture
+def blend(ens):
+    """Blends, and gives what was printed on one line."""
+
+    def run(workspace, *flags):
+        said = ens(workspace.root, "blend --trials 6", *flags)
+        assert said.status == 0, said.err
+        return said.line
+
+    return run
 
 
-def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
+def test_it_writes_the_recipe_the_scores_and_the_study(blend, workspace):
     workspace, config = workspace
-    blend(workspace)
+    said = blend(workspace)
     project = Project.open(workspace, config)
     recipe = read_recipe(project)
     assert recipe.folds == (0, 1)
@@ -43,7 +48,6 @@ def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
     scores = json.loads(workspace.table_file.read_text())["stages"]
     assert set(scores) == {"restoration", "colorization"}
     assert workspace.study_file.exists()
-    said = capsys.readouterr().out
     for words in (
         "folds: 0, 1",
         "restoration: navier-stokes, telea",
@@ -52,26 +56,26 @@ def test_it_writes_the_recipe_the_scores_and_the_study(workspace, capsys):
         "keep the tuned blend: tuned on some groups and scored on the others",
         f"next: ens --root {workspace.root} submit",
     ):
-        assert words in " ".join(said.split())
+        assert words in said
 
 
-def test_a_second_run_changes_nothing(workspace, capsys):
+def test_a_second_run_changes_nothing(blend, workspace):
     workspace, _ = workspace
     blend(workspace)
     kept = [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
     atomic_write(workspace.submission_file("submission"), b"an earlier one")
-    blend(workspace)
+    said = blend(workspace)
     assert kept == [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
-    assert capsys.readouterr().out.endswith(f"next: ens --root {workspace.root} submit --force\n")
+    assert said.endswith(f"next: ens --root {workspace.root} submit --force")
 
 
-def test_stage_2_is_collected_anew_where_stage_1_changed(workspace):
+def test_stage_2_is_collected_anew_where_stage_1_changed(blend, workspace):
     workspace, _ = workspace
     blend(workspace)
     archive = workspace.oof_dir("colorization", "gray", 0)
     before = Archive(archive).manifest.made_from
     recipe = Recipe.from_json(workspace.recipe_file.read_text())
-    blend(workspace, "--force-tuned", "--seed", "5")
+    blend(workspace, "--force-tuned --seed 5")
     forced = Recipe.from_json(workspace.recipe_file.read_text())
     after = Archive(archive).manifest.made_from
     assert forced.restoration != recipe.restoration
@@ -79,23 +83,22 @@ def test_stage_2_is_collected_anew_where_stage_1_changed(workspace):
     assert before["data"] == after["data"]
 
 
-def test_a_sample_and_one_fold_are_said_so(workspace, capsys):
+def test_a_sample_and_one_fold_are_said_so(blend, workspace):
     workspace, _ = workspace
-    blend(workspace, "--fold", "1", "--sample", "3")
-    said = " ".join(capsys.readouterr().out.split())
+    said = blend(workspace, "--fold 1 --sample 3")
     assert "restoration: tuned and scored on 3 of 4 photographs, whole groups drawn" in said
     assert "Only one fold is finished: cross-fitting splits its groups in halves" in said
     assert Recipe.from_json(workspace.recipe_file.read_text()).folds == (1,)
 
 
-def test_another_storage_is_used(workspace, tmp_path):
+def test_another_storage_is_used(blend, workspace, tmp_path):
     workspace, _ = workspace
     blend(workspace, "--storage", f"journal:///{tmp_path}/shared.log", "--sampler", "random")
     assert (tmp_path / "shared.log").exists()
     assert not workspace.study_file.exists()
 
 
-def test_one_interruption_ends_the_search_of_both_stages(workspace, capsys, monkeypatch):
+def test_one_interruption_ends_the_search_of_both_stages(blend, workspace, monkeypatch):
     workspace, _ = workspace
     run_trial, tried = search._run_trial, []
 
@@ -106,8 +109,7 @@ def test_one_interruption_ends_the_search_of_both_stages(workspace, capsys, monk
         run_trial(*args)
 
     monkeypatch.setattr(search, "_run_trial", interrupted)
-    blend(workspace, "--trials", "1000000000")
+    printed = blend(workspace, "--trials 1000000000")
     assert len(tried) < 200  # cross-fits search, too, as long as the interrupted search did
-    printed = capsys.readouterr().out
     assert "interrupted: colorization is not searched, its plain blends are compared" in printed
     assert workspace.recipe_file.exists()

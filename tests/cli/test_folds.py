@@ -1,23 +1,14 @@
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import typer
-from rich.console import Console
 from skimage import data
-from typer.testing import CliRunner, Result
 
-from ensemble.cli.context import Context
-from ensemble.cli.folds import folds
-from ensemble.config import load_config
 from ensemble.data.folds_csv import read_folds
 from ensemble.data.png import read_rgb, write_png
-from ensemble.errors import ConfigError
-from ensemble.workspace import Workspace
 
 SIDE = 128
 
@@ -35,79 +26,65 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(root: Path, *arguments: str) -> tuple[Result, str]:
-    said = io.StringIO()
-    app = typer.Typer()
-
-    @app.callback()
-    def _open(ctx: typer.Context) -> None:
-        workspace = Workspace(root)
-        console = Console(file=said, width=200)
-        ctx.obj = Context(workspace, load_config(workspace.config_file), console)
-
-    app.command("folds")(folds)
-    return CliRunner().invoke(app, ["folds", *arguments]), said.getvalue()
-
-
-def test_twins_share_a_fold_and_a_second_run_changes_nothing(root: Path) -> None:
-    result, said = run(root)
-    assert result.exit_code == 0, result.exception
-    assert "found 6 groups of near-duplicates and 0 single photographs" in said
-    assert f"next: ens --root {root} train --fold all\n" in said
+def test_twins_share_a_fold_and_a_second_run_changes_nothing(ens, root: Path) -> None:
+    said = ens(root, "folds")
+    assert said.status == 0, said.err
+    assert "found 6 groups of near-duplicates and 0 single photographs" in said.out
+    assert f"next: ens --root {root} train --fold all\n" in said.out
     made = read_folds(root / "folds.csv")
     for scene in range(6):
         assert made.fold_of[f"TRAIN_{scene:05d}"] == made.fold_of[f"TRAIN_{scene + 6:05d}"]
     assert np.bincount(made.folds).tolist() == [4, 4, 4]
     before = (root / "folds.csv").read_bytes()
-    assert run(root)[0].exit_code == 0
+    assert ens(root, "folds").status == 0
     assert (root / "folds.csv").read_bytes() == before
 
 
-def test_other_folds_are_replaced_only_by_force(root: Path) -> None:
-    run(root)
-    result, _ = run(root, "--seed", "5")
-    assert isinstance(result.exception, ConfigError)
-    assert "would be stale; keep them, or replace them with `--force`" in str(result.exception)
+def test_other_folds_are_replaced_only_by_force(ens, root: Path) -> None:
+    ens(root, "folds")
+    said = ens(root, "folds --seed 5")
+    assert said.status == 2
+    assert "would be stale; keep them, or replace them with `--force`" in said.err
     before = read_folds(root / "folds.csv").digest()
-    assert run(root, "--seed", "5", "--force")[0].exit_code == 0
+    assert ens(root, "folds --seed 5 --force").status == 0
     assert read_folds(root / "folds.csv").digest() != before
 
 
-def test_the_audit_passes_ours_and_shows_the_leak_of_another(root: Path) -> None:
-    run(root)
-    result, said = run(root, "--audit")
-    assert result.exit_code == 0, result.exception
-    assert "0 pairs of near-duplicates across folds, 0 of 12 photographs leak" in said
+def test_the_audit_passes_ours_and_shows_the_leak_of_another(ens, root: Path) -> None:
+    ens(root, "folds")
+    said = ens(root, "folds --audit")
+    assert said.status == 0, said.err
+    assert "0 pairs of near-duplicates across folds, 0 of 12 photographs leak" in said.out
     foreign = root / "plain.csv"
     rows = [f"TRAIN_{row:05d},{int(row >= 6)}" for row in range(12)]
     foreign.write_text("\n".join(["image_id,fold", *rows]))
-    result, said = run(root, "--audit", "--folds-file", str(foreign))
-    assert result.exit_code == 1
-    assert "6 pairs of near-duplicates across folds, 12 of 12 photographs leak" in said
+    said = ens(root, "folds --audit --folds-file", foreign)
+    assert said.status == 1
+    assert "6 pairs of near-duplicates across folds, 12 of 12 photographs leak" in said.out
     picture = read_rgb(root / "plain-suspects.png")
     assert picture.shape[0] > SIDE
     assert read_folds(root / "folds.csv").n_folds == 3
 
 
-def test_given_groups_win_and_no_descriptor_means_singletons(root: Path) -> None:
+def test_given_groups_win_and_no_descriptor_means_singletons(ens, root: Path) -> None:
     labels = root / "labels.csv"
     rows = [f"train_gt/TRAIN_{row:05d}.png,{row // 4}" for row in range(12)]
     labels.write_text("\n".join(["image,label", *rows]))
     out = root / "given.csv"
-    assert run(root, "--groups", str(labels), "--folds-file", str(out))[0].exit_code == 0
+    assert ens(root, "folds --groups", labels, "--folds-file", out).status == 0
     assert set(read_folds(out).groups) == {"0", "1", "2"}
     out = root / "single.csv"
-    run(root, "--descriptor", "none", "--n-folds", "4", "--folds-file", str(out))
+    ens(root, "folds --descriptor none --n-folds 4 --folds-file", out)
     made = read_folds(out)
     assert made.groups == made.image_ids
     assert made.n_folds == 4
 
 
-def test_a_group_larger_than_a_fold_is_cut_and_said(root: Path) -> None:
+def test_a_group_larger_than_a_fold_is_cut_and_said(ens, root: Path) -> None:
     picture = cv2.imread(str(root / "data/train_gt/TRAIN_00000.png"))
     for row in range(12):
         cv2.imwrite(str(root / f"data/train_gt/TRAIN_{row:05d}.png"), picture)
-    result, said = run(root)
-    assert result.exit_code == 0, result.exception
-    assert "were torn apart to keep groups within a fold's share of 4 photographs" in said
+    said = ens(root, "folds")
+    assert said.status == 0, said.err
+    assert "were torn apart to keep groups within a fold's share of 4 photographs" in said.out
     assert np.bincount(read_folds(root / "folds.csv").folds).tolist() == [4, 4, 4]

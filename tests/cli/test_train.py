@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from ensemble.cli.app import main
 from ensemble.config import load_config
 from ensemble.config_text import set_key
 from ensemble.training import learner
@@ -25,22 +24,6 @@ def root(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "root"
 
 
-@pytest.fixture
-def ens(root: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command; gives its exit status and what it printed, each on one line."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        try:
-            main(["--root", str(root), "train", *arguments])
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        captured = capsys.readouterr()
-        return status, " ".join(captured.out.split()), " ".join(captured.err.split())
-
-    return run
-
-
 def facts(root: Path) -> dict[str, object]:
     path = root / "checkpoints/restoration/tiny-restorer/fold-0/manifest.json"
     content: dict[str, object] = json.loads(path.read_text())["facts"]
@@ -48,29 +31,29 @@ def facts(root: Path) -> dict[str, object]:
 
 
 def test_a_fold_is_trained_and_the_next_command_named(ens, root: Path) -> None:
-    status, printed, _ = ens("--fold", "0", "--epochs", "1")
-    assert status == 0
+    said = ens(root, "train --fold 0 --epochs 1")
+    assert said.status == 0
     for member in ("tiny-restorer", "navier-stokes", "tiny-colorizer", "tiny-histogram"):
-        assert member in printed
-    assert f"{facts(root)['val_score']:.4f}" in printed
-    assert f"next: ens --root {root} blend --trials 200" in printed
+        assert member in said.out
+    assert f"{facts(root)['val_score']:.4f}" in said.out
+    assert f"next: ens --root {root} blend --trials 200" in said.line
     assert (root / "cache/photographs/targets.npy").exists()
     assert (root / "oof/colorization/tiny-colorizer/fold-0/manifest.json").exists()
 
 
 def test_only_what_was_written_is_said_to_be(ens, root: Path) -> None:
-    _, printed, _ = ens("--fold", "0", "--member", "navier-stokes")
-    assert f"wrote {root}/oof next:" in printed
+    said = ens(root, "train --fold 0 --member navier-stokes")
+    assert f"wrote {root}/oof next:" in said.line
 
 
 def test_more_epochs_extend_and_restart_begins_anew(ens, root: Path) -> None:
-    only = ("--fold", "0", "--member", "tiny-restorer")
-    ens(*only, "--epochs", "1")
+    only = "train --fold 0 --member tiny-restorer"
+    ens(root, only, "--epochs 1")
     first = facts(root)["scores"]
-    ens(*only, "--epochs", "2")
+    ens(root, only, "--epochs 2")
     assert facts(root)["scores"][:1] == first  # type: ignore[index]
     assert facts(root)["epochs"] == 2
-    ens(*only, "--epochs", "1", "--restart")
+    ens(root, only, "--epochs 1 --restart")
     assert facts(root)["scores"] == first
 
 
@@ -78,10 +61,9 @@ def test_a_flag_that_changes_what_is_learnt_is_recorded(ens, root: Path, monkeyp
     text = (root / "ens.toml").read_text()
     text = text.replace('encoder_weights = "none"', 'encoder_weights = "imagenet"  # mine')
     (root / "ens.toml").write_text(text)
-    only = ("--fold", "0", "--member", "tiny-restorer", "--epochs", "1")
-    status, printed, _ = ens(*only, "--encoder-weights", "none")
-    assert status == 0
-    assert "recorded encoder_weights = none" in printed
+    said = ens(root, "train --fold 0 --member tiny-restorer --epochs 1 --encoder-weights none")
+    assert said.status == 0
+    assert "recorded encoder_weights = none" in said.line
     config = load_config(root / "ens.toml")
     assert config.training.encoder_weights == "none"
     assert "# mine" in (root / "ens.toml").read_text()
@@ -96,20 +78,20 @@ def test_a_failed_training_is_told_and_the_rest_goes_on(ens, root: Path, monkeyp
         return loss * float("nan") if self.task.member.output == "rgb" else loss
 
     monkeypatch.setattr(learner.Learner, "training_step", step)
-    status, printed, _ = ens("--fold", "0", "--epochs", "1")
-    assert status == 1
-    assert "must be finite" in printed
+    said = ens(root, "train --fold 0 --epochs 1")
+    assert said.status == 1
+    assert "must be finite" in said.line
     assert (root / "checkpoints/colorization/tiny-histogram/fold-0/manifest.json").exists()
 
 
 def test_a_refused_job_does_not_end_the_queue(ens, root: Path) -> None:
-    status, printed, _ = ens("--stage", "colorization", "--fold", "1", "--epochs", "1")
-    assert status == 1
+    said = ens(root, "train --stage colorization --fold 1 --epochs 1")
+    assert said.status == 1
     for member in ("tiny-colorizer", "tiny-histogram"):
-        assert f"colorization {member} fold 1: " in printed
-    assert "run `ens oof --stage restoration" in printed
-    assert "wrote" not in printed
-    assert "next: mend what failed, then run the same command again (2 left)" in printed
+        assert f"colorization {member} fold 1: " in said.line
+    assert "run `ens oof --stage restoration" in said.line
+    assert "wrote" not in said.line
+    assert "next: mend what failed, then run the same command again (2 left)" in said.line
 
 
 def test_memory_that_runs_out_is_tried_once_more_and_the_rest_goes_on(
@@ -124,63 +106,62 @@ def test_memory_that_runs_out_is_tried_once_more_and_the_rest_goes_on(
         return original(self, batch, batch_idx)  # type: ignore[arg-type]
 
     monkeypatch.setattr(learner.Learner, "training_step", step)
-    status, printed, _ = ens("--fold", "0", "--epochs", "1")
-    assert (status, tried) == (1, [0, 0])
-    assert "OutOfMemoryError: CUDA out of memory" in printed
+    said = ens(root, "train --fold 0 --epochs 1")
+    assert (said.status, tried) == (1, [0, 0])
+    assert "OutOfMemoryError: CUDA out of memory" in said.line
     assert (root / "checkpoints/colorization/tiny-histogram/fold-0/manifest.json").exists()
 
 
 def test_restart_of_everything_wants_a_yes(ens, root: Path) -> None:
-    ens("--fold", "0", "--member", "tiny-restorer", "--epochs", "1")
+    ens(root, "train --fold 0 --member tiny-restorer --epochs 1")
     before = facts(root)
-    status, _, refused = ens("--restart")
-    assert status == 2
-    assert "`--restart` alone removes all 1 trainings" in refused
-    assert "name a --fold, --stage or --member, or add --yes" in refused
+    said = ens(root, "train --restart")
+    assert said.status == 2
+    assert "`--restart` alone removes all 1 trainings" in said.err
+    assert "name a --fold, --stage or --member, or add --yes" in said.err
     assert facts(root) == before
 
 
-@pytest.mark.parametrize(
-    "flags", [("--encoder-weights", "imagenet"), ("--dask", "tcp://127.0.0.1:9")]
-)
+@pytest.mark.parametrize("flags", ["--encoder-weights imagenet", "--dask tcp://127.0.0.1:9"])
 def test_a_restart_that_cannot_begin_removes_nothing(
-    ens, root: Path, monkeypatch, flags: tuple[str, ...]
+    ens, root: Path, monkeypatch, flags: str
 ) -> None:
-    only = ("--fold", "0", "--member", "tiny-restorer", "--epochs", "1")
-    ens(*only)
+    only = "train --fold 0 --member tiny-restorer --epochs 1"
+    ens(root, only)
     before, settings = facts(root), (root / "ens.toml").read_bytes()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("ensemble.jobs.cluster._CONNECT_SECONDS", 1)
-    assert ens(*only, "--restart", *flags)[0] == 2
+    assert ens(root, only, "--restart", flags).status == 2
     assert facts(root) == before
     assert (root / "ens.toml").read_bytes() == settings
 
 
 def test_a_stopped_training_says_why_more_epochs_do_nothing(ens, root: Path) -> None:
-    only = ("--fold", "0", "--member", "tiny-restorer")
+    only = "train --fold 0 --member tiny-restorer"
     set_key(root / "ens.toml", "training", "patience", 1)
     set_key(root / "ens.toml", "training", "learning_rate", 1e-12)
-    ens(*only, "--epochs", "9")
+    ens(root, only, "--epochs 9")
     done = facts(root)["epochs"]
     assert done < 9  # type: ignore[operator]
-    _, printed, _ = ens(*only, "--epochs", "12")
-    assert f"fold 0 stopped after {done} of 12 epochs: no better val_score in the last 1" in printed
+    said = ens(root, only, "--epochs 12")
+    told = f"fold 0 stopped after {done} of 12 epochs: no better val_score in the last 1"
+    assert told in said.line
     set_key(root / "ens.toml", "training", "patience", 0)
-    ens(*only, "--epochs", "9")
+    ens(root, only, "--epochs 9")
     assert facts(root)["epochs"] == 9
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--fold", "7"), "7"),
-        (("--member", "unet"), "tiny-restorer"),
-        (("--stage", "colouring"), "'colouring' is not one of"),
-        (("--gpus", "first"), "`--gpus` must be numbers as in 0,1,2, but is 'first'"),
-        (("--gpus", "99"), "99 is not"),
+        ("--fold 7", "7"),
+        ("--member unet", "tiny-restorer"),
+        ("--stage colouring", "'colouring' is not one of"),
+        ("--gpus first", "`--gpus` must be numbers as in 0,1,2, but is 'first'"),
+        ("--gpus 99", "99 is not"),
     ],
 )
-def test_what_cannot_be_done_is_refused(ens, arguments: tuple[str, ...], told: str) -> None:
-    status, _, refused = ens(*arguments)
-    assert status == 2
-    assert told in refused
+def test_what_cannot_be_done_is_refused(ens, root: Path, arguments: str, told: str) -> None:
+    said = ens(root, "train", arguments)
+    assert said.status == 2
+    assert told in " ".join(said.err.split())

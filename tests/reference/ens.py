@@ -1,0 +1,36 @@
+"""`ens` as a user runs it, in this process."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ensemble.cli.app import main
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """What it printed, on one line."""
+        return " ".join(self.out.split())
+
+
+def run_ens(root: Path, *arguments: object) -> Said:
+    """Run `ens --root ROOT ARGUMENTS`; a text is split at its blanks, as in a shell."""
+    words = [
+        word for one in arguments for word in (one.split() if isinstance(one, str) else [str(one)])
+    ]
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main(["--root", str(root), *words])
+    return Said(int(end.value.code or 0), out.getvalue(), err.getvalue())
