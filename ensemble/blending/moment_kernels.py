@@ -15,58 +15,20 @@ from typing import Any
 import numpy as np
 
 from ensemble.compiled import kernel
+from ensemble.metric.hue import round_small
+from ensemble.metric.masked_ssim import multiply
+from ensemble.metric.ssim import K1, K2, WINDOW, add_windows, moments_of
 
 HEAD = 3
 """Rows of a photograph's window statistics before the means: target mean, variance, rounding."""
 
 
-def rows_of(terms: int) -> int:
-    """Rows of the window statistics for K member-views: head, means, cross, packed covariances."""
-    return HEAD + 2 * terms + terms * (terms + 1) // 2
-
-
-@kernel
-def window_statistics(x: Any, y: Any, out: Any) -> None:
-    """Fill (Q, n) with the statistics of n windows: x (n, P) target, y (K, n, P), float32."""
-    terms, windows, pixels = y.shape
-    centred = np.empty((terms + 1, pixels), dtype=np.float64)
-    for j in range(windows):
-        for k in range(terms + 1):
-            values = x[j] if k == 0 else y[k - 1, j]
-            mean = np.float64(0.0)
-            for p in range(pixels):
-                mean += values[p]
-            mean /= pixels
-            for p in range(pixels):
-                centred[k, p] = values[p] - mean
-            out[0 if k == 0 else HEAD + k - 1, j] = mean
-        out[1, j] = _covariance(centred[0], centred[0])
-        row = HEAD + 2 * terms
-        for a in range(terms):
-            out[HEAD + terms + a, j] = _covariance(centred[0], centred[a + 1])
-            for b in range(a, terms):
-                out[row, j] = _covariance(centred[a + 1], centred[b + 1])
-                row += 1
-
-
-@kernel
-def _covariance(a: Any, b: Any) -> float:
-    total = 0.0
-    for p in range(a.shape[0]):
-        total += a[p] * b[p]
-    return total / (a.shape[0] - 1)
-
-
 @kernel
 def blend_range(extremes: Any, weights: Any, used: Any) -> float:
     """Brightest less darkest rounded blend over the candidate values, (K, E) uint8; at least 1."""
-    high, low = 0.0, 255.0
-    for e in range(extremes.shape[1]):
-        value = np.float32(0.0)
-        for k in used:
-            value += weights[k] * np.float32(extremes[k, e])
-        high, low = max(high, np.rint(value)), min(low, np.rint(value))
-    return max(high - low, 1.0)
+    blended = np.empty(extremes.shape[1], dtype=np.float32)
+    blend_pixels(extremes, weights, used, blended)
+    return max(np.float64(blended.max() - blended.min()), 1.0)
 
 
 @kernel
@@ -85,14 +47,36 @@ def windows_ssim(stats: Any, shares: Any, weights: Any, used: Any, data_range: f
             b = used[other]
             factor = weights[a] * weights[b] * np.float32(1 if a == b else 2)
             _accumulate(variance, stats[first + b - a], factor)
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    windows = shares.shape[0]
+    sums = np.zeros(windows, dtype=np.float64)
+    for at in range(0, count, windows):
+        channel = slice(at, at + windows)
+        _add_ssim(
+            sums,
+            stats[0, channel],
+            mean[channel],
+            stats[1, channel],
+            variance[channel],
+            cross[channel],
+            c1,
+            c2,
+        )
     total = 0.0
-    for j in range(count):
-        ux, uy = np.float64(stats[0, j]), np.float64(mean[j])
+    for j in range(windows):
+        total += shares[j] * sums[j]
+    return total * windows / count
+
+
+@kernel
+def _add_ssim(
+    sums: Any, x: Any, y: Any, x_variance: Any, y_variance: Any, cross: Any, c1: float, c2: float
+) -> None:
+    for j in range(sums.shape[0]):
+        ux, uy = np.float64(x[j]), np.float64(y[j])
         top = (2 * ux * uy + c1) * (2 * np.float64(cross[j]) + c2)
-        spread = np.float64(stats[1, j]) + np.float64(variance[j]) + c2
-        total += shares[j % shares.shape[0]] * top / ((ux * ux + uy * uy + c1) * spread)
-    return total * shares.shape[0] / count
+        spread = np.float64(x_variance[j]) + np.float64(y_variance[j]) + c2
+        sums[j] += top / ((ux * ux + uy * uy + c1) * spread)
 
 
 @kernel
@@ -110,38 +94,32 @@ def blend_pixels(pixels: Any, weights: Any, used: Any, out: Any) -> None:
         for j in range(out.shape[0]):
             out[j] += weights[k] * np.float32(pixels[k, j])
     for j in range(out.shape[0]):
-        out[j] = np.rint(out[j])
+        out[j] = round_small(out[j])
 
 
 @kernel
-def runs_ssim(runs: Any, length: int, weights: Any, used: Any, data_range: float) -> float:
-    """Mean SSIM along runs of lost pixels: (C, K + 1, R, L) uint8, the target first."""
+def runs_ssim(runs: Any, length: int, weights: Any, used: Any, c1: float, c2: float) -> float:
+    """Mean SSIM along runs of lost pixels: (C, K + 1, R, L) uint8, the target first.
+
+    All runs are one scan line, so that vectors are long; windows across two runs are left out.
+    """
     channels, slots, count, size = runs.shape
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    pred = np.empty(count * size, dtype=np.float32)
-    windows = length - 6
-    total = 0.0
+    line = count * size
+    blended, pred = np.empty(line, dtype=np.float32), np.empty(line, dtype=np.uint8)
+    products = np.empty((2, line), dtype=np.float32)
+    moments = moments_of(line - WINDOW + 1)
     for channel in range(channels):
-        flat = runs[channel].reshape(slots, count * size)
-        blend_pixels(flat[1:], weights, used, pred)
-        for run in range(count):
-            for start in range(run * size, run * size + windows):
-                total += _seven(flat[0], pred, start, c1, c2)
-    return total / (channels * count * windows)
-
-
-@kernel
-def _seven(target: Any, pred: Any, start: int, c1: float, c2: float) -> float:
-    sx, sy, squares, cross = (np.float32(0), np.float32(0), np.float32(0), np.float32(0))
-    for j in range(start, start + 7):
-        x, y = np.float32(target[j]), pred[j]
-        sx += x
-        sy += y
-        squares += x * x + y * y
-        cross += x * y
-    both, power = np.float64(sx) * sy, np.float64(sx) * sx + np.float64(sy) * sy
-    top = (2 * both + 49 * c1) * (2 * (7 * np.float64(cross) - both) + 42 * c2)
-    return top / ((power + 49 * c1) * (7 * np.float64(squares) - power + 42 * c2))
+        pixels = runs[channel].reshape(slots, line)
+        blend_pixels(pixels[1:], weights, used, blended)
+        for j in range(line):
+            pred[j] = np.uint8(np.int32(blended[j]))
+        multiply(products[0], products[1], pixels[0], pred)
+        add_windows(moments, pixels[0], pred, products[0], products[1], 7.0, c1, c2)
+    windows = length - WINDOW + 1
+    total = 0.0
+    for run in range(count):
+        total += moments[2][run * size : run * size + windows].sum()
+    return 4 * total / (channels * count * windows)
 
 
 @kernel

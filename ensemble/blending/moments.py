@@ -31,9 +31,7 @@ from ensemble.arrays import Gray, Mask
 from ensemble.blending.moment_kernels import (
     blend_planes,
     blend_range,
-    rows_of,
     runs_ssim,
-    window_statistics,
     windows_ssim,
 )
 from ensemble.blending.sampling import Indices, Plan, draw_places
@@ -43,7 +41,7 @@ from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import hue_counts
 from ensemble.metric.score import planar
-from ensemble.metric.ssim import WINDOW
+from ensemble.metric.ssim import WINDOW, constants
 from ensemble.vocabulary import HUE_BINS
 
 VERSION = 2
@@ -105,7 +103,7 @@ class PhotoMoments:
         if pred_range is None:
             pred_range = blend_range(self.extremes, given, used)
         whole = windows_ssim(self.windows, self.shares, given, used, pred_range)
-        masked = runs_ssim(self.runs, self.run_length, given, used, pred_range)
+        masked = runs_ssim(self.runs, self.run_length, given, used, *constants(pred_range, WINDOW))
         if not self.hue_pixels.size:
             return whole, masked, 0.0
         return whole, masked, self._hue(given, used)
@@ -227,13 +225,22 @@ def _window_rows(
     read: _Reader, windows: Indices, rounding: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """(Q, C n) statistics, windows of one channel side by side."""
-    values = np.moveaxis(read.both(windows), -1, 1).astype(np.float32)
+    values = np.moveaxis(read.both(windows), -1, 1).astype(np.float64)
     terms, channels = len(values) - 1, values.shape[1]
     flat = values.reshape(terms + 1, -1, WINDOW * WINDOW)
-    rows = np.empty((rows_of(terms), flat.shape[1]), dtype=np.float32)
-    window_statistics(flat[0], flat[1:], rows)
-    rows[2] = np.tile(rounding, channels)
-    return rows
+    means = flat.mean(axis=-1)
+    centered = np.moveaxis(flat - means[..., None], 1, 0)
+    covariances = centered @ centered.transpose(0, 2, 1) / (WINDOW * WINDOW - 1)
+    first, second = np.triu_indices(terms)
+    rows = [
+        means[:1],
+        covariances[None, :, 0, 0],
+        np.tile(rounding, channels)[None],
+        means[1:],
+        covariances[:, 0, 1:].T,
+        covariances[:, first + 1, second + 1].T,
+    ]
+    return np.concatenate(rows).astype(np.float32)
 
 
 def _extremes(read: _Reader) -> NDArray[np.uint8]:

@@ -62,16 +62,12 @@ def hue_correlation(*, pred: Histogram, target: Histogram) -> float:
 
 @kernel
 def _fill_hue(hues: Any, planes: Any) -> None:
-    of_row = np.empty(hues.shape[1], dtype=np.int32)
     for row in range(hues.shape[0]):
-        _hue_of_row(of_row, planes[0, row], planes[1, row], planes[2, row])
-        for j in range(of_row.shape[0]):
-            hues[row, j] = of_row[j]
+        _hue_of_row(hues[row], planes[0, row], planes[1, row], planes[2, row])
 
 
 @kernel
 def _hue_of_row(hues: Any, reds: Any, greens: Any, blues: Any) -> None:
-    """Fill (W,) int32, as wide as the float32 it comes from: then no vector is wider than due."""
     for j in range(hues.shape[0]):
         r, g, b = np.float32(reds[j]), np.float32(greens[j]), np.float32(blues[j])
         v = max(r, max(g, b))
@@ -81,7 +77,7 @@ def _hue_of_row(hues: Any, reds: Any, greens: Any, blues: Any) -> None:
         t = round_small(np.float32(122880) / max(d, np.float32(1)))
         h = p * t + np.float32(2048)
         h = h + np.float32(180 * 4096) if h < np.float32(0) else h
-        hues[j] = np.int32(h) >> 12
+        hues[j] = np.uint8(np.int32(h) >> 12)
 
 
 @kernel
@@ -94,9 +90,9 @@ def round_small(x: Any) -> Any:
 def _count_hue(planes: Any) -> Any:
     height, width = planes.shape[1:]
     counts = np.zeros((4, 256), dtype=np.int64)
-    hues = np.empty(width, dtype=np.int32)
+    hues = np.empty(width, dtype=np.uint8)
     for row in range(height):
         _hue_of_row(hues, planes[0, row], planes[1, row], planes[2, row])
         for j in range(width):
-            counts[j & 3, hues[j] & 255] += 1
+            counts[j & 3, hues[j]] += 1
     return (counts[0] + counts[1] + counts[2] + counts[3])[:BINS]

@@ -108,13 +108,14 @@ def _quarter_along(x: Any, y: Any, c1: float, c2: float) -> float:
         for start in range(0, windows, BLOCK):
             a = x[channel, start : start + BLOCK + WINDOW - 1]
             b = y[channel, start : start + BLOCK + WINDOW - 1]
-            _multiply(products[0], products[1], a, b)
+            multiply(products[0], products[1], a, b)
             add_windows(moments, a, b, products[0], products[1], 7.0, c1, c2)
     return moments[2].sum()
 
 
 @kernel
-def _multiply(squares: Any, cross: Any, x: Any, y: Any) -> None:
+def multiply(squares: Any, cross: Any, x: Any, y: Any) -> None:
+    """Fill (N,) float32 with x^2 + y^2 and with x y of (N,) uint8."""
     for j in range(x.shape[0]):
         a, b = np.float32(x[j]), np.float32(y[j])
         squares[j] = a * a + b * b

@@ -40,7 +40,7 @@ Planes = NDArray[np.uint8]
 """(C, H, W) uint8: one plane a channel, each contiguous."""
 
 
-def constants(data_range: int, pixels: int) -> tuple[float, float]:
+def constants(data_range: float, pixels: int) -> tuple[float, float]:
     """The two stabilising constants, scaled for a window of `pixels` pixels.
 
     Args:
