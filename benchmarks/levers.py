@@ -15,10 +15,10 @@ from ensemble.composition.blend import Colours, answer, blend_colours, blend_gra
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.config import Config
-from ensemble.data.masks import located_mask
+from ensemble.inference.predictor import Shown
 from ensemble.oof.priors import mean_prior
 from ensemble.project import Project
-from ensemble.submission.stage import StageSource
+from ensemble.submission.chain import StageSource
 from ensemble.vocabulary import VIEWS
 
 INPAINTING = ("harmonic", "biharmonic")
@@ -140,7 +140,7 @@ class _Chain:
 
     def blend(self, lever: Lever, image_id: str) -> tuple[Gray, Colours]:
         damaged = self.project.competition.test_input(image_id)
-        hole = located_mask(self.project.competition, image_id, damaged)
+        hole = self.project.photographs.located(image_id)
         recipe = StageRecipe.plain_mean(list(lever.restorers), self.views)
         blends, total = [], None
         for fold in self.folds:
@@ -160,8 +160,10 @@ class _Chain:
     ) -> NDArray[np.float32]:
         key = (tuple(recipe.weights), fold, image_id)
         if key not in self._known:
-            found = self._source("restoration", recipe, fold).predict(image_id, damaged, hole)
-            self._known[key] = blend_gray(recipe, lambda member, view: found[member][view])
+            found = self._source("restoration", recipe, fold).predict(
+                [image_id], Shown(damaged[None], hole[None])
+            )
+            self._known[key] = blend_gray(recipe, found[0])
         known: NDArray[np.float32] = self._known[key]
         return known
 
@@ -170,8 +172,10 @@ class _Chain:
         mode = lever.composition.chroma
         key = (lever.restorers, lever.colorizers, lever.composition.paste_back, fold, image_id)
         if key not in self._known:
-            found = self._source("colorization", recipe, fold).predict(image_id, gray, hole)
-            self._known[key] = blend_colours(recipe, lambda m, v: found[m][v], mode)
+            found = self._source("colorization", recipe, fold).predict(
+                [image_id], Shown(gray[None], hole[None])
+            )
+            self._known[key] = blend_colours(recipe, found[0], mode)
         known: Colours = self._known[key]
         return known
 

@@ -33,10 +33,11 @@ from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.config import load_config
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.locate import locate_hole
+from ensemble.inference.predictor import Shown
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.project import Project
 from ensemble.report.sheets import contact_sheet
-from ensemble.submission.stage import StageSource
+from ensemble.submission.chain import StageSource
 from ensemble.vocabulary import VIEWS
 from ensemble.workspace import Workspace
 
@@ -62,8 +63,10 @@ def coloured(project: Project, gray: Gray, folds: range) -> Colours:
     whole = np.zeros(gray.shape, dtype=np.bool_)
     of_folds = []
     for fold in folds:
-        said = StageSource(project, "colorization", recipe, fold).predict("", gray, whole)
-        of_folds.append(blend_colours(recipe, lambda m, v, said=said: said[m][v], "mean"))
+        said = StageSource(project, "colorization", recipe, fold).predict(
+            [""], Shown(gray[None], whole[None])
+        )
+        of_folds.append(blend_colours(recipe, said[0], "mean"))
     total = of_folds[0]
     for one in of_folds[1:]:
         total = total + one
@@ -75,8 +78,10 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
     damaged = apply_damage(luma(target), draw_damage(size=target.shape[:2], seed=seed))
     hole = locate_hole(damaged).lost_mask
     recipe = StageRecipe.plain_mean(list(INPAINTING), VIEWS[:1])
-    said = StageSource(project, "restoration", recipe, 0).predict("", damaged, hole)
-    blend = blend_gray(recipe, lambda member, view: said[member][view])
+    said = StageSource(project, "restoration", recipe, 0).predict(
+        [""], Shown(damaged[None], hole[None])
+    )
+    blend = blend_gray(recipe, said[0])
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
     prior = mean_prior(priors, gray)
     faded = stand_in(target, gray, share=FADED, blur=1 / 64)

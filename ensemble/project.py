@@ -12,6 +12,7 @@ from pathlib import Path
 from ensemble.config import Config, load_config
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import read_folds
+from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError, unknown_name
 from ensemble.folds.split import Folds
 from ensemble.members import Member, resolve
@@ -79,6 +80,12 @@ class Project:
         """Digests of the data and of the folds, as every manifest carries them."""
         return {"data": self.competition.digest(), "folds": self.folds.digest()}
 
+    @cached_property
+    def photographs(self) -> Photographs:
+        """The photographs, decoded once; under `cache = false`, at each use."""
+        folder = self.workspace.cache / "photographs" if self.config.training.cache else None
+        return Photographs(self.competition, folder)
+
     def members(self, stage: Stage) -> tuple[Member, ...]:
         """The members of a stage that `ens.toml` names.
 
@@ -111,6 +118,10 @@ class Project:
     def archive_folder(self, member: Member, fold: int) -> Path:
         """Where a member's predictions for the photographs of a fold lie."""
         return self.workspace.oof_dir(member.stage, member.name, fold)
+
+    def restored_folder(self, fold: int) -> Path:
+        """Where the restored gray of a fold's photographs lies."""
+        return self.workspace.restored_dir(fold)
 
     def test_archive_folder(self, member: Member) -> Path:
         """Where an external member's predictions for the test photographs lie."""

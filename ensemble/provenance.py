@@ -2,7 +2,8 @@
 
     data, folds, settings, member        -> checkpoint
     checkpoint, views, locator, fill     -> archive of stage 1
-    archives of stage 1 and their blend  -> archive of stage 2
+    archives of stage 1 and their blend  -> restored gray
+    checkpoint, restored gray            -> archive of stage 2
     checkpoints, imports, priors         -> recipe
     recipe, test photographs, masks      -> zip
 
@@ -19,7 +20,7 @@ from typing import Any
 from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.config import RUNTIME_KEYS, Config
 from ensemble.damage import FILL_VERSION
-from ensemble.data.masks import locator_digest, masks_digest
+from ensemble.data.photographs import locator_digest, masks_digest
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.manifest import (
     MANIFEST,
@@ -163,8 +164,42 @@ def archive_digests(
     if member.stage == "restoration" and (member.kind, member.input_mode) != ("trained", "damaged"):
         digests["fill"] = str(FILL_VERSION)
     if member.stage == "colorization":
-        digests["restoration"] = _restoration_digest(project, fold, restoration)
+        digests["restoration"] = digest_json(restored_digests(project, fold, restoration))
     return digests
+
+
+def restored_digests(
+    project: Project, fold: int, restoration: StageRecipe | None
+) -> dict[str, str]:
+    """The digests that the archive of a fold's restored gray must carry.
+
+    Args:
+        project: The present data and folds, and the archives of stage 1.
+        fold: For whose photographs.
+        restoration: The blend of stage 1; None where no restoration member has finished.
+
+    Raises:
+        MissingArtefactError: There is no blend, or an archive of stage 1 is not there.
+    """
+    if restoration is None:
+        raise MissingArtefactError(
+            "colorization needs a blend of restoration to start from; train a restoration member "
+            f"of fold {fold} first: `ens train --stage restoration --fold {fold}`"
+        )
+    sources = {
+        member: read_manifest(
+            project.workspace.oof_dir("restoration", member, fold) / MANIFEST,
+            remedy=f"run `ens oof --stage restoration --fold {fold}`",
+        ).made_from
+        for member in sorted(restoration.weights)
+    }
+    return {
+        **project.digests,
+        "fold": str(fold),
+        "locator": locator_digest(),
+        "restoration": digest_json(restoration.model_dump(mode="json")),
+        "archives": digest_json(sources),
+    }
 
 
 def external_test_digests(project: Project, member: Member) -> dict[str, str]:
@@ -345,19 +380,3 @@ def _content_digest(folder: Path, member: Member, flag: str) -> str:
 def import_remedy(member: Member, flag: str) -> str:
     """What to run to import an external member's predictions; `flag` is --oof or --test."""
     return f"run `ens oof import {member.name} --stage {member.stage} {flag} FOLDER_OR_ZIP`"
-
-
-def _restoration_digest(project: Project, fold: int, restoration: StageRecipe | None) -> str:
-    if restoration is None:
-        raise MissingArtefactError(
-            "colorization needs a blend of restoration to start from; train a restoration member "
-            f"of fold {fold} first: `ens train --stage restoration --fold {fold}`"
-        )
-    sources = {
-        member: read_manifest(
-            project.workspace.oof_dir("restoration", member, fold) / MANIFEST,
-            remedy=f"run `ens oof --stage restoration --fold {fold}`",
-        ).made_from
-        for member in sorted(restoration.weights)
-    }
-    return digest_json({"recipe": restoration.model_dump(mode="json"), "archives": sources})

@@ -96,6 +96,10 @@ class Workspace:
         """The archive of one member's predictions for one fold's photographs."""
         return self.oof / stage / check_name("a member", member) / f"fold-{fold}"
 
+    def restored_dir(self, fold: int) -> Path:
+        """The archive of the restored gray that stage 2 starts from in one fold."""
+        return self.oof / "restored" / f"fold-{fold}"
+
     def external_test_dir(self, stage: str, member: str) -> Path:
         """The archive of an external member's predictions for the test photographs."""
         return self.oof / stage / check_name("a member", member) / "test"

@@ -8,9 +8,17 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ensemble import provenance
+from ensemble.blending.archived import ArchivedEvidence
+from ensemble.blending.candidate import Candidate, rendered
+from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
+from ensemble.oof.priors import read_priors
+from ensemble.project import open_project
+from ensemble.provenance import read_recipe
+from ensemble.submission.chain import predict_test
 from tests.reference.ens import Said
 
 SETTINGS = """
@@ -179,6 +187,42 @@ def test_a_damaged_archive_is_made_anew(ens, finished):
     assert ens(finished, "oof --stage restoration").status == 0
     assert record.read_bytes() == honest
     assert ens(finished, "submit --force").status == 0
+
+
+@pytest.mark.parametrize("look", ["recipe", "slides", "median"])
+def test_what_is_sent_is_what_was_scored(finished, look):
+    """A training photograph, submitted with its fold's networks, equals its out-of-fold answer."""
+    project = open_project(finished)
+    recipe = read_recipe(project)
+    priors = {0: read_priors(project.workspace.priors_file)[0]}
+    options = {
+        "recipe": recipe.composition,
+        "slides": SLIDES,
+        "median": Composition(hue="natural", chroma="median", prior_weight=0.4),
+    }[look]
+    colors = StageRecipe.plain_mean(["tint", "gray"])
+    update = {"folds": (0,), "composition": options, "colorization": colors}
+    evidence = ArchivedEvidence(
+        project,
+        project.members("colorization"),
+        (0,),
+        restoration=recipe.restoration,
+        priors=priors,
+    )
+    image_ids = project.folds.validation(0)
+    answers = predict_test(
+        project,
+        recipe.model_copy(update=update),
+        priors,
+        image_ids=image_ids,
+        advance=lambda _: None,
+    )
+    assert [answer.image_id for answer in answers] == list(image_ids)
+    for answer in answers:
+        subject, read = evidence.subject(answer.image_id), evidence.reader(answer.image_id)
+        scored = rendered("colorization", subject, read, Candidate(colors, options))
+        assert np.array_equal(answer.gray, subject.gray)
+        assert np.array_equal(answer.picture, scored)
 
 
 def test_a_second_training_is_a_no_op(ens, finished):

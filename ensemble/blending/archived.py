@@ -16,10 +16,9 @@ from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
-from ensemble.data.masks import located_mask
 from ensemble.manifest import digest_json
 from ensemble.members import Member
-from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_restored
 from ensemble.oof.priors import Priors, priors_digest
 from ensemble.project import Project
 from ensemble.vocabulary import VIEWS, Stage, View
@@ -34,7 +33,7 @@ class ArchivedEvidence(Evidence):
         project: Data and folds.
         members: Members of one stage.
         folds: Folds that all of them finished.
-        restored: For colorization, stage 1's predictions and the blend stage 2 started from.
+        restoration: For colorization, the blend of stage 1 that it started from.
         priors: Hue prior of each fold, see `fold_priors`.
 
     Raises:
@@ -48,28 +47,29 @@ class ArchivedEvidence(Evidence):
         members: Sequence[Member],
         folds: Sequence[int],
         *,
-        restored: tuple[ArchivedPredictions, StageRecipe] | None = None,
+        restoration: StageRecipe | None = None,
         priors: Priors | None = None,
     ) -> None:
-        recipe = restored[1] if restored else None
-        self.predictions = ArchivedPredictions(project, members, folds, restoration=recipe)
+        self.predictions = ArchivedPredictions(project, members, folds, restoration=restoration)
         self.stage: Stage = self.predictions.stage
         self.views = {member.name: views_of(member) for member in members}
         self.voters = frozenset(m.name for m in members if m.output == "histogram")
         self.folds = self.predictions.folds
         self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
-        self._project, self._restored, self._priors = project, restored, dict(priors or {})
+        self._photographs, self._priors = project.photographs, dict(priors or {})
+        self._restored = {
+            fold: open_restored(project, fold, restoration) for fold in folds if restoration
+        }
         made_from = self.predictions.made_from()
         self.digest = digest_json([project.digests, made_from, priors_digest(self._priors)])
 
     def subject(self, image_id: str) -> Subject:
         """See `Evidence.subject`."""
-        sample = self._project.competition.train_sample(image_id)
-        located = located_mask(self._project.competition, image_id, sample.damaged)
+        sample = self._photographs.train_sample(image_id)
+        located = self._photographs.located(image_id)
         gray, target, prior = sample.damaged, luma(sample.target), None
-        if self._restored is not None:
-            predictions, recipe = self._restored
-            gray = restored_gray(self._project, predictions, recipe, image_id)
+        if self._restored:
+            gray = self._restored[self.folds[image_id]].read(image_id, RESTORED_VIEW)
             target = sample.target
             fitted = self._priors.get(self.folds[image_id])
             prior = None if fitted is None else fitted.predict(gray)
@@ -112,5 +112,5 @@ def fold_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict
 
 
 def _look(project: Project, image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    target = project.competition.target(image_id)
+    target = project.photographs.target(image_id)
     return gray_statistics(luma(target)), hue_histogram(target)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -81,10 +82,11 @@ def blend(
     lineup = choose_lineup(project, parse_folds(fold, project.folds.n_folds))
     members = lineup.members
     _say_lineup(context, lineup)
+    project.photographs.prepare(partial(progress_bar, context.console))
     settings = _settings(context, project, seed, jobs, storage, force_tuned=force_tuned)
     run = _Run(context, project, lineup.folds, settings, sample, views)
     first = run.restoration(members["restoration"])
-    second = run.colorization(members["colorization"], members["restoration"], first)
+    second = run.colorization(members["colorization"], first)
     _write(context, run, members, first, second)
 
 
@@ -120,20 +122,15 @@ class _Run:
         )
         return self._tune(evidence, space, {}, self.settings)
 
-    def colorization(
-        self, members: Sequence[Member], restorers: Sequence[Member], first: _Stage
-    ) -> _Stage:
+    def colorization(self, members: Sequence[Member], first: _Stage) -> _Stage:
         from ensemble.blending.archived import ArchivedEvidence, fold_priors
         from ensemble.blending.space import SearchSpace
-        from ensemble.oof.predictions import ArchivedPredictions
 
         recipe = first.tuned.kept.recipe
         self._collect(members, recipe)
-        used = [member for member in restorers if member.name in recipe.weights]
-        restored = ArchivedPredictions(self.project, used, self.folds)
         priors = fold_priors(self.project, self.folds, threads=self.settings.threads)
         evidence = ArchivedEvidence(
-            self.project, members, self.folds, restored=(restored, recipe), priors=priors
+            self.project, members, self.folds, restoration=recipe, priors=priors
         )
         space = SearchSpace(
             views=evidence.views,
@@ -177,8 +174,13 @@ class _Run:
 
     def _collect(self, members: Sequence[Member], restoration: StageRecipe | None) -> None:
         """Collect what is missing or was made from another blend of stage 1."""
-        from ensemble.oof.collect import collect
+        from ensemble.oof.collect import collect, restore
 
+        for fold in self.folds if restoration else ():
+            total = len(self.project.folds.validation(fold))
+            with self.bar(f"restoring fold {fold}", total) as advance:
+                assert restoration
+                restore(self.project, fold, restoration, advance=advance)
         for member in members:
             for fold in self.folds:
                 what = f"collecting {member.stage} {member.name} fold {fold}"

@@ -12,7 +12,7 @@ from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
 from ensemble.cli.submit import submit_command
 from ensemble.data.competition import Competition
-from ensemble.data.masks import MASK_FOLDER
+from ensemble.data.photographs import MASK_FOLDER
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
 from ensemble.report.holes import Hole, accuracy, hole_sheet, look

@@ -11,7 +11,7 @@ from ensemble.cli.context import Context
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.data.demo import build_demo
-from ensemble.data.masks import MASK_FOLDER
+from ensemble.data.photographs import MASK_FOLDER
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,8 @@ def oof(
         for k in finished_folds(project, one)
         if k in wanted
     ]
+    if jobs:
+        project.photographs.prepare(partial(progress_bar, context.console))
     for one, k in jobs:
         total = len(project.folds.validation(k))
         with progress_bar(context.console, f"{one.stage} {one.name} fold {k}", total) as advance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -199,18 +200,12 @@ def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequen
 
 
 def _decode(context: Context, project: Project, jobs: Sequence[Job]) -> None:
-    """Fill the cache of decoded photographs, if a training is going to read it."""
-    from ensemble.data.cache import open_cache
-    from ensemble.training.data import decoded_folder
+    """Decode the photographs, if a training is going to read them."""
     from ensemble.training.fit import member_of
 
     trained = [job for job in jobs if member_of(job, project).kind == "trained"]
-    unfinished = any(not job.files(context.workspace).manifest.exists() for job in trained)
-    if not project.config.training.cache or not unfinished:
-        return
-    total = len(project.competition.train_ids)
-    with progress_bar(context.console, "decoding photographs", total) as advance:
-        open_cache(decoded_folder(project), project.competition, advance=advance)
+    if any(not job.files(context.workspace).manifest.exists() for job in trained):
+        project.photographs.prepare(partial(progress_bar, context.console))
 
 
 def _parse_gpus(text: str | None) -> tuple[int, ...]:

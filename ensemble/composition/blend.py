@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Rgb
+from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.composition.chroma import ChromaMode, blend_chroma
-from ensemble.composition.compose import compose_rgb
+from ensemble.composition.compose import compose_gray, compose_rgb
 from ensemble.composition.hue_target import hue_histogram, hue_target
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.vocabulary import View
@@ -35,6 +35,20 @@ def blend_gray(recipe: StageRecipe, read: Read) -> NDArray[np.float32]:
     for part in parts:
         blend += part
     return blend
+
+
+def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
+    """The gray that stage 2 starts from, out of fold and for a test photograph.
+
+    Args:
+        blend: (H, W) float on the scale 0..255, stage 1's blend, see `blend_gray`.
+        damaged: (H, W) uint8, the input.
+        lost_mask: (H, W) bool, the located hole.
+
+    Returns:
+        (H, W) uint8, equal to `damaged` outside the hole.
+    """
+    return compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=Composition())
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,23 @@
-"""Predictors that are not trained: classical inpainting, no colour, and released colorizers."""
+"""Predictors that are not trained: classical inpainting, no color, and released colorizers."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.fill import fill_hole
-from ensemble.inference.predictor import Predictions, Predictor
+from ensemble.damage.fill import METHODS, fill_hole
+from ensemble.errors import ConfigError, unknown_name
+from ensemble.inference.predictor import Predictions, Predictor, Shown
 from ensemble.members import Member
+from ensemble.networks.colorizers.lab import colorize_with
+from ensemble.networks.colorizers.released import load_released
+from ensemble.networks.device import best_device
+from ensemble.parallel import map_in_order
 from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
 
 
@@ -22,17 +28,20 @@ class FixedPredictor(Predictor):
         member: Its spec.
     """
 
+    n_threads = 1
+
     def __init__(self, member: Member) -> None:
         self.member = member
 
-    def predict(
-        self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_], views: Sequence[View] = VIEWS
-    ) -> Predictions:
+    def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
         """Predict a batch; see `Predictor.predict`."""
-        pairs = list(zip(grays, lost_masks, strict=True))
-        return {view: np.stack([self._view(*pair, view) for pair in pairs]) for view in views}
+        pairs = zip(shown.grays, shown.lost_masks, strict=True)
+        jobs = [(gray, lost_mask, view) for gray, lost_mask in pairs for view in views]
+        pictures = list(map_in_order(self._view, jobs, n_threads=self.n_threads))
+        return {view: np.stack(pictures[i :: len(views)]) for i, view in enumerate(views)}
 
-    def _view(self, gray: Gray, lost_mask: Mask, view: View) -> NDArray[np.uint8]:
+    def _view(self, job: tuple[Gray, Mask, View]) -> NDArray[np.uint8]:
+        gray, lost_mask, view = job
         predicted = self._predict_one(apply_view(gray, view), apply_view(lost_mask, view))
         return undo_view(predicted, view)
 
@@ -44,12 +53,51 @@ class FixedPredictor(Predictor):
 class InpaintingPredictor(FixedPredictor):
     """Restoration by classical inpainting; the member's `arch` is the method."""
 
+    n_threads = 0  # all cores: the solvers release Python's lock
+
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> Gray:
         return fill_hole(gray, lost_mask, method=self.member.arch)
 
 
 class GrayPredictor(FixedPredictor):
-    """Colorization without colour: R = G = B. Hue transport then decides every hue."""
+    """Colorization without color: R = G = B. Hue transport then decides every hue."""
 
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> NDArray[np.uint8]:
         return np.repeat(gray[..., None], 3, axis=-1)
+
+
+class ReleasedColorizer(FixedPredictor):
+    """eccv16 or siggraph17 with its released weights, on the best device there is.
+
+    Args:
+        member: Its `arch` names the colorizer.
+
+    Raises:
+        WeightsError: The weights cannot be had (said within seconds), or are not genuine.
+    """
+
+    def __init__(self, member: Member) -> None:
+        super().__init__(member)
+        self.network = load_released(member.arch).to(best_device())
+
+    def _predict_one(self, gray: Gray, lost_mask: Mask) -> NDArray[np.uint8]:
+        return colorize_with(self.network, gray)
+
+
+COLORIZERS: Mapping[str, Callable[[Member], Predictor]] = MappingProxyType(
+    {"gray": GrayPredictor, "eccv16": ReleasedColorizer, "siggraph17": ReleasedColorizer}
+)
+"""The predictor of each fixed colorizer, by `arch`; restorers are the methods of `fill_hole`."""
+
+
+def fixed_predictor(member: Member) -> Predictor:
+    """The predictor of a fixed member.
+
+    Raises:
+        ConfigError: None is known; the valid ones are listed.
+    """
+    restorers = dict.fromkeys(METHODS, InpaintingPredictor)
+    known = restorers if member.stage == "restoration" else COLORIZERS
+    if member.arch not in known:
+        raise ConfigError(unknown_name(f"fixed member of {member.stage}", member.arch, known))
+    return known[member.arch](member)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from ensemble.errors import ConfigError
-from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor
+from ensemble.inference.fixed import fixed_predictor
 from ensemble.inference.predictor import NetworkPredictor, Predictor
 from ensemble.members import Member
 from ensemble.networks.build import load_network
 from ensemble.networks.device import choose_precision
 from ensemble.project import Project
 from ensemble.provenance import read_checkpoint
-
-RELEASED = ("eccv16", "siggraph17")
 
 
 def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
@@ -23,7 +21,8 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
         fold: Whose network; a fixed member is the same for all.
 
     Raises:
-        ConfigError: The member is external: its predictions can only be imported.
+        ConfigError: The member is external, so that its predictions can only be imported; or
+            fixed and unknown.
         MissingArtefactError: Its training has not finished.
         StaleArtefactError: It was trained from something else than the present data, folds or
             settings.
@@ -35,7 +34,7 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
             "give its predictions with `ens oof import`"
         )
     if member.kind == "fixed":
-        return _fixed_predictor(member)
+        return fixed_predictor(member)
     read_checkpoint(project, member, fold)
     return NetworkPredictor(
         member,
@@ -44,13 +43,3 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
         batch_size=project.config.inference.batch_size,
         precision=choose_precision(project.config.training.precision),
     )
-
-
-def _fixed_predictor(member: Member) -> Predictor:
-    if member.stage == "restoration":
-        return InpaintingPredictor(member)
-    if member.name in RELEASED:
-        from ensemble.inference.released import ReleasedColorizer
-
-        return ReleasedColorizer(member)
-    return GrayPredictor(member)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,29 @@ from ensemble.inference.views import augment, deaugment
 from ensemble.members import Member
 from ensemble.networks.device import Precision, autocast, best_device
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
+from ensemble.parallel import map_in_order
 from ensemble.vocabulary import VIEWS, View
 
 Predictions = dict[View, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Photographs to predict, as every member of a stage is shown them.
+
+    Attributes:
+        grays: (N, H, W) uint8; damaged for restoration, restored for colorization.
+        lost_masks: (N, H, W) bool, the located holes.
+    """
+
+    grays: NDArray[np.uint8]
+    lost_masks: NDArray[np.bool_]
+
+    @cached_property
+    def prefilled(self) -> NDArray[np.uint8]:
+        """The grays with their holes filled as in training, (N, H, W) uint8; filled only once."""
+        pairs = zip(self.grays, self.lost_masks, strict=True)
+        return np.stack(list(map_in_order(lambda pair: fill_hole(*pair), pairs)))
 
 
 class Predictor(ABC):
@@ -35,14 +57,11 @@ class Predictor(ABC):
     member: Member
 
     @abstractmethod
-    def predict(
-        self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_], views: Sequence[View] = VIEWS
-    ) -> Predictions:
+    def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
         """Predict a batch.
 
         Args:
-            grays: (N, H, W) uint8; damaged for restoration, restored for colorization.
-            lost_masks: (N, H, W) bool, the located holes.
+            shown: N photographs.
             views: The flips wanted.
 
         Returns:
@@ -79,24 +98,21 @@ class NetworkPredictor(Predictor):
         self.batch_size = batch_size
 
     @torch.inference_mode()
-    def predict(
-        self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_], views: Sequence[View] = VIEWS
-    ) -> Predictions:
+    def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
         """Predict a batch; see `Predictor.predict`."""
         parts: dict[View, list[NDArray[Any]]] = {view: [] for view in views}
-        for start in range(0, len(grays), self.batch_size):
+        for start in range(0, len(shown.grays), self.batch_size):
             here = slice(start, start + self.batch_size)
-            shown = self._shown(grays[here], lost_masks[here]).to(self.device)
+            batch = self._input(shown, here).to(self.device)
             for view in views:
-                parts[view].append(self._predict_view(shown, view))
+                parts[view].append(self._predict_view(batch, view))
         return {view: np.concatenate(arrays) for view, arrays in parts.items()}
 
-    def _shown(self, grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> Tensor:
+    def _input(self, shown: Shown, here: slice) -> Tensor:
         mode = self.member.input_mode
-        if mode in ("prefilled", "prefilled+mask"):
-            grays = prefilled(grays, lost_masks)
-        batch = to_tensor(grays, **self.normalisation)
-        return with_mask(batch, lost_masks) if mode == "prefilled+mask" else batch
+        grays = shown.prefilled if mode in ("prefilled", "prefilled+mask") else shown.grays
+        batch = to_tensor(grays[here], **self.normalisation)
+        return with_mask(batch, shown.lost_masks[here]) if mode == "prefilled+mask" else batch
 
     def _predict_view(self, shown: Tensor, view: View) -> NDArray[Any]:
         with autocast(self.device, self.precision):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from ensemble.arrays import Gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.members import Member
-from ensemble.oof.collect import collect
-from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.collect import collect, restore
+from ensemble.oof.predictions import RESTORED_VIEW
 from ensemble.project import Project
 from ensemble.provenance import restoration_for
 from ensemble.training.fit import fit, member_of
@@ -65,10 +65,8 @@ def _restoration(job: Job, member: Member, project: Project) -> StageRecipe | No
 
 def _validation_grays(
     job: Job, project: Project, restoration: StageRecipe | None
-) -> partial[Gray] | None:
+) -> partial[Any] | None:
     """What gives the restored gray of an image id; nothing for restoration itself."""
     if restoration is None:
         return None
-    chosen = [m for m in project.members("restoration") if m.name in restoration.weights]
-    predictions = ArchivedPredictions(project, chosen, [job.fold])
-    return partial(restored_gray, project, predictions, restoration)
+    return partial(restore(project, job.fold, restoration).read, view=RESTORED_VIEW)

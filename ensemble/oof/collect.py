@@ -1,28 +1,38 @@
-"""Filling the archives: each fold's networks predict the photographs they never saw."""
+"""Filling the archives: each fold's networks predict the photographs they never saw.
+
+The restored gray that stage 2 starts from is archived once a fold, blended from the archives of
+stage 1, so that stage 2 is made from that archive and from nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.composition.blend import blend_gray, restored_gray
 from ensemble.composition.recipe import StageRecipe
-from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.inference.load import load_predictor
-from ensemble.inference.predictor import Predictor
+from ensemble.inference.predictor import Shown
 from ensemble.manifest import require_same
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
-from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions
+from ensemble.parallel import Advance, map_in_order
 from ensemble.project import Project
-from ensemble.provenance import archive_digests
-from ensemble.vocabulary import HUE_BINS, VIEWS
+from ensemble.provenance import archive_digests, restored_digests
+from ensemble.vocabulary import HUE_BINS, VIEWS, View
 from ensemble.workspace import exclusive_lock
 
 FLUSH_EVERY = 32
+READ_AHEAD = 1
+"""Threads that prepare batches beside the network; each prepares two ahead."""
 
 
 def collect(
@@ -31,7 +41,7 @@ def collect(
     fold: int,
     *,
     restoration: StageRecipe | None = None,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Advance = lambda _: None,
 ) -> Archive:
     """Predict all views of a fold's photographs, where that has not been done yet.
 
@@ -50,36 +60,90 @@ def collect(
         LockedError: Another process is filling the same archive.
     """
     path = project.archive_folder(member, fold)
+    made_from = archive_digests(project, member, fold, restoration)
     with exclusive_lock(path, what=f"collecting predictions into `{path}`"):
-        archive = _open_or_create(project, member, fold, restoration)
+        if member.kind == "external":
+            archive = Archive(path)
+            require_same(archive.manifest.made_from, made_from, name=str(path), remedy="import it")
+            return archive
+        dtype = "float32" if member.output == "histogram" else "uint8"
+        shape = _item_shape(project, member)
+        archive = _open_or_create(project, path, fold, made_from, VIEWS, shape, dtype)
         if not archive.complete:
+            shown = _shown(project, member, fold, restoration)
             predictor = load_predictor(project, member, fold)
-            _fill(archive, predictor, _inputs(project, member, fold, restoration), advance)
+            _fill(archive, shown, predictor.predict, advance)
     return archive
+
+
+def restore(
+    project: Project, fold: int, restoration: StageRecipe, *, advance: Advance = lambda _: None
+) -> Archive:
+    """Archive the restored gray of a fold's photographs, where that has not been done yet.
+
+    Another process that is at it is waited for.
+
+    Args:
+        project: Data, folds and the archives of stage 1.
+        fold: Whose photographs.
+        restoration: The blend of stage 1.
+        advance: Told how many photographs are newly done.
+
+    Returns:
+        The archive: its only view is `RESTORED_VIEW`, each picture (H, W) uint8.
+
+    Raises:
+        MissingArtefactError: An archive of stage 1 is missing or not complete.
+        StaleArtefactError: An archive of stage 1 was made from something else.
+    """
+    path = project.restored_folder(fold)
+    made_from = restored_digests(project, fold, restoration)
+    with exclusive_lock(path, what=f"restoring into `{path}`", wait=True):
+        views, shape = (RESTORED_VIEW,), project.competition.size
+        archive = _open_or_create(project, path, fold, made_from, views, shape, "uint8")
+        if not archive.complete:
+            chosen = [project.member("restoration", name) for name in restoration.weights]
+            predictions = ArchivedPredictions(project, chosen, [fold])
+            one = partial(_restored, project, predictions, restoration)
+
+            def blend(image_ids: Sequence[str]) -> NDArray[np.uint8]:
+                return np.stack(list(map_in_order(one, image_ids)))
+
+            _fill(archive, blend, lambda grays: {RESTORED_VIEW: grays}, advance)
+    return archive
+
+
+def _restored(
+    project: Project, predictions: ArchivedPredictions, restoration: StageRecipe, image_id: str
+) -> NDArray[np.uint8]:
+    blend = blend_gray(restoration, partial(predictions.read, image_id))
+    photographs = project.photographs
+    return restored_gray(blend, photographs.damaged(image_id), photographs.located(image_id))
 
 
 def _open_or_create(
-    project: Project, member: Member, fold: int, restoration: StageRecipe | None
+    project: Project,
+    path: Path,
+    fold: int,
+    made_from: Mapping[str, str],
+    views: Sequence[View],
+    item_shape: tuple[int, ...],
+    dtype: str,
 ) -> Archive:
-    path = project.archive_folder(member, fold)
-    made_from = archive_digests(project, member, fold, restoration)
-    try:
+    with suppress(MissingArtefactError, StaleArtefactError):
         archive = Archive(path)
         require_same(archive.manifest.made_from, made_from, name=str(path), remedy="")
         archive.require_arrays()
-    except (MissingArtefactError, StaleArtefactError):
-        if member.kind == "external":
-            raise
-        return Archive.create(
-            path,
-            image_ids=project.folds.validation(fold),
-            views=VIEWS,
-            item_shape=_item_shape(project, member),
-            dtype="float32" if member.output == "histogram" else "uint8",
-            made_from=made_from,
-            seed=project.config.seed,
-        )
-    return archive
+        return archive
+    return Archive.create(
+        path,
+        image_ids=project.folds.validation(fold),
+        views=views,
+        item_shape=item_shape,
+        dtype=dtype,
+        made_from=made_from,
+        seed=project.config.seed,
+    )
 
 
 def _item_shape(project: Project, member: Member) -> tuple[int, ...]:
@@ -89,44 +153,33 @@ def _item_shape(project: Project, member: Member) -> tuple[int, ...]:
     return size if member.output == "gray" else (*size, 3)
 
 
-Inputs = Callable[[Sequence[str]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+def _shown(
+    project: Project, member: Member, fold: int, restoration: StageRecipe | None
+) -> Callable[[Sequence[str]], Shown]:
+    """What a member is shown of some photographs."""
+    photographs = project.photographs
+    gray_of: Callable[[str], Any] = photographs.damaged
+    if member.stage == "colorization" and restoration is not None:
+        gray_of = partial(restore(project, fold, restoration).read, view=RESTORED_VIEW)
 
-
-def _inputs(project: Project, member: Member, fold: int, restoration: StageRecipe | None) -> Inputs:
-    """What gives the grays (N, H, W) uint8 and located masks (N, H, W) bool for image ids."""
-    if restoration is None:
-        gray_of = _damaged_reader(project)
-    else:
-        chosen = [m for m in project.members("restoration") if m.name in restoration.weights]
-        predictions = ArchivedPredictions(project, chosen, [fold])
-
-        def gray_of(image_id: str) -> Any:
-            return restored_gray(project, predictions, restoration, image_id)
-
-    def read(image_ids: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        masks = [_located(project, image_id) for image_id in image_ids]
-        return np.stack([gray_of(image_id) for image_id in image_ids]), np.stack(masks)
+    def read(image_ids: Sequence[str]) -> Shown:
+        grays = np.stack([gray_of(image_id) for image_id in image_ids])
+        return Shown(grays, np.stack([photographs.located(image_id) for image_id in image_ids]))
 
     return read
 
 
-def _damaged_reader(project: Project) -> Callable[[str], Any]:
-    return lambda image_id: project.competition.train_sample(image_id).damaged
-
-
-def _located(project: Project, image_id: str) -> NDArray[np.bool_]:
-    damaged = project.competition.train_sample(image_id).damaged
-    return located_mask(project.competition, image_id, damaged)
-
-
 def _fill(
     archive: Archive,
-    predictor: Predictor,
-    inputs: Inputs,
-    advance: Callable[[int], None],
+    read: Callable[[Sequence[str]], Any],
+    predict: Callable[[Any], Mapping[View, NDArray[Any]]],
+    advance: Advance,
 ) -> None:
-    for image_ids in _batches(archive.missing()):
-        archive.write(image_ids, predictor.predict(*inputs(image_ids)))
+    """Read batches in a thread, while those before are predicted and stored."""
+    batches = list(_batches(archive.missing()))
+    ahead = map_in_order(read, batches, n_threads=READ_AHEAD)
+    for image_ids, batch in zip(batches, ahead, strict=True):
+        archive.write(image_ids, predict(batch))
         advance(len(image_ids))
 
 

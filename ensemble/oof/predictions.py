@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray
-from ensemble.composition.blend import blend_gray
-from ensemble.composition.compose import compose_gray
-from ensemble.composition.recipe import Composition, StageRecipe
-from ensemble.data.masks import located_mask
+from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.manifest import require_same
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
-from ensemble.provenance import archive_digests, import_remedy
+from ensemble.provenance import archive_digests, import_remedy, restored_digests
 from ensemble.vocabulary import Stage, View
+
+RESTORED_VIEW: View = "identity"
+"""The only view of an archive of restored gray."""
 
 
 class ArchivedPredictions:
@@ -93,36 +92,32 @@ def open_archive(
     remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
     if member.kind == "external":
         remedy = import_remedy(member, "--oof")
+    due = archive_digests(project, member, fold, restoration) if path.exists() else {}
+    return _open_complete(path, due, f"the predictions in `{path}`", remedy)
+
+
+def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Archive:
+    """The archived restored gray of one fold's photographs, complete and up to date.
+
+    Raises:
+        MissingArtefactError: It is missing or not complete.
+        StaleArtefactError: It was made from something else than the present things.
+    """
+    path = project.restored_folder(fold)
+    due = restored_digests(project, fold, restoration)
+    remedy = f"run `ens oof --stage colorization --fold {fold}`"
+    return _open_complete(path, due, f"the restored gray in `{path}`", remedy)
+
+
+def _open_complete(path: Path, due: Mapping[str, str], name: str, remedy: str) -> Archive:
     try:
         archive = Archive(path)
     except MissingArtefactError:
         raise MissingArtefactError(f"`{path}` holds no predictions; {remedy}") from None
-    expected = archive_digests(project, member, fold, restoration)
-    name = f"the predictions in `{path}`"
-    require_same(archive.manifest.made_from, expected, name=name, remedy=remedy)
+    require_same(archive.manifest.made_from, due, name=name, remedy=remedy)
     if not archive.complete:
         raise MissingArtefactError(
             f"`{path}` lacks {len(archive.missing())} of {len(archive.image_ids)} photographs; "
             f"{remedy}"
         )
     return archive
-
-
-def restored_gray(
-    project: Project, predictions: ArchivedPredictions, recipe: StageRecipe, image_id: str
-) -> Gray:
-    """What stage 2 is shown of a training photograph: stage 1's blend, composed.
-
-    Args:
-        project: Whose data to read.
-        predictions: Of restoration.
-        recipe: Stage 1's blend.
-        image_id: The photograph.
-
-    Returns:
-        (H, W) uint8.
-    """
-    damaged = project.competition.train_sample(image_id).damaged
-    blend = blend_gray(recipe, partial(predictions.read, image_id))
-    lost_mask = located_mask(project.competition, image_id, damaged)
-    return compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=Composition())

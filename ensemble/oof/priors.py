@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ensemble.arrays import Gray
+from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
@@ -86,7 +87,9 @@ def priors_digest(priors: Priors) -> str:
 
 def mean_prior(priors: Priors, gray: Gray) -> NDArray[np.float64]:
     """The mean over folds of what their priors make of a restored gray (H, W) uint8: (180,)."""
-    return np.mean([prior.predict(gray) for prior in priors.values()], axis=0, dtype=np.float64)
+    statistics = gray_statistics(gray)
+    each = [prior.predict_from(statistics) for prior in priors.values()]
+    return np.mean(each, axis=0, dtype=np.float64)
 
 
 def _of_fold(stored: Mapping[str, NDArray[Any]], fold: int) -> dict[str, NDArray[Any]]:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Mask, Rgb
-from ensemble.composition.blend import Colours, Read, answer, blend_colours, blend_gray
-from ensemble.composition.compose import compose_gray
-from ensemble.composition.recipe import Composition, Recipe
-from ensemble.data.masks import located_mask
+from ensemble.arrays import Gray, Rgb
+from ensemble.composition.blend import (
+    Colours,
+    Read,
+    answer,
+    blend_colours,
+    blend_gray,
+    restored_gray,
+)
+from ensemble.composition.recipe import Recipe, StageRecipe
+from ensemble.errors import StaleArtefactError
+from ensemble.inference.load import load_predictor
+from ensemble.inference.predictor import Shown
+from ensemble.members import Member
+from ensemble.oof.archive import Archive
+from ensemble.oof.external import open_external_test
 from ensemble.oof.priors import Priors, mean_prior
+from ensemble.parallel import map_in_order
 from ensemble.project import Project
-from ensemble.submission.stage import StageSource
+from ensemble.vocabulary import Stage, View
+
+Predict = Callable[[Sequence[str], Shown, tuple[View, ...]], Mapping[View, NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -37,8 +51,16 @@ class TestAnswer:
 
 
 @dataclass(frozen=True)
+class _Batch:
+    """Some photographs; `shown` keeps their prefilled grays for every restorer and fold."""
+
+    image_ids: tuple[str, ...]
+    shown: Shown
+
+
+@dataclass(frozen=True)
 class _Blends:
-    """What some folds make of one photograph: sums over them."""
+    """Sums over some folds of one photograph's blends."""
 
     gray: NDArray[np.float32]
     colours: Colours
@@ -47,8 +69,56 @@ class _Blends:
         return _Blends(self.gray + other.gray, self.colours + other.colours)
 
 
+class StageSource:
+    """The members of a recipe's stage, those of one fold where they were trained.
+
+    Args:
+        project: Whose checkpoints and archives.
+        stage: Which stage.
+        recipe: Its members and views.
+        fold: Whose networks.
+
+    Raises:
+        MissingArtefactError: A checkpoint, or an external member's test predictions, is missing.
+        StaleArtefactError: One was made from something else, or the recipe names a member that
+            the settings no longer do.
+    """
+
+    def __init__(self, project: Project, stage: Stage, recipe: StageRecipe, fold: int) -> None:
+        self.recipe = recipe
+        known = {member.name: member for member in project.members(stage)}
+        for name in recipe.weights:
+            if name not in known:
+                raise StaleArtefactError(
+                    f"the recipe blends `{name}`, which is no longer a member of {stage} in "
+                    "ens.toml; run `ens blend` again"
+                )
+        self._sources = {name: _source(project, known[name], fold) for name in recipe.weights}
+
+    def predict(self, image_ids: Sequence[str], shown: Shown) -> list[Read]:
+        """Predict the views that the recipe averages.
+
+        Args:
+            image_ids: N photographs.
+            shown: What the members are shown of them.
+
+        Returns:
+            For each photograph a function from a member and a view to its prediction.
+        """
+        found = {
+            name: predict(image_ids, shown, self.recipe.views[name])
+            for name, predict in self._sources.items()
+        }
+        return [_reader(found, row) for row in range(len(image_ids))]
+
+
 def predict_test(
-    project: Project, recipe: Recipe, priors: Priors, *, advance: Callable[[int], None]
+    project: Project,
+    recipe: Recipe,
+    priors: Priors,
+    *,
+    image_ids: Sequence[str] | None = None,
+    advance: Callable[[int], None],
 ) -> list[TestAnswer]:
     """Answer every test photograph.
 
@@ -60,57 +130,77 @@ def predict_test(
         project: Data, settings and checkpoints.
         recipe: Weights, views and options, and the folds whose networks it is for.
         priors: The hue prior of each of these folds; empty where no hue is moved.
-        advance: Told 1 for each photograph and fold that is done.
+        image_ids: Which photographs; all test photographs by default.
+        advance: Told how many photographs of a fold are newly done.
 
     Raises:
         MissingArtefactError: A checkpoint is missing.
         StaleArtefactError: A checkpoint was made from something else than the present things.
     """
-    competition = project.competition
-    shown = {i: competition.test_input(i) for i in competition.test_ids}
-    holes = {i: located_mask(competition, i, damaged) for i, damaged in shown.items()}
+    batches = list(_batches(project, image_ids or project.competition.test_ids))
     sums: dict[str, _Blends] = {}
     for fold in recipe.folds:
         restoration = StageSource(project, "restoration", recipe.restoration, fold)
         colorization = StageSource(project, "colorization", recipe.colorization, fold)
-        for i, damaged in shown.items():
-            blends = _chain(recipe, restoration, colorization, i, damaged, holes[i])
-            sums[i] = sums[i] + blends if i in sums else blends
-            advance(1)
-    return [_finish(recipe, priors, i, damaged, holes[i], sums[i]) for i, damaged in shown.items()]
+        for batch in batches:
+            for image_id, blends in _chain(recipe, restoration, colorization, batch):
+                sums[image_id] = sums[image_id] + blends if image_id in sums else blends
+            advance(len(batch.image_ids))
+    return [
+        _finish(recipe, priors, batch, row, sums[image_id])
+        for batch in batches
+        for row, image_id in enumerate(batch.image_ids)
+    ]
+
+
+def _batches(project: Project, image_ids: Sequence[str]) -> Iterator[_Batch]:
+    photographs, size = project.photographs, project.config.inference.batch_size
+    pairs = map_in_order(lambda i: (photographs.damaged(i), photographs.located(i)), image_ids)
+    found = list(pairs)
+    for start in range(0, len(image_ids), size):
+        here = slice(start, start + size)
+        grays, lost_masks = (np.stack(arrays) for arrays in zip(*found[here], strict=True))
+        yield _Batch(tuple(image_ids[here]), Shown(grays, lost_masks))
 
 
 def _chain(
-    recipe: Recipe,
-    restoration: StageSource,
-    colorization: StageSource,
-    image_id: str,
-    damaged: Gray,
-    lost_mask: Mask,
-) -> _Blends:
-    restored = restoration.predict(image_id, damaged, lost_mask)
-    blend = blend_gray(recipe.restoration, _reader(restored))
-    gray = compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=Composition())
-    coloured = colorization.predict(image_id, gray, lost_mask)
-    mode = recipe.composition.chroma
-    return _Blends(blend, blend_colours(recipe.colorization, _reader(coloured), mode))
+    recipe: Recipe, restoration: StageSource, colorization: StageSource, batch: _Batch
+) -> Iterator[tuple[str, _Blends]]:
+    """Both stages of one fold."""
+    reads = restoration.predict(batch.image_ids, batch.shown)
+    blends = [blend_gray(recipe.restoration, read) for read in reads]
+    pairs = zip(blends, batch.shown.grays, batch.shown.lost_masks, strict=True)
+    grays = np.stack([restored_gray(*pair) for pair in pairs])
+    shown = Shown(grays, batch.shown.lost_masks)
+    colored = colorization.predict(batch.image_ids, shown)
+    for image_id, blend, read in zip(batch.image_ids, blends, colored, strict=True):
+        mode = recipe.composition.chroma
+        yield image_id, _Blends(blend, blend_colours(recipe.colorization, read, mode))
 
 
-def _finish(
-    recipe: Recipe,
-    priors: Priors,
-    image_id: str,
-    damaged: Gray,
-    lost_mask: Mask,
-    sums: _Blends,
-) -> TestAnswer:
-    options = recipe.composition
-    blend = sums.gray / np.float32(sums.colours.folds)
-    gray = compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=options)
+def _finish(recipe: Recipe, priors: Priors, batch: _Batch, row: int, sums: _Blends) -> TestAnswer:
+    damaged, lost_mask = batch.shown.grays[row], batch.shown.lost_masks[row]
+    gray = restored_gray(sums.gray / np.float32(sums.colours.folds), damaged, lost_mask)
     prior = mean_prior(priors, gray) if priors else None
-    picture = answer(sums.colours, gray=gray, prior=prior, options=options)
-    return TestAnswer(image_id, damaged, gray, picture)
+    picture = answer(sums.colours, gray=gray, prior=prior, options=recipe.composition)
+    return TestAnswer(batch.image_ids[row], damaged, gray, picture)
 
 
-def _reader(predictions: Mapping[str, Mapping[Any, NDArray[Any]]]) -> Read:
-    return lambda member, view: predictions[member][view]
+def _source(project: Project, member: Member, fold: int) -> Predict:
+    if member.kind == "external":
+        return _archived(open_external_test(project, member))
+    predictor = load_predictor(project, member, fold)
+    return lambda image_ids, shown, views: predictor.predict(shown, views)
+
+
+def _archived(archive: Archive) -> Predict:
+    def read(
+        image_ids: Sequence[str], shown: Shown, views: tuple[View, ...]
+    ) -> Mapping[View, NDArray[Any]]:
+        return {view: np.stack([archive.read(i, view) for i in image_ids]) for view in views}
+
+    return read
+
+
+def _reader(found: Mapping[str, Mapping[View, NDArray[Any]]], row: int) -> Read:
+    return lambda member, view: found[member][view][row]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,8 +14,6 @@ from torch.utils.data import DataLoader
 from ensemble.arrays import Mask
 from ensemble.config import TrainingSection
 from ensemble.damage.bank import PolygonBank, make_bank
-from ensemble.data.cache import CachedPhotographs, open_cache
-from ensemble.data.competition import Competition
 from ensemble.project import Project
 from ensemble.training.batches import Batch, DrawDamage, EpochKeys, Shape, TrainingBatches
 from ensemble.training.job import Job
@@ -28,8 +25,6 @@ from ensemble.training.trainer import Hardware
 from ensemble.training.validation import ValidationBatch, ValidationBatches
 
 MOST_WORKERS = 12
-
-Photographs = Competition | CachedPhotographs
 
 
 def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
@@ -48,29 +43,13 @@ def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
     )
 
 
-def decoded_folder(project: Project) -> Path:
-    """Where the decoded photographs are kept."""
-    return project.workspace.cache / "photographs"
-
-
-def photographs(project: Project) -> Photographs:
-    """Where photographs are read: the cache of decoded ones, or the files themselves.
-
-    Raises:
-        ConfigError: There is no room for the cache.
-    """
-    if not project.config.training.cache:
-        return project.competition
-    return open_cache(decoded_folder(project), project.competition)
-
-
 def training_loader(
     project: Project, job: Job, task: Task, shape: Shape, position: Position
 ) -> DataLoader[Batch]:
     """Gives the batches that are left of the epoch at `position`."""
     batches = TrainingBatches(
         project.folds.training(job.fold),
-        photographs(project),
+        project.photographs,
         damage_drawer(project.config.seed, project.competition.size),
         wants=task.wants,
         shape=shape,
@@ -92,7 +71,7 @@ def validation_loader(project: Project, memo: Memo) -> DataLoader[ValidationBatc
     """Gives the photographs of a memo."""
     batches = ValidationBatches(
         memo.image_ids,
-        photographs(project),
+        project.photographs,
         memo,
         batch_size=project.config.inference.batch_size,
     )

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.data.cache import reserve_array
 from ensemble.data.competition import Sample
+from ensemble.data.photographs import reserve_array
 
 ShownOf = Callable[[Sample], tuple[Gray, Mask]]
 """From a sample, the gray the network is shown and the located hole."""

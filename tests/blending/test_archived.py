@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from ensemble.arrays import luma
 from ensemble.blending.archived import ArchivedEvidence, fold_priors
+from ensemble.composition.blend import blend_gray
 from ensemble.composition.gray_statistics import gray_statistics
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
+from ensemble.damage.locate import locate_hole
 from ensemble.oof.collect import collect
-from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.project import Project
 from ensemble.vocabulary import VIEWS
 
@@ -43,9 +47,8 @@ def restoration(project):
 
 
 def colorization(project, priors=None):
-    restored = ArchivedPredictions(project, project.members("restoration"), (0, 1))
     members = project.members("colorization")
-    return ArchivedEvidence(project, members, (0, 1), restored=(restored, RECIPE), priors=priors)
+    return ArchivedEvidence(project, members, (0, 1), restoration=RECIPE, priors=priors)
 
 
 def test_restoration_reads_the_damaged_gray_and_its_truth(collected):
@@ -66,7 +69,10 @@ def test_colorization_starts_from_the_restored_gray(collected):
     image_id = evidence.image_ids[-1]
     subject = evidence.subject(image_id)
     predictions = ArchivedPredictions(collected, collected.members("restoration"), (0, 1))
-    due = restored_gray(collected, predictions, RECIPE, image_id)
+    sample = collected.competition.train_sample(image_id)
+    blend = blend_gray(RECIPE, partial(predictions.read, image_id))
+    hole = locate_hole(sample.damaged).lost_mask
+    due = np.where(hole, np.rint(blend), sample.damaged).astype(np.uint8)
     assert np.array_equal(subject.gray, due)
     assert np.array_equal(evidence.read(image_id, "gray", "hflip"), np.repeat(due[..., None], 3, 2))
     assert np.array_equal(subject.prior, priors[evidence.folds[image_id]].predict(subject.gray))

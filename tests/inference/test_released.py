@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from ensemble.inference import released
-from ensemble.inference.released import ReleasedColorizer
+from ensemble.inference import fixed
+from ensemble.inference.fixed import ReleasedColorizer
+from ensemble.inference.predictor import Shown
 from ensemble.members import MEMBERS
 
 
@@ -25,13 +26,11 @@ class RedOnTheLeft(nn.Module):
 
 def test_each_view_is_coloured_by_itself_and_flipped_back(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(
-        released, "load_released", lambda name: asked.append(name) or RedOnTheLeft()
-    )
+    monkeypatch.setattr(fixed, "load_released", lambda name: asked.append(name) or RedOnTheLeft())
     predictor = ReleasedColorizer(MEMBERS["colorization"]["siggraph17"])
     assert asked == ["siggraph17"]
     grays = np.full((2, 20, 30), 128, dtype=np.uint8)
-    pictures = predictor.predict(grays, np.zeros_like(grays, dtype=np.bool_))
+    pictures = predictor.predict(Shown(grays, np.zeros_like(grays, dtype=np.bool_)))
     assert {view: array.shape for view, array in pictures.items()} == dict.fromkeys(
         ("identity", "hflip", "vflip", "hvflip"), (2, 20, 30, 3)
     )

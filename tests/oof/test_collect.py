@@ -11,13 +11,12 @@ from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
 from ensemble.damage.fill import fill_hole
 from ensemble.data.folds_csv import write_folds
-from ensemble.data.masks import located_mask
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.folds.split import split
 from ensemble.inference.fixed import InpaintingPredictor
 from ensemble.oof import collect as room
-from ensemble.oof.collect import collect
-from ensemble.oof.predictions import ArchivedPredictions, restored_gray
+from ensemble.oof.collect import collect, restore
+from ensemble.oof.predictions import ArchivedPredictions, open_restored
 from ensemble.oof.state import member_state
 from ensemble.project import Project
 from ensemble.provenance import plain_restoration, restoration_for
@@ -37,9 +36,7 @@ def test_each_photograph_is_predicted_by_its_own_fold(project):
     assert set(predictions.image_ids) == set(project.folds.image_ids)
     image_id = project.folds.validation(1)[0]
     damaged = project.competition.train_sample(image_id).damaged
-    expected = fill_hole(
-        damaged, located_mask(project.competition, image_id, damaged), method="navier-stokes"
-    )
+    expected = fill_hole(damaged, project.photographs.located(image_id), method="navier-stokes")
     assert np.array_equal(predictions.read(image_id, "navier-stokes", "identity"), expected)
 
 
@@ -77,10 +74,11 @@ def test_colorization_starts_from_the_blend_of_the_same_fold(project):
     gray_member = project.members("colorization")[0]
     archive = collect(project, gray_member, 0, restoration=recipe)
     predictions = ArchivedPredictions(project, project.members("restoration"), [0])
+    restored = open_restored(project, 0, recipe)
     for image_id in archive.image_ids:
         sample = project.competition.train_sample(image_id)
-        hole = located_mask(project.competition, image_id, sample.damaged)
-        shown = restored_gray(project, predictions, recipe, image_id)
+        hole = project.photographs.located(image_id)
+        shown = restored.read(image_id, "identity")
         assert np.array_equal(archive.read(image_id, "identity"), np.stack([shown] * 3, axis=-1))
         assert np.array_equal(shown[~hole], sample.damaged[~hole])
         blend = blend_gray(recipe, partial(predictions.read, image_id))
@@ -120,7 +118,7 @@ def test_an_incomplete_archive_is_not_read(project, monkeypatch):
     monkeypatch.setattr(
         InpaintingPredictor,
         "predict",
-        lambda self, grays, masks, views=VIEWS: (_ for _ in ()).throw(KeyboardInterrupt),
+        lambda self, shown, views=VIEWS: (_ for _ in ()).throw(KeyboardInterrupt),
     )
     with pytest.raises(KeyboardInterrupt):
         collect(project, navier_stokes(project), 0)
@@ -169,3 +167,24 @@ def test_archives_of_two_folds_that_changed_places_are_made_anew(project):
     with pytest.raises(StaleArtefactError, match="another fold than"):
         ArchivedPredictions(project, [member], [0])
     assert collect(project, member, 0).image_ids == project.folds.validation(0)
+
+
+def test_the_restored_gray_is_blended_once_a_fold(project, monkeypatch):
+    recipe = StageRecipe.plain_mean(["navier-stokes", "telea"])
+    for member in project.members("restoration"):
+        collect(project, member, 0)
+    first = restore(project, 0, recipe)
+    monkeypatch.setattr(room, "blend_gray", lambda *_: pytest.fail("blended again"))
+    collect(project, project.members("colorization")[0], 0, restoration=recipe)
+    assert restore(project, 0, recipe).manifest == first.manifest
+
+
+def test_another_blend_makes_the_restored_gray_anew(project):
+    for member in project.members("restoration"):
+        collect(project, member, 0)
+    recipes = [StageRecipe.single(name) for name in ("navier-stokes", "telea")]
+    image_id = project.folds.validation(0)[0]
+    pictures = [restore(project, 0, recipe).read(image_id, "identity") for recipe in recipes]
+    assert not np.array_equal(*pictures)
+    with pytest.raises(StaleArtefactError, match="another restoration and .*ens oof --stage col"):
+        open_restored(project, 0, recipes[0])

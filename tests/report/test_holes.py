@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import binary_erosion
 
 from ensemble.data.competition import Competition
-from ensemble.data.masks import mask_file
+from ensemble.data.photographs import mask_file
 from ensemble.data.png import write_png
 from ensemble.report import holes
 from ensemble.report.holes import ENLARGED, RED, Hole, accuracy, hole_sheet, look, outline

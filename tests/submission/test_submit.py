@@ -10,7 +10,6 @@ from ensemble.arrays import luma
 from ensemble.composition.hue_prior import HuePrior
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.damage.fill import fill_hole
-from ensemble.data.masks import located_mask
 from ensemble.data.png import decode_rgb, read_rgb, write_png
 from ensemble.errors import (
     MissingArtefactError,
@@ -18,11 +17,14 @@ from ensemble.errors import (
     StaleArtefactError,
     SubmissionError,
 )
+from ensemble.inference.fixed import FixedPredictor
 from ensemble.oof.priors import priors_digest, read_recipe_priors, write_priors
 from ensemble.project import Project
 from ensemble.provenance import read_recipe, recipe_digests, require_current_submission
+from ensemble.submission.chain import predict_test
 from ensemble.submission.submit import Submission, submit
 from ensemble.workspace import atomic_write
+from tests.conftest import UNTRAINED
 from tests.reference.score import literal_score
 
 
@@ -58,7 +60,7 @@ def test_a_picture_is_the_blend_of_both_stages(project):
     assert [answer.image_id for answer in made.answers] == list(project.competition.test_ids)
     for answer in made.answers:
         damaged = project.competition.test_input(answer.image_id)
-        hole = located_mask(project.competition, answer.image_id, damaged)
+        hole = project.photographs.located(answer.image_id)
         first = fill_hole(damaged, hole, method="navier-stokes").astype(float)
         second = fill_hole(damaged, hole, method="telea").astype(float)
         blend = np.where(hole, 0.25 * first + 0.75 * second, damaged)
@@ -205,3 +207,29 @@ def test_a_recipe_tuned_with_other_priors_is_refused(project):
     made_from = {**recipe.made_from, "priors": priors_digest({0: prior, 1: prior})}
     recipe = write_recipe(project, composition=Composition(), made_from=made_from)
     assert set(read_recipe_priors(project, recipe)) == {0, 1}
+
+
+def test_photographs_are_predicted_in_batches_and_each_hole_is_filled_once(
+    make_project, monkeypatch
+):
+    sizes, filled = [], []
+    honest = FixedPredictor.predict
+    monkeypatch.setattr(
+        FixedPredictor,
+        "predict",
+        lambda self, shown, views: sizes.append(len(shown.grays)) or honest(self, shown, views),
+    )
+    project = make_project("inference", batch_size=2)
+    recipe = write_recipe(project)
+    assert len(predict_test(project, recipe, {}, advance=filled.append)) == 3
+    assert sizes == [2, 2, 2, 1, 1, 1] * 2
+    assert sum(filled) == 6
+
+
+@pytest.fixture
+def make_project(make_workspace):
+    def make(section, **values):
+        workspace, config = make_workspace(n_test=3, **UNTRAINED)
+        return Project.open(workspace, config.replace(section, **values))
+
+    return make
