@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ if TYPE_CHECKING:  # most rooms are tested without torch, whose import takes sec
     from ensemble.project import Project
     from ensemble.training.job import Job
     from tests.reference.ens import Said
+
+# An example that compiles a kernel, or meets a busy machine, takes longer than hypothesis allows.
+hypothesis.settings.register_profile("ens", deadline=None)
+hypothesis.settings.load_profile("ens")
 
 SIZE = 48
 UNTRAINED = {

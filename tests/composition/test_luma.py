@@ -20,7 +20,7 @@ def _pil_luma(rgb: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).convert("L"))
 
 
-@pytest.mark.parametrize("corner", itertools.product((0, 255), repeat=3))
+@pytest.mark.parametrize("corner", list(itertools.product((0, 255), repeat=3)))
 def test_locks_every_corner_of_the_gamut_at_every_gray(corner: tuple[int, ...]) -> None:
     rgb = np.broadcast_to(np.array(corner, dtype=np.uint8), (256, 1, 3)).copy()
     assert np.array_equal(_pil_luma(lock_luma(rgb=rgb, gray=ALL_GRAYS)), ALL_GRAYS)

@@ -37,7 +37,7 @@ def test_it_leaves_weights_a_manifest_and_records(
     member = project.members("restoration")[0]
     assert manifest.made_from == checkpoint_digests(project, member, 0)
     assert manifest.facts["epochs"] == 2
-    rows = list(csv.DictReader(files.metrics.open()))
+    rows = list(csv.DictReader(files.metrics.read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     scores = [float(row["val_score"]) for row in rows]
     assert scores == pytest.approx(manifest.facts["scores"])
@@ -126,7 +126,7 @@ def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> 
 
     fit(COLORIZER, project=project, validation_grays=validation_gray, progress=False)
     assert sorted(grays) == list(project.folds.validation(0))
-    rows = list(csv.DictReader(COLORIZER.files(project.workspace).metrics.open()))
+    rows = list(csv.DictReader(COLORIZER.files(project.workspace).metrics.read_text().splitlines()))
     terms = {
         name: float(rows[0][f"val_{name}"]) for name in ("score", "ssim", "masked_ssim", "hue")
     }
