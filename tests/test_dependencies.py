@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 LOADED = {  # without an import in the package
     "cmaes": "by optuna's CMA-ES sampler",
     "dask": "by distributed; its commands start the scheduler and the workers",
-    "pandas": "by nothing yet",
 }
 OPTIONAL = {"tensorboard"}
 """Used where it is installed anyway."""

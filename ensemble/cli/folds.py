@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
-from ensemble.data.competition import Competition
+from ensemble.data.competition import Competition, check_damage
 from ensemble.data.folds_csv import read_folds, read_foreign_folds, read_groups, write_folds
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
@@ -26,6 +26,9 @@ from ensemble.folds.split import Folds, make_strata, measure_traits, split
 from ensemble.report.sheets import draw_suspects
 
 DescriptorName = Literal["classical", "none"]
+
+_SHOWN = 5
+"""Photographs with unusual damage that are named; of the others only the number is."""
 
 
 def folds(
@@ -187,19 +190,26 @@ def _describe(
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Decode every training photograph once: (N, 3) traits and (N, LENGTH or 0) vectors."""
 
-    def describe_one(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    def describe_one(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any], str | None]:
         sample = competition.train_sample(image_id)
+        warning = check_damage(sample)
         traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
-        return traits, describe(sample.target) if with_vectors else np.empty(0)
+        return traits, describe(sample.target) if with_vectors else np.empty(0), warning
 
     image_ids = competition.train_ids
-    traits, vectors = [], []
+    traits, vectors, warnings = [], [], []
     jobs = (delayed(describe_one)(image_id) for image_id in image_ids)
+    described = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(jobs)
     with progress_bar(context.console, "describing photographs", len(image_ids)) as advance:
-        for row, vector in Parallel(n_jobs=-1, prefer="threads", return_as="generator")(jobs):
+        for row, vector, warning in described:
             traits.append(row)
             vectors.append(vector)
+            warnings += [warning] if warning else []
             advance(1)
+    for warning in warnings[:_SHOWN]:
+        context.say(f"warning: {warning}")
+    if len(warnings) > _SHOWN:
+        context.say(f"warning: {len(warnings) - _SHOWN} more photographs with unusual damage")
     return np.stack(traits), np.stack(vectors)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,10 +12,10 @@ from rich.table import Table
 from ensemble.cli.context import Context
 from ensemble.cli.progress import progress_bar
 from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
+from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.metric.batch import NamedScore, score_lazily
 from ensemble.metric.score import mean_of
-from ensemble.workspace import atomic_write
 
 
 def score(
@@ -52,7 +50,7 @@ def score(
             scores.append(named)
             advance(1)
     if per_image is not None:
-        atomic_write(per_image, _csv(scores))
+        write_columns(per_image, _columns(scores))
     mean = mean_of([named.score for named in scores])
     if as_json:
         print(json.dumps({"pictures": len(scores), "mean": mean}))
@@ -72,10 +70,7 @@ def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:
     raise ConfigError("the lost region is known from --masks or from --input; give one of them")
 
 
-def _csv(scores: list[NamedScore]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    rows = [(named.name, named.score.as_dict()) for named in scores]
-    writer.writerow(["image", *rows[0][1]])
-    writer.writerows([name, *map(repr, terms.values())] for name, terms in rows)
-    return text.getvalue()
+def _columns(scores: list[NamedScore]) -> dict[str, list[Any]]:
+    terms = [named.score.as_dict() for named in scores]
+    columns = {term: [row[term] for row in terms] for term in terms[0]}
+    return {"image": [named.name for named in scores], **columns}

@@ -7,6 +7,8 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ensemble.arrays import Gray, Mask, Rgb, luma
 from ensemble.data.digests import digest_files
 from ensemble.data.layout import SAMPLE_SUBMISSION, TrainFiles, find_test, find_train
@@ -34,6 +36,37 @@ class Sample:
     target: Rgb
     damaged: Gray
     lost_mask: Mask
+
+
+def check_damage(sample: Sample) -> str | None:
+    """Check that a photograph and its damaged input belong together.
+
+    Returns:
+        A warning, where the damage is unusual: more than half of the picture, or several grays.
+
+    Raises:
+        DataError: No pixel is lost, or the grays of the lost ones are those of a picture instead
+            of a fill: another photograph, or a gray of another formula than Pillow's.
+    """
+    name, lost = sample.image_id, sample.damaged[sample.lost_mask]
+    if lost.size == 0:
+        raise DataError(
+            f"`{name}` must have a hole, but its damaged input is the target's gray in every "
+            "pixel; remove the pair"
+        )
+    share, flat = float(sample.lost_mask.mean()), float(np.bincount(lost).max() / lost.size)
+    if flat < 0.5:
+        raise DataError(
+            f"`{name}` must differ from its damaged input only in a hole of one gray, but "
+            f"{share:.1%} of its pixels differ and at most {flat:.0%} of these share a gray; see "
+            "whether the two files are one photograph, and the input's gray is Pillow's "
+            '`convert("L")`'
+        )
+    if share > 0.5:
+        return f"`{name}` has lost {share:.0%} of its pixels"
+    if flat < 1:
+        return f"`{name}` has a hole of several grays: {flat:.0%} of it are of one"
+    return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ downloaded and nothing is synthetic but the damage, as in the competition itself
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,9 @@ from PIL import Image
 
 from ensemble.arrays import Rgb, luma
 from ensemble.damage.draw import apply_damage, draw_damage
+from ensemble.data.layout import TEST_COLUMNS, TEST_INPUT, TRAIN_COLUMNS, TRAIN_GT, TRAIN_INPUT
 from ensemble.data.png import encode_png, write_png
+from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_path, atomic_write
 
@@ -196,10 +197,10 @@ def _write_train(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     for index, (name, crop) in enumerate(zip(names, crops, strict=True)):
         write_png(folder / "train_gt" / f"{name}.png", crop.pixels)
         _write_damaged(folder / "train_input" / f"{name}.png", crop, seed + 2 * index)
-    pairs = [[f"./train_input/{name}.png", f"./train_gt/{name}.png"] for name in names]
-    _write_csv(folder / "train.csv", [["input_image_path", "gt_image_path"], *pairs])
-    groups = [[name, crop.group] for name, crop in zip(names, crops, strict=True)]
-    _write_csv(folder / "groups.csv", [["image", "label"], *groups])
+    paths = ([f"./{room}/{name}.png" for name in names] for room in (TRAIN_INPUT, TRAIN_GT))
+    write_columns(folder / "train.csv", dict(zip(TRAIN_COLUMNS, paths, strict=True)))
+    groups = {"image": names, "label": [crop.group for crop in crops]}
+    write_columns(folder / "groups.csv", groups)
 
 
 def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
@@ -207,8 +208,8 @@ def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     for index, (name, crop) in enumerate(zip(names, crops, strict=True)):
         write_png(folder / "test_target" / f"{name}.png", crop.pixels)
         _write_damaged(folder / "test_input" / f"{name}.png", crop, seed + 2 * index + 1)
-    rows = [[f"./test_input/{name}.png"] for name in names]
-    _write_csv(folder / "test.csv", [["input_image_path"], *rows])
+    paths = [f"./{TEST_INPUT}/{name}.png" for name in names]
+    write_columns(folder / "test.csv", {TEST_COLUMNS[0]: paths})
     blank = encode_png(np.zeros_like(crops[0].pixels))
     with zipfile.ZipFile(folder / "sample_submission.zip", "w") as archive:
         for name in names:
@@ -218,9 +219,3 @@ def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
 def _write_damaged(path: Path, crop: Crop, seed: int) -> None:
     damage = draw_damage(size=crop.pixels.shape[:2], seed=seed)
     write_png(path, apply_damage(luma(crop.pixels), damage))
-
-
-def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    atomic_write(path, text.getvalue())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ensemble.errors import MissingFileError
+from ensemble.data.png import file_status
 from ensemble.manifest import digest_file
 from ensemble.parallel import Progress, silent
 from ensemble.workspace import atomic_write
@@ -41,6 +41,7 @@ def digest_files(
 
     Raises:
         MissingFileError: A file is not there.
+        DataError: Instead of a file there is a folder, a pipe or a loop of links.
     """
     files = {os.path.relpath(path, folder): path for path in paths}
     fingerprints = {name: _fingerprint(path) for name, path in files.items()}
@@ -74,10 +75,7 @@ def _read(files: dict[str, Path], progress: Progress) -> Iterator[tuple[str, str
 
 
 def _fingerprint(path: Path) -> Fingerprint:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise MissingFileError(f"`{path}` is not there any more") from None
+    status = file_status(path)
     return status.st_size, status.st_mtime_ns
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from ensemble.config import MOST_FOLDS
-from ensemble.data.tables import read_columns
+from ensemble.data.tables import read_columns, write_columns
 from ensemble.errors import DataError, MissingArtefactError, MissingFileError
 from ensemble.folds.split import Folds
-from ensemble.workspace import atomic_write
 
 COLUMNS = ("image_id", "group", "fold")
 SINGLETON = "-1"
@@ -19,11 +16,8 @@ SINGLETON = "-1"
 
 def write_folds(path: Path, folds: Folds) -> None:
     """Write `image_id, group, fold`, one row a photograph, sorted by id; whole or not at all."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(zip(folds.image_ids, folds.groups, folds.folds, strict=True))
-    atomic_write(path, text.getvalue())
+    columns = (folds.image_ids, folds.groups, folds.folds)
+    write_columns(path, dict(zip(COLUMNS, columns, strict=True)))
 
 
 def read_folds(path: Path) -> Folds:

@@ -48,13 +48,14 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
 
     Raises:
         MissingFileError: A file that the CSV lists, or the twin of another, is not there.
-        DataError: The CSV has no such columns or an empty cell, or a photograph is there twice.
+        DataError: The CSV has no such columns, an empty cell or a path that leaves the folder, or a
+            photograph is there twice.
     """
     table = folder / "train.csv"
     if not table.is_file():
         return _pair_by_name(folder)
     rows = read_columns(table, TRAIN_COLUMNS, by_position=True)
-    damaged, targets = ([_resolve(folder, cells[i]) for _, cells in rows] for i in (0, 1))
+    damaged, targets = ([_resolve(table, row, cells[i]) for row, cells in rows] for i in (0, 1))
     _require_distinct(targets, table)
     _require_there(targets, table)
     if not any(parent.is_dir() for parent in {path.parent for path in damaged}):
@@ -70,7 +71,7 @@ def find_test(folder: Path) -> tuple[Path, ...]:
     if not table.is_file():
         return tuple(_list_pngs(folder / TEST_INPUT).values())
     rows = read_columns(table, TEST_COLUMNS, by_position=True)
-    paths = [_resolve(folder, cell) for _, (cell,) in rows]
+    paths = [_resolve(table, row, cell) for row, (cell,) in rows]
     _require_distinct(paths, table)
     _require_there(paths, table)
     return tuple(paths)
@@ -100,8 +101,15 @@ def _names_in(folder: Path) -> set[str]:
         return {entry.name for entry in entries if not entry.name.startswith(".")}
 
 
-def _resolve(folder: Path, cell: str) -> Path:
-    return folder / PurePosixPath(cell.replace("\\", "/"))
+def _resolve(table: Path, row: int, cell: str) -> Path:
+    """The file that a cell names, which must lie beside or below the CSV."""
+    relative = PurePosixPath(cell.replace("\\", "/"))
+    if relative.is_absolute() or ".." in relative.parts:
+        raise DataError(
+            f"`{table}`, row {row}: a path must lie in `{table.parent}` and be relative to it, but "
+            f"is `{cell}`"
+        )
+    return table.parent / relative
 
 
 def _require_distinct(paths: Iterable[Path], where: Path) -> None:

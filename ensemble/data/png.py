@@ -7,6 +7,8 @@ checked before OpenCV decodes it.
 
 from __future__ import annotations
 
+import os
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -25,6 +27,8 @@ GRAY, RGB = 0, 2
 
 _COLOR_TYPES = {GRAY: "gray", RGB: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
 _HEADER_BYTES = 26
+_MOST_PIXELS = 2**30
+"""OpenCV decodes no larger picture."""
 
 
 def is_png(name: str) -> bool:
@@ -98,16 +102,6 @@ def decode_gray(content: bytes, *, name: str) -> Gray:
     raise _wrong_mode(name, color_type, due=GRAY)
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Height and width from the header alone, without decoding.
-
-    Raises:
-        MissingFileError: There is no such file.
-        DataError: It does not begin as a PNG does.
-    """
-    return _size(_read_bytes(path, _HEADER_BYTES), str(path))
-
-
 def encode_png(array: NDArray[Any]) -> bytes:
     """Encode a picture; the same array gives the same bytes.
 
@@ -132,28 +126,49 @@ def write_png(path: Path, array: NDArray[Any]) -> None:
     atomic_write(path, encode_png(array))
 
 
-def _read_bytes(path: Path, count: int = -1) -> bytes:
+def file_status(path: Path) -> os.stat_result:
+    """Look up a regular file; reading a named pipe would wait for ever.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It is a folder, a pipe or a device, or cannot be looked at.
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(count)
+        status = path.stat()
     except FileNotFoundError:
         raise MissingFileError(f"`{path}` is not there") from None
     except OSError as error:
         raise DataError(f"`{path}` cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise DataError(f"`{path}` must be a file, but is {kind}; remove it")
+    return status
 
 
-def _size(content: bytes, name: str) -> tuple[int, int]:
+def _read_bytes(path: Path) -> bytes:
+    file_status(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"`{path}` cannot be read: {error.strerror}") from None
+
+
+def _check_head(content: bytes, name: str) -> None:
     if not content.startswith(SIGNATURE):
         raise DataError(f"`{name}` must be a PNG, but does not begin as one does; convert it")
     if len(content) < _HEADER_BYTES:
         raise _truncated(name, len(content))
     width, height = struct.unpack(">II", content[16:24])
-    return height, width
+    if width * height > _MOST_PIXELS:
+        raise DataError(
+            f"`{name}` must have at most 2^30 pixels, but its header names {height} x {width}; "
+            "copy or download it again"
+        )
 
 
 def _check_structure(content: bytes, name: str) -> int:
     """Walk the chunks to the end, checksums included; return the colour type, 8 bits deep."""
-    _size(content, name)
+    _check_head(content, name)
     depth, color_type = content[24], content[25]
     position, kind = len(SIGNATURE), b""
     while kind != b"IEND":

@@ -1,19 +1,24 @@
-"""Some columns of a CSV that people write: trusted in nothing, refused with file and row."""
+"""CSV tables: read from people, trusting nothing, with the row in every error; and written."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ensemble.data.png import is_png
 from ensemble.errors import DataError
+from ensemble.workspace import atomic_write
 
 
 def read_columns(
     path: Path, columns: Sequence[str], *, by_position: bool
 ) -> list[tuple[int, tuple[str, ...]]]:
     """Read some columns, wherever in the CSV they are.
+
+    The standard library reads: it knows the row of each cell, and pandas takes longer to import
+    than most commands to run.
 
     Args:
         path: The CSV, UTF-8 with or without a byte order mark, with a header.
@@ -40,6 +45,18 @@ def read_columns(
             empty = columns[cells.index("")]
             raise DataError(f"`{path}`, row {number}: `{empty}` is empty; fill the cell")
     return rows
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write a table whole or not at all; floats in full precision.
+
+    Args:
+        path: The CSV, UTF-8.
+        columns: Each column's name and its cells, all of one length.
+    """
+    import pandas as pd  # slow to import, and few commands write a table
+
+    atomic_write(path, pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n"))
 
 
 def _positions(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from ensemble.arrays import luma
 from ensemble.data.folds_csv import read_folds
 from ensemble.data.png import read_rgb, write_png
 
@@ -88,3 +89,22 @@ def test_a_group_larger_than_a_fold_is_cut_and_said(ens, root: Path) -> None:
     assert said.status == 0, said.err
     assert "were torn apart to keep groups within a fold's share of 4 photographs" in said.out
     assert np.bincount(read_folds(root / "folds.csv").folds).tolist() == [4, 4, 4]
+
+
+def test_a_pair_that_cannot_be_is_refused_and_unusual_damage_warned_of(ens, root: Path) -> None:
+    grays = {}
+    for path in sorted((root / "data/train_gt").iterdir()):
+        gray = luma(read_rgb(path))
+        gray[10:40, 10:50] = 77
+        grays[path.name] = gray
+        write_png(root / "data/train_input" / path.name, gray)
+    large = grays["TRAIN_00003.png"].copy()
+    large[2:, 2:] = 77
+    write_png(root / "data/train_input/TRAIN_00003.png", large)
+    said = ens(root, "folds", "--descriptor", "none")
+    assert said.status == 0, said.err
+    assert "warning: `TRAIN_00003` has lost 9" in said.out
+    write_png(root / "data/train_input/TRAIN_00002.png", grays["TRAIN_00004.png"])
+    said = ens(root, "folds", "--descriptor", "none", "--force")
+    assert said.status == 2
+    assert "`TRAIN_00002` must differ from its damaged input only" in said.err

@@ -12,7 +12,7 @@ import pytest
 
 from ensemble.data import digests
 from ensemble.data.digests import CACHE_NAME, digest_files
-from ensemble.errors import MissingFileError
+from ensemble.errors import DataError, MissingFileError
 from ensemble.parallel import Advance
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
@@ -48,6 +48,15 @@ def test_contents_are_digested_by_relative_path(tmp_path: Path):
     found = digest_files(paths, folder=tmp_path)
     assert found == {"b/x.png": sha(b"one"), "a/x.png": sha(b"two")}
     assert list(found) == ["b/x.png", "a/x.png"]
+
+
+def test_what_is_no_file_is_refused_by_name_and_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    for name, fault in {"pipe": "is a pipe", "folder": "is a folder", "loop": "be read"}.items():
+        with pytest.raises(DataError, match=f"{name}.png` .*{fault}"):
+            digest_files([tmp_path / f"{name}.png"], folder=tmp_path)
 
 
 def test_only_changed_files_are_read_again(tmp_path: Path, read_names: list[str]):

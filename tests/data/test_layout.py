@@ -62,6 +62,17 @@ def test_windows_separators_are_read(data: Path):
     assert find_test(data) == (data / "test_input/TEST_0.png",)
 
 
+@pytest.mark.parametrize("cell", ["../TRAIN_0.png", "a/../../TRAIN_0.png", "/etc/TRAIN_0.png"])
+def test_a_path_that_leaves_the_folder_is_refused(data: Path, cell: str):
+    (data / "test.csv").write_text(f"path\n{cell}\n")
+    message = f"`{data / 'test.csv'}`, row 2: a path must lie in `{data}`"
+    with pytest.raises(DataError, match=re.escape(message)):
+        find_test(data)
+    (data / "train.csv").write_text(f"a,b\ntrain_input/TRAIN_0.png,{cell}\n")
+    with pytest.raises(DataError, match=f"row 2: .* but is `{re.escape(cell)}`"):
+        find_train(data)
+
+
 def test_damage_is_simulated_where_its_folder_is_missing(data: Path):
     (data / "train.csv").write_text(
         "input_image_path,gt_image_path\nelsewhere/TRAIN_0.png,train_gt/TRAIN_0.png\n"

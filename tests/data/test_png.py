@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import zlib
@@ -17,7 +18,6 @@ from ensemble.data.png import (
     read_gray,
     read_mask,
     read_rgb,
-    read_size,
     write_png,
 )
 from ensemble.errors import ArrayError, DataError, MissingFileError
@@ -49,7 +49,6 @@ def test_what_pillow_writes_is_read(tmp_path: Path):
     (tmp_path / "gray.png").write_bytes(pil_bytes(NOISE[..., 1]))
     np.testing.assert_array_equal(read_rgb(tmp_path / "rgb.png"), NOISE)
     np.testing.assert_array_equal(read_gray(tmp_path / "gray.png"), NOISE[..., 1])
-    assert read_size(tmp_path / "rgb.png") == (13, 21)
 
 
 def test_metadata_does_not_change_the_pixels():
@@ -139,14 +138,35 @@ def test_one_coloured_pixel_makes_it_no_gray_picture(tmp_path: Path):
 
 def test_a_missing_file_is_named(tmp_path: Path):
     path = tmp_path / "nowhere" / "a.png"
-    for read in (read_rgb, read_gray, read_mask, read_size):
+    for read in (read_rgb, read_gray, read_mask):
         with pytest.raises(MissingFileError, match=re.escape(f"`{path}` is not there")):
             read(path)
 
 
 def test_a_folder_is_no_picture(tmp_path: Path):
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="must be a file, but is a folder; remove it"):
         read_rgb(tmp_path)
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match="a.png` must be a file, but is a pipe or a device"):
+        read_rgb(tmp_path / "a.png")
+
+
+def test_a_loop_of_links_is_refused_by_name(tmp_path: Path):
+    (tmp_path / "a.png").symlink_to("a.png")
+    with pytest.raises(DataError, match="a.png` cannot be read: "):
+        read_rgb(tmp_path / "a.png")
+
+
+def test_a_header_of_more_pixels_than_can_be_decoded_is_refused_by_name():
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0))
+    content = SIGNATURE + head + chunk(b"IEND", b"")
+    with pytest.raises(
+        DataError, match=r"`a` must have at most 2\^30 pixels, but .* 40000 x 40000"
+    ):
+        decode_rgb(content, name="a")
 
 
 @pytest.mark.parametrize("array", [NOISE.astype(np.float32), NOISE[..., :2], NOISE[0, 0]])

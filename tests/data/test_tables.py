@@ -7,7 +7,7 @@ import pytest
 
 from ensemble.data.folds_csv import read_groups
 from ensemble.data.layout import find_test
-from ensemble.data.tables import read_columns
+from ensemble.data.tables import read_columns, write_columns
 from ensemble.errors import DataError
 
 
@@ -51,3 +51,12 @@ def test_a_csv_in_another_encoding_is_refused_whoever_reads_it(tmp_path: Path, r
     (tmp_path / "test.csv").write_bytes(b"input_image_path,label\n\xff\xfe.png,1\n")
     with pytest.raises(DataError, match="is not a CSV in UTF-8"):
         read(tmp_path)
+
+
+def test_a_table_is_written_in_full_precision_and_read_back(table: Path) -> None:
+    write_columns(table, {"a": ["x,y", 'say "z"'], "b": [0.1 + 0.2, 1e-17]})
+    assert table.read_bytes() == b'a,b\n"x,y",0.30000000000000004\n"say ""z""",1e-17\n'
+    assert read_columns(table, "ba", by_position=False) == [
+        (2, ("0.30000000000000004", "x,y")),
+        (3, ("1e-17", 'say "z"')),
+    ]
