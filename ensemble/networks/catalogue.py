@@ -11,6 +11,7 @@ from ensemble.networks.libraries import smp, timm
 
 TIMM_PREFIX = "tu-"
 SHOWN = 6
+LOADS_WEIGHTS = ("checkpoint_path", "pretrained")
 SET_BY_THE_MEMBER = frozenset(
     {"self", "kwargs", "encoder_name", "encoder_weights", "in_channels", "classes", "aux_params"}
 )
@@ -65,6 +66,7 @@ def check_network(arch: str, encoder: str, options: Iterable[str], *, where: str
     """
     check_architecture(arch, where=where)
     check_encoder(encoder, where=where)
+    check_options(options, where=where)
     arguments = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[arch.lower()]).parameters
     valid = set(arguments) - SET_BY_THE_MEMBER
     for option in options:
@@ -78,6 +80,23 @@ def check_timm_encoder(encoder: str, *, where: str) -> None:
     if not _in_timm(encoder):
         text = unknown_name(f"timm encoder ({where})", encoder, timm_encoders(), at_most=SHOWN)
         raise ConfigError(text)
+
+
+def check_options(options: Iterable[str], *, where: str) -> None:
+    """Raise ConfigError if an option of timm would load weights from a file of the user's choice.
+
+    Such a file may be a pickle, and no manifest would know that it decided what was learnt.
+
+    Args:
+        options: Names of further arguments.
+        where: For the message, as in "of member `mine`".
+    """
+    for option in options:
+        if option.startswith(LOADS_WEIGHTS):
+            raise ConfigError(
+                f"option `{option}` ({where}) would load weights unseen by any manifest; leave it "
+                "out: `encoder_weights` under [training] says where encoders start"
+            )
 
 
 def _in_timm(encoder: str) -> bool:
@@ -95,5 +114,6 @@ def check_member(member: Member) -> None:
         return
     if member.arch == HISTOGRAM_ARCH:
         check_timm_encoder(member.encoder, where=where)
+        check_options(dict(member.options), where=where)
     else:
         check_network(member.arch, member.encoder, dict(member.options), where=where)

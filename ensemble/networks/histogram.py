@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ensemble.errors import ConfigError
 from ensemble.members import Member
-from ensemble.networks.catalogue import check_timm_encoder
+from ensemble.networks.catalogue import check_options, check_timm_encoder
 from ensemble.networks.encoder_weights import timm_arguments
 from ensemble.networks.libraries import timm
 from ensemble.networks.tensors import pad_to_stride
@@ -28,7 +28,9 @@ class HistogramNetwork(nn.Module):
 
     def __init__(self, member: Member, *, encoder_weights: Literal["imagenet", "none"]) -> None:
         super().__init__()
-        check_timm_encoder(member.encoder, where=f"of member `{member.name}`")
+        where = f"of member `{member.name}`"
+        check_timm_encoder(member.encoder, where=where)
+        check_options(dict(member.options), where=where)
         first_weights = timm_arguments(member.encoder, encoder_weights)
         try:
             self.net: nn.Module = timm.create_model(

@@ -139,3 +139,11 @@ def test_options_reach_the_network() -> None:
     )
     network = build(small, encoder_weights="none")
     assert network.net.segmentation_head[0].in_channels == 4  # type: ignore[union-attr,index]
+
+
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"])
+def test_weights_of_ones_own_are_no_option_of_a_timm_encoder(option: str) -> None:
+    options = ((option, "evil.pth"),)
+    member = Member("m", "restoration", "trained", "unet", "tu-test_efficientnet", options)
+    with pytest.raises(ConfigError, match=f"option `{option}` .*unseen by any manifest"):
+        build(member, encoder_weights="none")

@@ -8,6 +8,7 @@ import torch
 from ensemble.errors import ConfigError
 from ensemble.members import MEMBERS
 from ensemble.networks.build import build
+from ensemble.networks.catalogue import check_member
 from ensemble.networks.histogram import HistogramNetwork
 
 MEMBER = MEMBERS["colorization"]["histogram-resnet18"]
@@ -45,3 +46,12 @@ def test_wrong_members() -> None:
         build(replace(MEMBER, encoder="resnet_18"), encoder_weights="none")
     with pytest.raises(ConfigError, match=r"cannot be built: timm's resnet18 .*'drop_roete'"):
         build(replace(MEMBER, options=(("drop_roete", 1),)), encoder_weights="none")
+
+
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained", "pretrained_cfg_overlay"])
+def test_weights_of_ones_own_are_no_option(option: str) -> None:
+    member = replace(LIGHT, options=((option, "evil.pth"),))
+    with pytest.raises(ConfigError, match=f"option `{option}` .*unseen by any manifest"):
+        build(member, encoder_weights="none")
+    with pytest.raises(ConfigError, match=option):
+        check_member(member)

@@ -28,3 +28,9 @@ def test_one_cycle_peaks_after_three_tenths() -> None:
 
 def test_past_the_end_it_stays_at_the_last_value() -> None:
     assert factor("cosine", update=300, updates=100) == pytest.approx(0)
+
+
+def test_a_training_of_one_update_ends_at_the_last_value() -> None:
+    assert factor("cosine", update=1, updates=1) == pytest.approx(0)
+    assert factor("one-cycle", update=1, updates=1) == pytest.approx(1e-4)
+    assert factor("cosine", update=0, updates=0) == 1
