@@ -42,7 +42,7 @@ from ensemble.training.data import epoch_shape, training_loader, workers
 from ensemble.training.fit import make_task, member_of
 from ensemble.training.job import Job
 from ensemble.training.learner import Learner
-from ensemble.training.position import Position
+from ensemble.training.progress import Position
 from ensemble.training.trainer import Hardware, make_trainer, quiet
 from ensemble.workspace import Workspace
 

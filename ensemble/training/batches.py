@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 from ensemble.arrays import Gray, Mask, Rgb, luma
 from ensemble.damage.fill import fill_hole
 from ensemble.errors import ConfigError
-from ensemble.training.position import Key, Position, permutation, sample_rng
+from ensemble.training.progress import Key, Position, permutation, sample_rng
 
 DrawDamage = Callable[[np.random.Generator], tuple[Mask, int]]
 """Draws the lost pixels (H, W) and the gray that fills them."""

@@ -18,9 +18,9 @@ from ensemble.project import Project
 from ensemble.training.batches import Batch, DrawDamage, EpochKeys, Shape, TrainingBatches
 from ensemble.training.job import Job
 from ensemble.training.memo import Memo
-from ensemble.training.position import Position
+from ensemble.training.progress import Position
 from ensemble.training.state import full_disk_is_told
-from ensemble.training.tasks import Task
+from ensemble.training.tasks.task import Task
 from ensemble.training.trainer import Hardware
 from ensemble.training.validation import ValidationBatch, ValidationBatches
 

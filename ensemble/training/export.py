@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 from ensemble.manifest import Manifest, digest_file, read_manifest, write_manifest
 from ensemble.networks.weights import fill, save_weights
 from ensemble.training.ema import mean_of_states
-from ensemble.training.history import best_epoch, out_of_patience
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
-from ensemble.training.origin import Origin
+from ensemble.training.progress import best_epoch, out_of_patience
+from ensemble.training.resume import Origin
 from ensemble.training.state import full_disk_is_told
 from ensemble.workspace import atomic_path
 

@@ -16,7 +16,7 @@ from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build
 from ensemble.project import Project
-from ensemble.training.colorization import ColorizationTask, HistogramTask
+from ensemble.training.callbacks import Keeper, Records
 from ensemble.training.data import (
     epoch_shape,
     training_loader,
@@ -25,15 +25,13 @@ from ensemble.training.data import (
 )
 from ensemble.training.export import export
 from ensemble.training.job import Job, JobFiles
-from ensemble.training.keeper import Keeper
 from ensemble.training.learner import Learner
-from ensemble.training.origin import Origin, needs_restorers, origin_of
-from ensemble.training.position import step_seed
-from ensemble.training.records import Records
-from ensemble.training.restoration import RestorationTask
+from ensemble.training.progress import step_seed
 from ensemble.training.restorers import load_restorers
-from ensemble.training.resume import Found, find
-from ensemble.training.tasks import GrayOf, Task
+from ensemble.training.resume import Found, Origin, find, needs_restorers, origin_of
+from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
+from ensemble.training.tasks.restoration import RestorationTask
+from ensemble.training.tasks.task import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, quiet
 from ensemble.workspace import exclusive_lock
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.errors import TrainingError
-from ensemble.training.position import Position
+from ensemble.training.progress import Position
 
 
 class FiniteGuard:

@@ -14,10 +14,9 @@ from ensemble.config import TrainingSection
 from ensemble.training.batches import Batch
 from ensemble.training.ema import MovingAverage
 from ensemble.training.guard import FiniteGuard
-from ensemble.training.position import Position, step_seed
-from ensemble.training.schedules import factor
+from ensemble.training.progress import Position, factor, step_seed
 from ensemble.training.state import mark
-from ensemble.training.tasks import Task
+from ensemble.training.tasks.task import Task
 from ensemble.training.validation import ValidationBatch
 
 

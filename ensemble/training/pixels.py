@@ -1,4 +1,4 @@
-"""The device's side of `ensemble.arrays` and `ensemble.networks.tensors`: uint8 tensors in bulk.
+"""uint8 tensors in bulk, on the device: the twins of `arrays`, `networks.tensors`, `metric.hue`.
 
 Batches travel to the device as uint8 and become floats there: a quarter of the traffic, and the
 host has nothing to compute.
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ensemble.config import NormalisationSection
+from ensemble.vocabulary import HUE_BINS
 
 
 def luma(target: Tensor) -> Tensor:
@@ -70,3 +71,39 @@ def denormalise(tensor: Tensor, normalisation: NormalisationSection) -> Tensor:
 def round_to_levels(values: Tensor) -> Tensor:
     """The nearest level of 0..255 as uint8, halves to the even one."""
     return values.round().clamp(0, 255).to(torch.uint8)
+
+
+def hue(pictures: Tensor) -> Tensor:
+    """The hue of every pixel, exactly OpenCV's.
+
+    Args:
+        pictures: (..., 3) uint8.
+
+    Returns:
+        (...) int64 in 0..179.
+
+    Source: the fixed-point formula of `ensemble.metric.hue`, in integers.
+    """
+    red, green, blue = pictures.to(torch.int32).unbind(-1)
+    top = pictures.amax(-1).to(torch.int32)
+    spread = top - pictures.amin(-1)
+    around = torch.where(top == green, blue - red + 2 * spread, red - green + 4 * spread)
+    around = torch.where(top == red, green - blue, around)
+    table = torch.round(122880 / spread.clamp_min(1).to(torch.float64)).to(torch.int32)
+    hues = (around * table + 2048) >> 12
+    return torch.where(hues < 0, hues + HUE_BINS, hues).long()
+
+
+def histogram(pictures: Tensor) -> Tensor:
+    """The share of each hue in each picture.
+
+    Args:
+        pictures: (N, H, W, 3) uint8.
+
+    Returns:
+        (N, 180) float32, each row with sum 1.
+    """
+    hues = hue(pictures).flatten(1)  # (N, H * W)
+    counts = torch.zeros(len(hues), HUE_BINS, device=hues.device)
+    counts.scatter_add_(1, hues, torch.ones_like(hues, dtype=torch.float32))
+    return counts / hues.shape[1]

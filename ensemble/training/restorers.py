@@ -16,7 +16,7 @@ from ensemble.project import Project
 from ensemble.provenance import read_checkpoint, weights_digest
 from ensemble.training import pixels
 from ensemble.training.batches import Batch
-from ensemble.training.tasks import damaged_gray
+from ensemble.training.tasks.task import damaged_gray
 
 
 class Restorers:

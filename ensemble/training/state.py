@@ -23,7 +23,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from safetensors import SafetensorError
 
 from ensemble.errors import StaleArtefactError, TrainingError
-from ensemble.training.position import Position
+from ensemble.training.progress import Position
 from ensemble.workspace import atomic_path
 
 KEY = "ens"

@@ -12,7 +12,7 @@ from ensemble.errors import ConfigError
 from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants
 from ensemble.training.data import damage_drawer
-from ensemble.training.position import Position, permutation
+from ensemble.training.progress import Position, permutation
 
 ALL = Wants(damage=True, prefill=True, restored=0.5, flips=True)
 

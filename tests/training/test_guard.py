@@ -6,7 +6,7 @@ from torch import nn
 
 from ensemble.errors import TrainingError
 from ensemble.training.guard import FiniteGuard
-from ensemble.training.position import Position
+from ensemble.training.progress import Position
 
 
 def test_a_loss_is_remembered_until_asked() -> None:

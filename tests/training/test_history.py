@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ensemble.training.history import best_epoch, out_of_patience, wanted_epochs
+from ensemble.training.progress import best_epoch, out_of_patience, wanted_epochs
 
 
 def test_best_is_the_first_of_equals() -> None:

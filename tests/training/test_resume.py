@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from ensemble.errors import StaleArtefactError, TrainingError
 from ensemble.manifest import read_manifest
 from ensemble.project import Project
-from ensemble.training import keeper, state
+from ensemble.training import callbacks, state
 from ensemble.training.fit import fit
 from ensemble.training.job import Job
 from ensemble.training.learner import Learner
@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_is_intact(
 def test_a_loss_that_is_not_finite_stops_before_anything_is_overwritten(
     make_project: MakeProject, restoration_job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "CHECK_EVERY", 1)
+    monkeypatch.setattr(callbacks, "CHECK_EVERY", 1)
     project = make_project(**LONG)
     with killed_after(monkeypatch, 2):
         fit(restoration_job, project=project, progress=False)

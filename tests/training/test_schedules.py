@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ensemble.training.schedules import factor
+from ensemble.training.progress import factor
 
 
 def test_constant_stays() -> None:

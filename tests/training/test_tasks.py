@@ -11,11 +11,11 @@ from ensemble.arrays import luma
 from ensemble.networks.tensors import to_tensor
 from ensemble.project import Project
 from ensemble.training.batches import Batch, Shape, TrainingBatches
-from ensemble.training.colorization import ColorizationTask, HistogramTask
 from ensemble.training.data import damage_drawer
-from ensemble.training.restoration import RestorationTask
 from ensemble.training.restorers import Restorers
-from ensemble.training.tasks import Task
+from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
+from ensemble.training.tasks.restoration import RestorationTask
+from ensemble.training.tasks.task import Task
 
 MakeProject = Callable[..., Project]
 

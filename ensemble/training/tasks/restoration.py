@@ -16,7 +16,7 @@ from ensemble.metric.score import STAGE_TERMS, gray_score
 from ensemble.training import pixels
 from ensemble.training.batches import Batch, Wants
 from ensemble.training.losses import hole_loss, masked_ssim, pixel_loss
-from ensemble.training.tasks import (
+from ensemble.training.tasks.task import (
     Example,
     Task,
     damaged_gray,

@@ -17,11 +17,11 @@ from ensemble.data.competition import Sample
 from ensemble.members import Member
 from ensemble.metric.hue import hue_correlation, hue_histogram
 from ensemble.metric.score import STAGE_TERMS, planar, score
-from ensemble.training import hues, pixels
+from ensemble.training import pixels
 from ensemble.training.batches import Batch, Wants
 from ensemble.training.losses import histogram_loss, pixel_loss
 from ensemble.training.restorers import Restorers
-from ensemble.training.tasks import Example, GrayOf, Task, flipped_gray, flipped_mask
+from ensemble.training.tasks.task import Example, GrayOf, Task, flipped_gray, flipped_mask
 from ensemble.training.validation import Case
 
 _RESTORED_SHARE = {"clean": 0.0, "mixed": 0.5, "restored": 1.0}
@@ -120,7 +120,7 @@ class HistogramTask(ColorizationTask):
     terms = ("score", "hue")
 
     def _wanted(self, colours: Tensor) -> Tensor:
-        return hues.histogram(colours)
+        return pixels.histogram(colours)
 
     def loss(self, output: Tensor, example: Example) -> Tensor:
         """1 - correlation."""

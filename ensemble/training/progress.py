@@ -1,0 +1,108 @@
+"""Where a training is, and all that follows from it: random numbers, the learning rate, the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key = tuple[int, int]
+"""(epoch, number of the batch in it): all a batch is made from, beside the seed."""
+
+
+@dataclass
+class Position:
+    """How far a training is.
+
+    Attributes:
+        epoch: The epoch under way, from 0.
+        batch: How many of its batches have been learned from.
+        updates: How often the weights have been changed, over all epochs.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    updates: int = 0
+
+
+def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """The order of an epoch, (count,) int64."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def sample_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The random numbers of one photograph in one epoch: its flip, its damage."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def step_seed(seed: int, key: Key, rank: int) -> int:
+    """The seed of what the network itself draws in one step, such as dropout."""
+    return int(np.random.SeedSequence((seed, *key, rank, 1)).generate_state(1, np.uint32)[0])
+
+
+def best_epoch(scores: Sequence[float]) -> int:
+    """The first epoch with the highest score.
+
+    >>> best_epoch([0.1, 0.3, 0.3, 0.2])
+    1
+    """
+    return max(range(len(scores)), key=lambda epoch: (scores[epoch], -epoch))
+
+
+def out_of_patience(scores: Sequence[float], patience: int) -> bool:
+    """Whether the last `patience` epochs brought no better score; 0 is endless patience.
+
+    >>> out_of_patience([0.1, 0.3, 0.3, 0.2], 2), out_of_patience([0.1, 0.3, 0.2], 2)
+    (True, False)
+    """
+    return bool(patience and scores) and len(scores) - 1 - best_epoch(scores) >= patience
+
+
+def wanted_epochs(scores: Sequence[float], average_last: int) -> tuple[int, ...]:
+    """The epochs whose weights may still be wanted: the best, and the last `average_last`.
+
+    >>> wanted_epochs([0.5, 0.1, 0.2, 0.3], 2)
+    (0, 2, 3)
+    """
+    last = range(max(0, len(scores) - average_last), len(scores))
+    return tuple(sorted({best_epoch(scores), *last})) if scores else ()
+
+
+Schedule = Literal["constant", "cosine", "one-cycle"]
+
+_WARM_UP = 0.3
+_FIRST = 1 / 25
+_LAST = 1e-4
+
+
+def factor(schedule: Schedule, *, update: int, updates: int) -> float:
+    """What the learning rate is multiplied by.
+
+    A function of the point alone, without a memory: a training that is extended goes on with the
+    schedule of the longer one.
+
+    Args:
+        schedule: `constant`; `cosine`, from 1 to 0; or `one-cycle`, which rises from 1/25 for the
+            first 30 %, then falls to 1/10000, both along a cosine.
+        update: How often the weights have been changed.
+        updates: How often they will be altogether.
+
+    >>> factor("cosine", update=50, updates=100)
+    0.5
+    """
+    share = min(1.0, update / max(1, updates))
+    if schedule == "cosine":
+        return _along_cosine(1.0, 0.0, share)
+    if schedule == "one-cycle":
+        if share < _WARM_UP:
+            return _along_cosine(_FIRST, 1.0, share / _WARM_UP)
+        return _along_cosine(1.0, _LAST, (share - _WARM_UP) / (1 - _WARM_UP))
+    return 1.0
+
+
+def _along_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
