@@ -10,7 +10,7 @@ from ensemble import training  # noqa: F401  (before Lightning: see its docstrin
 # isort: split
 from lightning.pytorch import LightningModule, Trainer
 
-from ensemble.training.position import Position
+from ensemble.training.progress import Position
 from ensemble.training.state import mark
 
 
