@@ -26,10 +26,13 @@ class Said(NamedTuple):
 
 
 def run_ens(root: Path, *arguments: object) -> Said:
-    """Run `ens --root ROOT ARGUMENTS`; a text is split at its blanks, as in a shell."""
-    words = [
-        word for one in arguments for word in (one.split() if isinstance(one, str) else [str(one)])
-    ]
+    """Run `ens --root ROOT ARGUMENTS`.
+
+    The first argument is split at its blanks, as `"train --fold 0"`; the others are taken as they
+    are, for a name may have blanks in it, or be empty.
+    """
+    first, *others = map(str, arguments)
+    words = [*first.split(), *others]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
         main(["--root", str(root), *words])
