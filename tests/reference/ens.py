@@ -28,11 +28,12 @@ class Said(NamedTuple):
 def run_ens(root: Path, *arguments: object) -> Said:
     """Run `ens --root ROOT ARGUMENTS`.
 
-    The first argument is split at its blanks, as `"train --fold 0"`; the others are taken as they
-    are, for a name may have blanks in it, or be empty.
+    The verb, and texts that begin with a flag, are split at their blanks, as `"--fold 0"`; others
+    are taken as they are, for a name may have blanks in it, or be empty.
     """
-    first, *others = map(str, arguments)
-    words = [*first.split(), *others]
+    words: list[str] = []
+    for argument in map(str, arguments):
+        words += argument.split() if not words or argument.startswith("--") else [argument]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
         main(["--root", str(root), *words])
