@@ -34,12 +34,10 @@ from ensemble.arrays import Gray, Rgb, luma
 from ensemble.composition.blend import answer
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_rgb
-from ensemble.composition.data_range import fill_data_range
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_prior import HuePrior
-from ensemble.composition.hue_target import centred, hue_histogram, prior_histogram
+from ensemble.composition.hue_prior import HuePrior, gray_statistics
+from ensemble.composition.hue_target import centred, hue_histogram, lift
 from ensemble.composition.hue_transport import transport_hue
-from ensemble.composition.luma import lock_luma
+from ensemble.composition.luma import fill_data_range, lock_luma
 from ensemble.composition.recipe import Composition
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.fill import fill_hole
@@ -73,19 +71,19 @@ def speed(pictures: list[Rgb]) -> None:
     picture, others = pictures[0], np.stack(pictures[1:])
     gray = luma(picture)
     floats = picture.astype(np.float32) + np.float32(3.3)
-    target = prior_histogram(np.stack([hue_histogram(p) for p in others]))
+    target = lift(centred(np.stack([hue_histogram(p) for p in others])).mean(axis=0))
     colourless = np.repeat(gray[..., None], 3, axis=2)
     weights = np.ones(len(pictures))
     parts: dict[str, Callable[[], object]] = {
         "lock_luma": lambda: lock_luma(rgb=floats, gray=gray),
         "transport_hue, score": lambda: transport_hue(
-            rgb=picture, gray=gray, target=target, look="score"
+            rgb=picture, gray=gray, target=target, mode="score"
         ),
         "transport_hue, natural": lambda: transport_hue(
-            rgb=picture, gray=gray, target=target, look="natural"
+            rgb=picture, gray=gray, target=target, mode="natural"
         ),
         "transport_hue, from gray": lambda: transport_hue(
-            rgb=colourless, gray=gray, target=target, look="score"
+            rgb=colourless, gray=gray, target=target, mode="score"
         ),
         "fill_data_range": lambda: fill_data_range(np.clip(picture, 9, 240)),
         "blend_chroma, mean of 4": lambda: blend_chroma(
@@ -98,7 +96,7 @@ def speed(pictures: list[Rgb]) -> None:
     reached = [
         float(centred(hue_histogram(moved)) @ centred(target))
         for moved in (
-            transport_hue(rgb=p, gray=luma(p), target=target, look="score") for p in pictures
+            transport_hue(rgb=p, gray=luma(p), target=target, mode="score") for p in pictures
         )
     ]
     print(f"realised against wanted      mean {np.mean(reached):.4f}   least {min(reached):.4f}")
@@ -150,8 +148,9 @@ def training_free(folder: Path, held_out: int) -> None:
         statistics=np.stack([gray_statistics(luma(p)) for p in known]), histograms=histograms
     )
     cases = [_case(p, seed) for seed, p in enumerate(unseen, start=len(known))]
+    one_prior = lift(centred(histograms).mean(axis=0))
     before: np.ndarray | None = None
-    for name, lever in _levers(prior_histogram(histograms), fitted):
+    for name, lever in _levers(one_prior, fitted):
         wanted = [lever(case) for case in cases]
         answers = [_answer(*w) for w in wanted]
         scores = [c.prepared.score(a) for c, a in zip(cases, answers, strict=True)]
@@ -162,7 +161,7 @@ def training_free(folder: Path, held_out: int) -> None:
         ]
         before = _report(name, scores, reached, before)
 
-    _pay_for_transport(cases, prior_histogram(histograms))
+    _pay_for_transport(cases, one_prior)
 
 
 def _pay_for_transport(cases: Sequence[Case], prior: np.ndarray) -> None:
@@ -172,14 +171,14 @@ def _pay_for_transport(cases: Sequence[Case], prior: np.ndarray) -> None:
             for case in cases
         ]
         before = _ssim_share(cases, pictures)
-        for look, prior_weight in itertools.product(("score", "natural"), (0.0, 0.2, 0.65)):
-            options = Composition(data_range="as-is", hue=look, prior_weight=prior_weight)
+        for mode, prior_weight in itertools.product(("score", "natural"), (0.0, 0.2, 0.65)):
+            options = Composition(data_range="as-is", hue=mode, prior_weight=prior_weight)
             answers = [
                 answer(alone(picture), gray=luma(picture), prior=prior, options=options)
                 for picture in pictures
             ]
             pays = before - _ssim_share(cases, answers)
-            print(f"{name} stand-in, {look}, prior {prior_weight:4.2f}: S and M pay {pays:+.4f}")
+            print(f"{name} stand-in, {mode}, prior {prior_weight:4.2f}: S and M pay {pays:+.4f}")
 
 
 def _ssim_share(cases: Sequence[Case], pictures: Sequence[Rgb]) -> float:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import luma
 from ensemble.blending.archived import fold_priors
-from ensemble.composition.hue_target import centred, hue_histogram, prior_histogram
+from ensemble.composition.hue_target import centred, hue_histogram, lift
 from ensemble.config import load_config
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
@@ -54,7 +54,9 @@ def guesses(project: Project, member: str, fold: int) -> dict[str, Histograms]:
     ridge = centred(np.stack([prior.predict(luma(project.competition.target(i))) for i in ids]))
     network = centred(of_network(project, member, fold))
     return {
-        "one for all": prior_histogram(histograms(project, project.folds.training(fold))),
+        "one for all": lift(
+            centred(histograms(project, project.folds.training(fold))).mean(axis=0)
+        ),
         "ridge": ridge,
         member: network,
         **{

@@ -77,7 +77,7 @@ _votes = _with(
 )
 _prior = _with(_votes, "+ prior, 0.7 of the target", "", False, prior_weight=0.7)
 _ranged = _with(_prior, "+ full data range", "ours: score", True, data_range="full")
-_natural = _with(_ranged, "natural look instead", "ours: natural", True, hue="natural")
+_natural = _with(_ranged, "natural instead of score", "ours: natural", True, hue="natural")
 
 LEVERS = (_slides, _pasted, _locked, _inpainted, _votes, _prior, _ranged, _natural)
 

@@ -45,7 +45,7 @@ PHOTOGRAPHS = ("astronaut", "coffee")
 PRIOR_WEIGHT = 0.5
 FADED = 0.7
 HUES: tuple[Literal["none", "score", "natural"], ...] = ("none", "score", "natural")
-HEADINGS = ("input", "luma lock, no transport", "look: score", "look: natural", "truth")
+HEADINGS = ("input", "luma lock, no transport", "hue: score", "hue: natural", "truth")
 
 
 def photograph(name: str, side: int) -> Rgb:

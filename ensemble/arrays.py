@@ -17,6 +17,12 @@ Rgb = NDArray[np.uint8]
 Gray = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
+LUMA_WEIGHTS = (19595, 38470, 7471)
+"""Of red, green and blue in Pillow's `convert("L")`, in 1/65536; they sum to 65536."""
+
+LUMA_HALF = 32768
+"""Added before the division by 65536, to round."""
+
 
 def check_rgb(array: NDArray[Any], *, name: str) -> Rgb:
     """Return `array` if it is an RGB picture.
@@ -63,8 +69,10 @@ def luma(rgb: Rgb) -> Gray:
     >>> int(luma(np.array([255, 0, 0], dtype=np.uint8)))
     76
     """
-    r, g, b = (rgb[..., channel].astype(np.uint32) for channel in range(3))
-    return ((19595 * r + 38470 * g + 7471 * b + 32768) >> 16).astype(np.uint8)
+    red, green, blue = (
+        weight * rgb[..., channel].astype(np.uint32) for channel, weight in enumerate(LUMA_WEIGHTS)
+    )
+    return ((red + green + blue + LUMA_HALF) >> 16).astype(np.uint8)
 
 
 def _check_two_dimensions(array: NDArray[Any], name: str) -> None:

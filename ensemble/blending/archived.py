@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from ensemble.arrays import luma
 from ensemble.blending.candidate import Subject
 from ensemble.blending.evidence import Evidence, sample_groups
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
 from ensemble.manifest import digest_json

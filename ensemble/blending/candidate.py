@@ -95,6 +95,6 @@ def _blend_rgb(recipe: StageRecipe, read: Read, mode: ChromaMode) -> NDArray[np.
     drawn = [(picture, weight) for picture, weight in said if picture.ndim == 3]
     weights = np.array([weight for _, weight in drawn])
     pictures = [picture for picture, _ in drawn]
-    if mode in ("rgb", "mean"):
+    if mode == "mean":
         return weighted_mean_of(pictures, (weights / weights.sum()).astype(np.float32))
     return blend_chroma(pictures=np.stack(pictures), weights=weights, mode=mode)

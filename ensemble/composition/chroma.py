@@ -1,9 +1,8 @@
-"""Several coloured pictures of one scene into one.
+"""Blend several colored pictures of one scene into one.
 
-Everything here is an RGB picture in floats on the scale 0..255, never bare chroma planes: its luma
-is the weighted mean of the pictures' lumas and its chroma (colour minus own luma) is what the mode
-makes of theirs. So results of several folds can be blended by the same function again, with or
-without a luma lock after it, and `lock_luma` reads the chroma off any of them.
+All pictures are RGB floats on the scale 0..255. The blend's luma is the weighted mean of their
+lumas; its chroma (color minus own luma) is blended by the mode. So a blend can be blended again,
+as over folds, and locked or not afterwards.
 """
 
 from __future__ import annotations
@@ -13,28 +12,27 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.composition.luma import BLUE, GREEN, RED
+from ensemble.arrays import LUMA_WEIGHTS
 from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.composition.weighted_median import weighted_median
 from ensemble.errors import ArrayError
 
-ChromaMode = Literal["rgb", "mean", "median", "preserving"]
+ChromaMode = Literal["mean", "median", "preserving"]
 
-_WEIGHTS = np.array([RED, GREEN, BLUE], dtype=np.float32) / np.float32(65536)
+_WEIGHTS = np.array(LUMA_WEIGHTS, dtype=np.float32) / np.float32(65536)
 
 
 def blend_chroma(
     *, pictures: NDArray[Any], weights: NDArray[Any], mode: ChromaMode
 ) -> NDArray[np.float32]:
-    """One picture whose luma is the pictures' mean luma and whose chroma is their `mode`.
+    """Blend pictures by the mean of their lumas and the `mode` of their chroma.
 
     Modes:
-        rgb, mean: The weighted mean. Luma is linear, so the mean of RGB *is* mean luma plus mean
-            chroma; the names differ only in what is meant to follow, the lock or nothing.
-        median: The weighted median of each chroma plane, freed of the luma that separate medians
-            may add up to. One member's odd colour does not bleed into the others'.
-        preserving: The mean's direction with the weighted mean of the pictures' strengths:
-            members that disagree do not wash each other out to gray.
+        mean: The weighted mean, which is that of RGB, as luma is linear.
+        median: The weighted median of each chroma plane, less the luma that separate medians may
+            add up to. The odd color of one member has no effect.
+        preserving: The direction of the mean, with the weighted mean of the pictures' strengths.
+            Members that disagree do not cancel to gray.
 
     Args:
         pictures: (K, H, W, 3), uint8 or float, scale 0..255; K >= 1.
@@ -47,25 +45,25 @@ def blend_chroma(
     Raises:
         ArrayError: Shapes do not fit, or the weights are negative or all 0.
     """
-    shares = _shares(pictures, weights)
+    shares = _check_weights(pictures, weights)
     mean = weighted_mean(pictures, shares)
-    if mode in ("rgb", "mean"):
+    if mode == "mean":
         return mean
     own = _luma(mean)
-    centre = mean - own
     if mode == "median":
         planes = weighted_median(_chroma(pictures), shares)
         return own + planes - _luma(planes)
-    strength = np.linalg.norm(centre, axis=-1, keepdims=True)
+    direction = mean - own
+    strength = np.linalg.norm(direction, axis=-1, keepdims=True)
     wanted = sum(
         share * np.linalg.norm(_chroma(picture), axis=-1, keepdims=True)
         for share, picture in zip(shares, pictures, strict=True)
     )
-    return own + centre * (wanted / np.maximum(strength, np.float32(1e-6)))
+    return own + direction * (wanted / np.maximum(strength, np.float32(1e-6)))
 
 
-def _shares(pictures: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float32]:
-    """The weights, checked against the pictures and scaled to the sum 1."""
+def _check_weights(pictures: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float32]:
+    """The weights, scaled to the sum 1."""
     if pictures.ndim != 4 or pictures.shape[-1] != 3 or len(pictures) == 0:
         raise ArrayError(f"`pictures` must be (K, H, W, 3), K >= 1, but got {pictures.shape}")
     shares = np.asarray(weights, dtype=np.float64)

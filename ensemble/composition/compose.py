@@ -1,4 +1,4 @@
-"""From a blend to the answer: the one path of what is scored out of fold and what is sent."""
+"""From a blend to the answer, by one path for what is scored out of fold and what is sent."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
-from ensemble.composition.data_range import fill_data_range
 from ensemble.composition.hue_transport import transport_hue
-from ensemble.composition.luma import lock_luma
-from ensemble.composition.paste_back import paste_back
-from ensemble.composition.quantise import quantise
+from ensemble.composition.luma import fill_data_range, lock_luma, paste_back, quantize
 from ensemble.composition.recipe import Composition
 
 
 def compose_gray(
     *, blend: NDArray[Any], damaged: Gray, lost_mask: Mask, options: Composition
 ) -> Gray:
-    """Restored gray from stage 1's blend.
+    """Make the restored gray from the blend of stage 1.
 
     Args:
         blend: (H, W) float on the scale 0..255.
@@ -36,7 +33,7 @@ def compose_gray(
     >>> compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=options).tolist()
     [[89, 90]]
     """
-    restored = quantise(blend)
+    restored = quantize(blend)
     if not options.paste_back:
         return restored
     return paste_back(restored=restored, damaged=damaged, lost_mask=lost_mask)
@@ -45,14 +42,14 @@ def compose_gray(
 def compose_rgb(
     *, blend: NDArray[Any], gray: Gray, hue_target: NDArray[Any] | None, options: Composition
 ) -> Rgb:
-    """The answer from stage 2's blend.
+    """Make the answer from the blend of stage 2.
 
-    Hue transport needs a luma to keep: without the lock it keeps the blend's own. The data range
-    comes last, for it must be that of the very picture that is scored.
+    Hue transport keeps the luma: without the lock, the blend's own. The data range comes last,
+    because it must be that of the picture that is scored.
 
     Args:
         blend: (H, W, 3) float on the scale 0..255, of one fold or the mean over folds.
-        gray: (H, W) uint8, stage 1's answer.
+        gray: (H, W) uint8, the restored gray.
         hue_target: (180,), or None to leave the hues as they are.
         options: Which steps are taken; `hue` also needs a `hue_target`.
 
@@ -66,9 +63,8 @@ def compose_rgb(
     >>> np.array_equal(luma(picture), gray)
     True
     """
-    picture = lock_luma(rgb=blend, gray=gray) if options.luma_lock else quantise(blend)
+    picture = lock_luma(rgb=blend, gray=gray) if options.luma_lock else quantize(blend)
     if hue_target is not None and options.hue != "none":
-        picture = transport_hue(
-            rgb=picture, gray=luma(picture), target=hue_target, look=options.hue
-        )
+        own = gray if options.luma_lock else luma(picture)
+        picture = transport_hue(rgb=picture, gray=own, target=hue_target, mode=options.hue)
     return fill_data_range(picture) if options.data_range == "full" else picture

@@ -1,10 +1,10 @@
-"""A hue histogram for a gray picture, learned from training photographs in seconds.
+"""Predict the hue histogram of a gray picture, as learned from training photographs in seconds.
 
-One prior for every picture is the mean of the centred unit-norm histograms (`hue_target`). The
-best answer for *this* picture is their mean given what its gray shows, and ridge regression of
-those vectors on `gray_statistics` estimates just that: with an infinite penalty it is the one
-prior, with less it leans on the picture. The penalty is chosen by leave-one-out correlation, the
-competition's hue term itself, so few or unhelpful photographs leave the one prior in place.
+One prior for every picture is the mean of the centered unit histograms (`hue_target`). The best
+answer for *this* picture is their mean given what its gray shows. Ridge regression of those
+vectors on `gray_statistics` estimates it: with an infinite penalty it is the one prior, with less
+it follows the picture. The penalty is chosen by leave-one-out correlation, which is the
+competition's hue term, so few or unhelpful photographs leave the one prior in place.
 """
 
 from __future__ import annotations
@@ -13,33 +13,40 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_target import Histogram, centred, realisable
+from ensemble.arrays import Gray, check_gray
+from ensemble.composition.hue_target import Histogram, centred, lift
 from ensemble.errors import ArrayError, StaleArtefactError
 from ensemble.vocabulary import HUE_BINS
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, np.inf)
+N_STATISTICS = 124
+
+_SIDE = 256
+_SCALES = (0, 1, 2, 3)
+_BRIGHT_CELLS, _TEXTURE_CELLS, _DIRECTIONS = 8, 4, 4
+_FAINT = 1e-3
 
 Matrix = NDArray[np.float64]
+Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class HuePrior:
-    """A fitted prior: plain arrays, and nothing else to store.
+    """A fitted prior, as plain arrays.
 
     Attributes:
-        centre: (F,) mean of the statistics.
+        center: (F,) mean of the statistics.
         scale: (F,) what each is divided by.
         slope: (F, 180); all 0 where no statistic helps.
-        mean: (180,) mean of the centred unit-norm histograms.
+        mean: (180,) mean of the centered unit histograms.
         correlation: () leave-one-out correlation with the truth, on the photographs of the fit.
     """
 
-    centre: Matrix
+    center: Matrix
     scale: Matrix
     slope: Matrix
     mean: Matrix
@@ -56,7 +63,7 @@ class HuePrior:
         Raises:
             ArrayError: There is no photograph, or the two differ in number.
 
-        Source: leave-one-out residuals of ridge regression with an unpenalised mean, e.g. Hastie,
+        Source: leave-one-out residuals of ridge regression with an unpenalized mean, e.g. Hastie,
         Tibshirani, Friedman, "The Elements of Statistical Learning" (2009), section 7.10.
         """
         if len(statistics) == 0 or len(statistics) != len(histograms):
@@ -64,11 +71,11 @@ class HuePrior:
                 "as many statistics as histograms are due, one or more, but got "
                 f"{len(statistics)} and {len(histograms)}"
             )
-        centre: Matrix = np.asarray(np.mean(statistics, axis=0), dtype=np.float64)
+        center: Matrix = np.asarray(np.mean(statistics, axis=0), dtype=np.float64)
         scale = (np.std(statistics, axis=0) + 1e-9) * np.sqrt(statistics.shape[1])
         units = centred(histograms)
-        slope, correlation = _ridge((statistics - centre) / scale, units)
-        return cls(centre, scale, slope, units.mean(axis=0), np.array(correlation))
+        slope, correlation = _fit_ridge((statistics - center) / scale, units)
+        return cls(center, scale, slope, units.mean(axis=0), np.array(correlation))
 
     def predict(self, gray: Gray) -> Histogram:
         """The wanted histogram of a gray picture (H, W) uint8, its hole filled: (180,), sum 1."""
@@ -76,22 +83,21 @@ class HuePrior:
 
     def predict_from(self, statistics: NDArray[Any]) -> Histogram:
         """The same from its statistics (F,)."""
-        return realisable(self.mean + (statistics - self.centre) / self.scale @ self.slope)
+        return lift(self.mean + (statistics - self.center) / self.scale @ self.slope)
 
     def to_arrays(self) -> dict[str, Matrix]:
-        """All there is to store, by name."""
+        """The arrays to store, by name."""
         return asdict(self)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> HuePrior:
-        """What `to_arrays` gave.
+        """Read `to_arrays`'s arrays.
 
         Raises:
             StaleArtefactError: They are not this version's arrays.
         """
         names = tuple(cls.__dataclass_fields__)
-        stale = set(arrays) != set(names) or arrays["slope"].shape[1:] != (HUE_BINS,)
-        if stale or arrays["slope"].shape[0] != gray_statistics(_BLANK).size:
+        if set(arrays) != set(names) or arrays["slope"].shape != (N_STATISTICS, HUE_BINS):
             raise StaleArtefactError(
                 f"a hue prior must hold {', '.join(names)} of this version of ens, but got "
                 f"{', '.join(sorted(arrays))}; fit it again"
@@ -99,10 +105,33 @@ class HuePrior:
         return cls(**{name: np.asarray(arrays[name], dtype=np.float64) for name in names})
 
 
-_BLANK: Gray = np.zeros((8, 8), dtype=np.uint8)
+def gray_statistics(gray: Gray) -> NDArray[np.float64]:
+    """Measure what a gray picture tells of its colors.
+
+    How bright and how clipped it is, where it is bright, and how much texture it has of which size
+    and direction and where. A clear sky, a white studio background and foliage differ in all of
+    these, and so do their hues. A picture and its mirror image have the same statistics.
+
+    Args:
+        gray: (H, W) uint8, any size.
+
+    Returns:
+        (N_STATISTICS,) float64.
+    """
+    check_gray(gray, name="gray")
+    picture = _resize((gray / 255.0).astype(np.float32), _SIDE)
+    pyramid = [_resize(picture, _SIDE >> scale) for scale in _SCALES]
+    return np.concatenate(
+        [
+            _measure_brightness(gray),
+            _average_sides(_resize(picture, _BRIGHT_CELLS)),
+            *map(_measure_texture, pyramid),
+            *map(_measure_directions, pyramid),
+        ]
+    ).astype(np.float64)
 
 
-def _ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
+def _fit_ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
     """The slope of the best penalty, and its leave-one-out correlation."""
     if len(known) < 2:
         return np.zeros((known.shape[1], HUE_BINS)), 0.0
@@ -118,3 +147,40 @@ def _ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
         found.append((float((units * centred(without)).sum(axis=1).mean()), penalty))
     correlation, penalty = max(found)
     return right.T @ ((singular / (singular**2 + penalty))[:, None] * loadings), correlation
+
+
+def _measure_brightness(gray: Gray) -> NDArray[np.float64]:
+    """Roots of the luma histogram's 32 coarse bins, and of the shares next to black and white."""
+    share = np.bincount(gray.reshape(-1), minlength=256) / gray.size
+    clipped = [share[0], share[:3].sum(), share[255], share[253:].sum()]
+    return np.sqrt(np.concatenate([share.reshape(32, 8).sum(axis=1), clipped]))
+
+
+def _measure_texture(picture: Plane) -> NDArray[Any]:
+    """Log strength of the Laplacian by place and overall, and the share of flat pixels."""
+    edges = np.abs(cv2.Laplacian(picture, cv2.CV_32F, borderType=cv2.BORDER_REFLECT))
+    places: Plane = np.log(np.float32(_FAINT) + _resize(edges, _TEXTURE_CELLS))
+    overall = [np.log(_FAINT + edges.mean()), (edges < 1.5 / 255).mean()]
+    return np.concatenate([_average_sides(places), overall])
+
+
+def _measure_directions(picture: Plane) -> NDArray[Any]:
+    """Log strength of the gradients, by steepness; slants to either side are alike."""
+    across = cv2.Sobel(picture, cv2.CV_32F, 1, 0)
+    down = cv2.Sobel(picture, cv2.CV_32F, 0, 1)
+    steepness = np.arctan2(np.abs(down), np.abs(across)) * (_DIRECTIONS / (np.pi / 2))
+    slots = np.minimum(steepness.astype(np.int64), _DIRECTIONS - 1).reshape(-1)
+    strength = np.hypot(across, down).reshape(-1)
+    sums = np.bincount(slots, weights=strength, minlength=_DIRECTIONS)
+    return np.log(_FAINT + sums / picture.size)
+
+
+def _average_sides(cells: Plane) -> NDArray[Any]:
+    """The mean of a square of cells and its mirror image, left half, flat."""
+    return ((cells + cells[:, ::-1]) / 2)[:, : cells.shape[1] // 2].reshape(-1)
+
+
+def _resize(picture: NDArray[Any], side: int) -> Plane:
+    return np.asarray(
+        cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float32
+    )

@@ -1,10 +1,10 @@
 """Which hue histogram the answer should have.
 
 The competition compares 180-bin hue histograms by Pearson correlation: the inner product of the
-two, each centred and scaled to norm 1. Where the truth is uncertain, the expected correlation is
-linear in the centred unit-norm answer, so the best answer points along the *mean of the centred
-unit-norm histograms* the truth may have. Correlation does not see an added constant, so that mean
-is lifted by its own least value to make it a histogram that a picture can have.
+two, each centered and scaled to norm 1. Where the truth is uncertain, the expected correlation is
+linear in the answer's centered unit histogram. So the best answer points along the *mean of the
+centered unit histograms* the truth may have. Correlation does not see an added constant, so the
+mean is lifted by its least value to make it a histogram that a picture can have.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Histogram = NDArray[np.float64]
 
 
 def hue_histogram(rgb: Rgb) -> Histogram:
-    """How many pixels have each of OpenCV's 180 uint8 hues; a gray pixel has hue 0.
+    """Count the pixels of each of OpenCV's 180 uint8 hues; a gray pixel has hue 0.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -48,7 +48,7 @@ def centred(histograms: NDArray[Any]) -> Histogram:
     return np.divide(spread, norm, out=np.zeros_like(spread), where=norm > 1e-9)
 
 
-def realisable(direction: NDArray[Any]) -> Histogram:
+def lift(direction: NDArray[Any]) -> Histogram:
     """The histogram (sum 1, least bin 0) that correlates perfectly with a (180,) direction.
 
     A direction without any spread gives the flat histogram.
@@ -58,17 +58,6 @@ def realisable(direction: NDArray[Any]) -> Histogram:
     return lifted / total if total > 1e-9 else np.full(HUE_BINS, 1 / HUE_BINS)
 
 
-def prior_histogram(histograms: NDArray[Any]) -> Histogram:
-    """The one histogram that correlates best, on average, with those of (N, 180).
-
-    Raises:
-        ArrayError: There is none, or they are not 180 bins wide.
-    """
-    if len(histograms) == 0:
-        raise ArrayError("a prior must be the mean of one histogram or more, but got none")
-    return realisable(centred(histograms).mean(axis=0))
-
-
 def hue_target(
     *,
     histograms: NDArray[Any],
@@ -76,13 +65,13 @@ def hue_target(
     prior: NDArray[Any] | None,
     prior_weight: float,
 ) -> Histogram:
-    """The wanted histogram: members' histograms and the prior, mixed as centred unit vectors.
+    """Mix the members' histograms and the prior, as centered unit vectors.
 
     Args:
         histograms: (K, 180), one for each member and view; K may be 0 when there is a prior.
         weights: (K,), not negative; scaled to the sum 1.
-        prior: (180,) from `prior_histogram` of the training photographs, never the validation
-            ones; None where there is none, which counts as `prior_weight` 0.
+        prior: (180,) from a `HuePrior` of the training photographs, never the validation ones;
+            None where there is none, which counts as `prior_weight` 0.
         prior_weight: Share of the prior, in 0..1; the rest is the members'.
 
     Returns:
@@ -99,8 +88,8 @@ def hue_target(
     if len(shares) == 0 or not shares.sum() > 0:
         if prior is None:
             raise ArrayError("a hue target needs a member with a weight, or a prior; got neither")
-        return realisable(centred(prior))
-    votes = centred((shares / shares.sum()) @ centred(histograms))
+        return lift(centred(prior))
+    of_members = centred((shares / shares.sum()) @ centred(histograms))
     if prior is None:
-        return realisable(votes)
-    return realisable((1 - prior_weight) * votes + prior_weight * centred(prior))
+        return lift(of_members)
+    return lift((1 - prior_weight) * of_members + prior_weight * centred(prior))

@@ -1,14 +1,15 @@
-"""What `ens blend` decides, as frozen values: weights, views, and the options of composition."""
+"""The decisions of `ens blend`, frozen: weights, views, and the options of composition."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from ensemble.errors import StaleArtefactError
+from ensemble.composition.chroma import ChromaMode
+from ensemble.errors import StaleArtefactError, unknown_name
 from ensemble.vocabulary import VIEWS, View
 
 
@@ -29,14 +30,14 @@ class StageRecipe(_Frozen):
 
     @field_validator("weights")
     @classmethod
-    def _on_the_simplex(cls, weights: dict[str, float]) -> dict[str, float]:
+    def _check_weights(cls, weights: dict[str, float]) -> dict[str, float]:
         if not weights or min(weights.values()) <= 0 or not math.isclose(sum(weights.values()), 1):
             raise ValueError(f"weights must be positive and sum to 1, but got {weights}")
         return weights
 
     @field_validator("views")
     @classmethod
-    def _some_view_each(cls, views: dict[str, tuple[View, ...]]) -> dict[str, tuple[View, ...]]:
+    def _check_views(cls, views: dict[str, tuple[View, ...]]) -> dict[str, tuple[View, ...]]:
         for member, names in views.items():
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"`{member}` must have distinct views, but got {names}")
@@ -66,44 +67,53 @@ class StageRecipe(_Frozen):
 
 
 class Composition(_Frozen):
-    """The options of composition; the defaults are what measures best, see docs/composition.md.
+    """The options of composition; the defaults measure best, see docs/composition.md.
 
     Attributes:
         paste_back: Outside the located hole the restored gray is the input, exactly.
         luma_lock: The answer's `convert("L")` equals the restored gray at every pixel.
-        chroma: How the members' colours become one: mean of RGB (`rgb`), or of chroma under the
-            luma lock (`mean`, `median`, `preserving`: the mean's hue, the members' mean strength).
-        hue: Whether the blend's hues are moved to the wanted histogram: `none`, `score` (colours
+        chroma: How the members' chroma is blended: `mean`, `median`, or `preserving` (the mean's
+            hue with the members' mean strength).
+        hue: Whether the blend's hues are moved to the wanted histogram: `none`, `score` (colors
             fade the more, the further they are moved), or `natural` (they keep their chroma if
             moved by at most 60 degrees, and fade beyond that).
-        prior_weight: Share, in the wanted histogram, of the one that a ridge regression predicts
-            from the gray (`HuePrior`); the rest is the mean of the members' histograms.
-        data_range: Whether two pixels are recoloured, at their luma, so that the picture spans
+        prior_weight: Share of the prior in the wanted histogram, 0..1. The prior is predicted from
+            the gray by ridge regression (`HuePrior`); the rest is the mean of the members'.
+        data_range: Whether two pixels are recolored, at their luma, so that the picture spans
             0..255 (`full`): the score's SSIM takes its constants from the answer's own range.
     """
 
     paste_back: bool = True
     luma_lock: bool = True
-    chroma: Literal["rgb", "mean", "median", "preserving"] = "mean"
+    chroma: ChromaMode = "mean"
     hue: Literal["none", "score", "natural"] = "score"
     prior_weight: float = Field(default=0.7, ge=0.0, le=1.0)
     data_range: Literal["as-is", "full"] = "full"
 
+    @field_validator("chroma", "hue", "data_range", mode="before")
+    @classmethod
+    def _check_choice(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        valid = get_args(cls.model_fields[name].annotation)
+        if value not in valid:
+            raise ValueError(unknown_name(f"value of `{name}`", str(value), valid))
+        return value
+
 
 SLIDES = Composition(
-    paste_back=False, luma_lock=False, chroma="rgb", hue="none", prior_weight=0, data_range="as-is"
+    paste_back=False, luma_lock=False, hue="none", prior_weight=0, data_range="as-is"
 )
 """The composition of the competition's slides: the mean of the members' pictures, as it is."""
 
 
 class Recipe(_Frozen):
-    """Everything `ens submit` needs to know, and the digests of all it was tuned on.
+    """The settings of `ens submit`, and the digests of all they were tuned on.
 
     Attributes:
         restoration: Blend of stage 1.
         colorization: Blend of stage 2.
         composition: Options of composition.
-        folds: The folds whose out-of-fold predictions it was tuned on.
+        folds: The folds whose out-of-fold predictions were used.
         made_from: Digests of the data, the folds, the hue priors and each network.
 
     >>> stage = StageRecipe.plain_mean(["a", "b"], views=("identity",))

@@ -12,8 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ensemble.arrays import Gray
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.manifest import digest_bytes

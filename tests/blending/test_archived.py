@@ -8,8 +8,7 @@ import pytest
 from ensemble.arrays import luma
 from ensemble.blending.archived import ArchivedEvidence, fold_priors
 from ensemble.composition.blend import blend_gray
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
 from ensemble.damage.locate import locate_hole

@@ -13,7 +13,7 @@ RECIPE = StageRecipe(
 )
 
 
-@pytest.mark.parametrize("chroma", ["rgb", "mean", "median", "preserving"])
+@pytest.mark.parametrize("chroma", ["mean", "median", "preserving"])
 @pytest.mark.parametrize("hue", ["none", "score"])
 def test_colours_are_rendered_as_they_are_sent(colour_evidence, chroma, hue):
     evidence = colour_evidence(count=2)

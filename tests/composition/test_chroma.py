@@ -19,7 +19,7 @@ def _chroma(picture: np.ndarray) -> np.ndarray:
     return picture - (picture @ W)[..., None]
 
 
-@pytest.mark.parametrize("mode", ["rgb", "mean", "median", "preserving"])
+@pytest.mark.parametrize("mode", ["mean", "median", "preserving"])
 def test_luma_is_the_mean_luma_in_every_mode(pictures: np.ndarray, mode: str) -> None:
     weights = np.array([1.0, 2.0, 0.5, 3.0])
     got = blend_chroma(pictures=pictures, weights=weights, mode=mode)  # type: ignore[arg-type]
@@ -28,7 +28,7 @@ def test_luma_is_the_mean_luma_in_every_mode(pictures: np.ndarray, mode: str) ->
     assert np.allclose(got @ W, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("mode", ["rgb", "mean", "median", "preserving"])
+@pytest.mark.parametrize("mode", ["mean", "median", "preserving"])
 def test_one_picture_is_itself_in_every_mode(pictures: np.ndarray, mode: str) -> None:
     one = blend_chroma(pictures=pictures[:1], weights=np.ones(1), mode=mode)  # type: ignore[arg-type]
     assert np.allclose(one, pictures[0], atol=1e-3)
@@ -37,9 +37,8 @@ def test_one_picture_is_itself_in_every_mode(pictures: np.ndarray, mode: str) ->
 def test_mean_is_the_weighted_mean_of_colours(pictures: np.ndarray) -> None:
     weights = np.array([0.1, 0.2, 0.3, 0.4])
     expected = np.average(pictures.astype(float), axis=0, weights=weights)
-    for mode in ("rgb", "mean"):
-        got = blend_chroma(pictures=pictures, weights=weights, mode=mode)  # type: ignore[arg-type]
-        assert np.allclose(got, expected, atol=1e-3)
+    got = blend_chroma(pictures=pictures, weights=weights, mode="mean")
+    assert np.allclose(got, expected, atol=1e-3)
 
 
 def test_preserving_has_the_means_direction_and_the_members_strength(pictures: np.ndarray) -> None:

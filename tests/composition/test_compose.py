@@ -8,10 +8,9 @@ import skimage.data
 
 from ensemble.arrays import Rgb, luma
 from ensemble.composition.compose import compose_gray, compose_rgb
-from ensemble.composition.data_range import fill_data_range
 from ensemble.composition.hue_target import centred, hue_histogram
 from ensemble.composition.hue_transport import transport_hue
-from ensemble.composition.luma import lock_luma
+from ensemble.composition.luma import fill_data_range, lock_luma
 from ensemble.composition.recipe import SLIDES, Composition
 
 
@@ -44,22 +43,22 @@ def test_the_slides_composition_only_rounds(blend: np.ndarray, target: np.ndarra
     assert np.array_equal(got, np.rint(np.clip(blend, 0, 255)).astype(np.uint8))
 
 
-@pytest.mark.parametrize("look", ["none", "score", "natural"])
+@pytest.mark.parametrize("hue", ["none", "score", "natural"])
 @pytest.mark.parametrize("data_range", ["as-is", "full"])
 def test_takes_the_steps_in_their_order(
-    blend: np.ndarray, target: np.ndarray, look: Any, data_range: Any
+    blend: np.ndarray, target: np.ndarray, hue: Any, data_range: Any
 ) -> None:
     gray = luma(np.clip(blend + 20, 0, 255).astype(np.uint8))
-    options = Composition(hue=look, data_range=data_range)
+    options = Composition(hue=hue, data_range=data_range)
     got = compose_rgb(blend=blend, gray=gray, hue_target=target, options=options)
     expected: Rgb = lock_luma(rgb=blend, gray=gray)
-    if look != "none":
-        expected = transport_hue(rgb=expected, gray=gray, target=target, look=look)
+    if hue != "none":
+        expected = transport_hue(rgb=expected, gray=gray, target=target, mode=hue)
     if data_range == "full":
         expected = fill_data_range(expected)
     assert np.array_equal(got, expected)
     assert np.array_equal(luma(got), gray)
-    if look != "none":
+    if hue != "none":
         assert centred(hue_histogram(got)) @ centred(target) > 0.98
 
 

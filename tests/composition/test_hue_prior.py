@@ -1,22 +1,22 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 from sklearn.linear_model import Ridge
 
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_prior import PENALTIES, HuePrior
-from ensemble.composition.hue_target import centred, prior_histogram
+from ensemble.arrays import Gray, luma
+from ensemble.composition.hue_prior import N_STATISTICS, PENALTIES, HuePrior, gray_statistics
+from ensemble.composition.hue_target import centred, lift
 from ensemble.errors import ArrayError, StaleArtefactError
-
-COUNT = 124
 
 
 @pytest.fixture(scope="module")
 def photographs() -> tuple[np.ndarray, np.ndarray]:
     """Statistics, and histograms whose peak follows the first of them."""
     rng = np.random.default_rng(0)
-    statistics = rng.normal(3, 2, (160, COUNT))
+    statistics = rng.normal(3, 2, (160, N_STATISTICS))
     peak = 60 + 12 * statistics[:, 0]
     bins = np.arange(180)
     histograms = np.exp(-(((bins - peak[:, None]) / 25) ** 2)) + rng.random((160, 180)) * 0.1
@@ -32,22 +32,22 @@ def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
     prior = HuePrior.fit(statistics=statistics[:120], histograms=histograms[:120])
     truth = centred(histograms[120:])
     ours = (_direction(prior, statistics[120:]) * truth).sum(axis=1).mean()
-    one = (truth @ centred(prior_histogram(histograms[:120]))).mean()
+    one = (truth @ centred(lift(centred(histograms[:120]).mean(axis=0)))).mean()
     assert ours > one + 0.05
 
 
 def test_is_the_one_prior_where_they_do_not(photographs: tuple) -> None:
     _, histograms = photographs
-    noise = np.random.default_rng(1).normal(size=(160, COUNT))
+    noise = np.random.default_rng(1).normal(size=(160, N_STATISTICS))
     prior = HuePrior.fit(statistics=noise, histograms=histograms)
-    one = centred(prior_histogram(histograms))
+    one = centred(lift(centred(histograms).mean(axis=0)))
     assert (_direction(prior, noise) @ one).min() > 0.98
 
 
 def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: tuple) -> None:
     statistics, histograms = (part[:40] for part in photographs)
     prior = HuePrior.fit(statistics=statistics, histograms=histograms)
-    known = (statistics - prior.centre) / prior.scale
+    known = (statistics - prior.center) / prior.scale
     units, found = centred(histograms), []
     for penalty in PENALTIES[:-1]:
         pairs = []
@@ -63,7 +63,7 @@ def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: t
 def test_fits_ridge_regression(photographs: tuple) -> None:
     statistics, histograms = photographs
     prior = HuePrior.fit(statistics=statistics, histograms=histograms)
-    known = (statistics - prior.centre) / prior.scale
+    known = (statistics - prior.center) / prior.scale
     apart = [
         np.abs(Ridge(alpha=penalty).fit(known, centred(histograms)).coef_.T - prior.slope).max()
         for penalty in PENALTIES[:-1]
@@ -89,9 +89,11 @@ def test_predicts_from_a_picture_what_it_predicts_from_its_statistics(photograph
 def test_survives_storage_as_plain_arrays(photographs: tuple) -> None:
     prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
     back = HuePrior.from_arrays(prior.to_arrays())
-    assert np.array_equal(back.predict_from(np.ones(COUNT)), prior.predict_from(np.ones(COUNT)))
+    assert np.array_equal(
+        back.predict_from(np.ones(N_STATISTICS)), prior.predict_from(np.ones(N_STATISTICS))
+    )
     for stale in (
-        {"centre": prior.centre},
+        {"center": prior.center},
         {**prior.to_arrays(), "slope": prior.slope[:-1]},
         {**prior.to_arrays(), "slope": prior.slope[:, :-1]},
     ):
@@ -104,3 +106,36 @@ def test_refuses_what_does_not_fit(photographs: tuple) -> None:
         HuePrior.fit(statistics=photographs[0], histograms=photographs[1][:3])
     with pytest.raises(ArrayError, match="but got 0 and 0"):
         HuePrior.fit(statistics=photographs[0][:0], histograms=photographs[1][:0])
+
+
+@pytest.fixture(scope="module")
+def gray() -> Gray:
+    return luma(skimage.data.astronaut())
+
+
+def test_statistics_are_the_same_for_the_mirror_image(gray: Gray) -> None:
+    mirrored = np.ascontiguousarray(gray[:, ::-1])
+    assert np.allclose(gray_statistics(gray), gray_statistics(mirrored), atol=1e-3)
+
+
+def test_statistics_tell_up_from_down_and_flat_from_textured(gray: Gray) -> None:
+    known = gray_statistics(gray)
+    for other in (gray[::-1], cv2.GaussianBlur(gray, (0, 0), 2), 255 - gray):
+        assert np.abs(gray_statistics(np.ascontiguousarray(other)) - known).max() > 0.1
+
+
+def test_statistics_hardly_depend_on_the_size(gray: Gray) -> None:
+    half = cv2.resize(gray, (256, 256), interpolation=cv2.INTER_AREA)
+    assert np.corrcoef(gray_statistics(gray), gray_statistics(half))[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 500), (300, 200)])
+def test_statistics_are_finite_for_any_shape(shape: tuple[int, int]) -> None:
+    found = gray_statistics(np.full(shape, 255, dtype=np.uint8))
+    assert found.shape == (N_STATISTICS,)
+    assert np.isfinite(found).all()
+
+
+def test_statistics_refuse_colour() -> None:
+    with pytest.raises(ArrayError, match=r"\(H, W\)"):
+        gray_statistics(np.zeros((4, 4, 3), dtype=np.uint8))

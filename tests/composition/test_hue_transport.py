@@ -8,19 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ensemble.arrays import Gray, Rgb, luma
-from ensemble.composition.hue_target import (
-    centred,
-    hue_histogram,
-    prior_histogram,
-    realisable,
-)
-from ensemble.composition.hue_transport import Look, transport_hue
+from ensemble.composition.hue_target import centred, hue_histogram, lift
+from ensemble.composition.hue_transport import HueMode, transport_hue
 from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import hue
 from ensemble.metric.score import planar
 
-LOOKS: tuple[Look, Look] = ("score", "natural")
+MODES: tuple[HueMode, HueMode] = ("score", "natural")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,8 @@ def photograph() -> Rgb:
 def target() -> np.ndarray:
     names = ("coffee", "chelsea", "rocket")
     pictures = [getattr(skimage.data, name)()[::3, ::3] for name in names]
-    return prior_histogram(np.stack([hue_histogram(np.ascontiguousarray(p)) for p in pictures]))
+    histograms = np.stack([hue_histogram(np.ascontiguousarray(p)) for p in pictures])
+    return lift(centred(histograms).mean(axis=0))
 
 
 def _gray_rgb(gray: Gray) -> Rgb:
@@ -44,16 +40,16 @@ def _correlation(rgb: Rgb, target: np.ndarray) -> float:
     return float(centred(hue_histogram(rgb)) @ centred(target))
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("mode", MODES)
 def test_reaches_the_histogram_at_the_exact_luma(
-    photograph: Rgb, target: np.ndarray, look: Look
+    photograph: Rgb, target: np.ndarray, mode: HueMode
 ) -> None:
     gray = luma(photograph)
     for rgb in (photograph, _gray_rgb(gray)):
-        moved = transport_hue(rgb=rgb, gray=gray, target=target, look=look)
+        moved = transport_hue(rgb=rgb, gray=gray, target=target, mode=mode)
         assert np.array_equal(luma(moved), gray)
         assert _correlation(rgb, target) < 0.9 < 0.99 < _correlation(moved, target)
-        again = transport_hue(rgb=rgb, gray=gray, target=target, look=look)
+        again = transport_hue(rgb=rgb, gray=gray, target=target, mode=mode)
         assert np.array_equal(moved, again)
 
 
@@ -61,24 +57,24 @@ def test_reaches_the_histogram_at_the_exact_luma(
 @given(
     hnp.arrays(np.uint8, (12, 11, 3)),
     hnp.arrays(np.float64, 180, elements=st.floats(0, 5)).filter(np.any),
-    st.sampled_from(LOOKS),
+    st.sampled_from(MODES),
 )
 def test_keeps_the_luma_of_any_picture_for_any_target(
-    rgb: Rgb, target: np.ndarray, look: Look
+    rgb: Rgb, target: np.ndarray, mode: HueMode
 ) -> None:
-    moved = transport_hue(rgb=rgb, gray=luma(rgb), target=target, look=look)
+    moved = transport_hue(rgb=rgb, gray=luma(rgb), target=target, mode=mode)
     assert np.array_equal(luma(moved), luma(rgb))
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("mode", MODES)
 def test_leaves_a_picture_alone_whose_histogram_is_right_already(
-    photograph: Rgb, target: np.ndarray, look: Look
+    photograph: Rgb, target: np.ndarray, mode: HueMode
 ) -> None:
     gray, own = luma(photograph), centred(hue_histogram(photograph))
     other = centred(target) - (centred(target) @ own) * own
     for lean, alone in ((0.0, True), (0.12, True), (0.2, False)):
-        wanted = realisable(own + lean * other / np.linalg.norm(other))
-        moved = transport_hue(rgb=photograph, gray=gray, target=wanted, look=look)
+        wanted = lift(own + lean * other / np.linalg.norm(other))
+        moved = transport_hue(rgb=photograph, gray=gray, target=wanted, mode=mode)
         assert np.array_equal(moved, photograph) is alone
         assert _correlation(moved, wanted) > 0.99
 
@@ -89,7 +85,7 @@ def test_sends_weakly_coloured_noise_to_smooth_hues(target: np.ndarray) -> None:
     gray = np.full((120, 120), 128, dtype=np.uint8)
     noise = rng.normal(0, 4, (120, 120, 3)).astype(np.float32)
     noisy = lock_luma(rgb=gray[..., None] + noise, gray=gray)
-    moved = transport_hue(rgb=noisy, gray=gray, target=target, look="score")
+    moved = transport_hue(rgb=noisy, gray=gray, target=target, mode="score")
     bins = hue(planar(moved)).astype(int)
     steps = np.abs(np.diff(bins, axis=1))
     assert (np.minimum(steps, 180 - steps) <= 3).mean() > 0.9
@@ -97,7 +93,7 @@ def test_sends_weakly_coloured_noise_to_smooth_hues(target: np.ndarray) -> None:
 
 def test_meets_the_counts_exactly_where_every_hue_is_within_reach(target: np.ndarray) -> None:
     gray = np.random.default_rng(0).integers(60, 200, (60, 60), dtype=np.uint8)
-    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="score")
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, mode="score")
     assert np.abs(hue_histogram(moved) - target / target.sum() * 3600).max() < 1
 
 
@@ -106,13 +102,13 @@ def test_others_take_the_hues_that_dark_and_bright_pixels_cannot(target: np.ndar
     gray = rng.integers(60, 200, (60, 60), dtype=np.uint8)
     gray[rng.random((60, 60)) < 0.2] = 6
     gray[rng.random((60, 60)) < 0.1] = 249
-    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="score")
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, mode="score")
     assert _correlation(moved, target) > 0.99
 
 
 def test_black_and_white_stay_what_they_are(target: np.ndarray) -> None:
     gray = np.where(np.indices((9, 9)).sum(axis=0) % 2, 0, 255).astype(np.uint8)
-    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="natural")
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, mode="natural")
     assert np.array_equal(luma(moved), gray)
     assert np.abs(moved.astype(int) - _gray_rgb(gray)).max() <= 5
     assert hue_histogram(moved)[0] >= 70
@@ -122,14 +118,14 @@ def test_a_picture_beyond_reach_falls_back_to_gray(target: np.ndarray) -> None:
     only_blue = np.zeros(180)
     only_blue[100] = 1
     gray = np.full((9, 9), 255, dtype=np.uint8)
-    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=only_blue, look="score")
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=only_blue, mode="score")
     assert np.array_equal(moved, _gray_rgb(gray))
 
 
 def test_natural_keeps_more_chroma_than_score(photograph: Rgb, target: np.ndarray) -> None:
     gray = luma(photograph)
     score, natural = (
-        transport_hue(rgb=photograph, gray=gray, target=target, look=look) for look in LOOKS
+        transport_hue(rgb=photograph, gray=gray, target=target, mode=mode) for mode in MODES
     )
     chroma = [float((p.max(axis=2).astype(int) - p.min(axis=2)).mean()) for p in (score, natural)]
     assert chroma[0] < chroma[1]
@@ -138,7 +134,7 @@ def test_natural_keeps_more_chroma_than_score(photograph: Rgb, target: np.ndarra
 
 def test_does_not_tear_a_flat_gray_into_noise(target: np.ndarray) -> None:
     gray = np.full((120, 120), 128, dtype=np.uint8)
-    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, look="score").astype(int)
+    moved = transport_hue(rgb=_gray_rgb(gray), gray=gray, target=target, mode="score").astype(int)
     assert (np.abs(np.diff(moved, axis=1)).max(axis=2) > 0).mean() < 0.03
 
 
@@ -147,4 +143,4 @@ def test_does_not_tear_a_flat_gray_into_noise(target: np.ndarray) -> None:
 )
 def test_refuses_what_is_no_histogram(photograph: Rgb, target: np.ndarray) -> None:
     with pytest.raises(ArrayError, match="180 numbers, none negative and some positive"):
-        transport_hue(rgb=photograph, gray=luma(photograph), target=target, look="score")
+        transport_hue(rgb=photograph, gray=luma(photograph), target=target, mode="score")

@@ -9,9 +9,60 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from ensemble.arrays import luma
-from ensemble.composition.luma import lock_luma
+from ensemble.arrays import Rgb, luma
+from ensemble.composition.luma import fill_data_range, lock_luma, paste_back, quantize
 from ensemble.errors import ArrayError
+from ensemble.metric.score import score
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_clips_and_rounds_to_the_nearest_level(dtype: type) -> None:
+    levels = np.arange(256)
+    picture = np.concatenate([levels - 0.49, levels + 0.49, [-1e9, 1e9]]).astype(dtype)
+    expected = [*levels.tolist(), *levels.tolist(), 0, 255]
+    assert quantize(picture).tolist() == expected
+    assert quantize(picture).dtype == np.uint8
+
+
+def test_rounds_halves_to_even_so_that_it_has_no_bias() -> None:
+    halves = np.arange(255) + 0.5
+    error = quantize(halves).astype(float) - halves
+    assert abs(error.mean()) < 0.01
+
+
+def test_rounding_keeps_uint8_as_it_is() -> None:
+    picture = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(quantize(picture), picture)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_rounding_refuses_what_is_not_finite(bad: float) -> None:
+    with pytest.raises(ArrayError, match="1 of its 3 values are not"):
+        quantize(np.array([0.0, bad, 3.0]))
+
+
+def test_takes_the_hole_from_the_restored_and_the_rest_from_the_input() -> None:
+    rng = np.random.default_rng(0)
+    restored, damaged = rng.integers(0, 256, (2, 9, 11), dtype=np.uint8)
+    lost = rng.random((9, 11)) < 0.4
+    before = restored.copy(), damaged.copy()
+    answer = paste_back(restored=restored, damaged=damaged, lost_mask=lost)
+    assert np.array_equal(answer[lost], restored[lost])
+    assert np.array_equal(answer[~lost], damaged[~lost])
+    answer[:] = 0
+    assert np.array_equal(restored, before[0])
+    assert np.array_equal(damaged, before[1])
+
+
+def test_paste_back_refuses_what_does_not_fit() -> None:
+    gray = np.zeros((4, 5), dtype=np.uint8)
+    with pytest.raises(ArrayError, match=r"the same shape, but got \(4, 5\) and \(5, 4\)"):
+        paste_back(restored=gray, damaged=gray.T.copy(), lost_mask=gray > 0)
+    with pytest.raises(ArrayError, match="lost_mask"):
+        paste_back(restored=gray, damaged=gray, lost_mask=(gray > 0).T)
+    with pytest.raises(ArrayError, match="must be bool"):
+        paste_back(restored=gray, damaged=gray, lost_mask=gray)
+
 
 ALL_GRAYS = np.arange(256, dtype=np.uint8)[:, None]
 
@@ -89,9 +140,52 @@ def test_gives_gray_for_gray() -> None:
     assert np.array_equal(got, np.repeat(gray[..., None], 3, axis=2))
 
 
-def test_refuses_what_does_not_fit() -> None:
+def test_a_lock_refuses_what_does_not_fit() -> None:
     gray = np.zeros((4, 5), dtype=np.uint8)
     with pytest.raises(ArrayError, match=r"must be \(4, 5, 3\) like `gray`"):
         lock_luma(rgb=np.zeros((5, 4, 3), dtype=np.uint8), gray=gray)
     with pytest.raises(ArrayError, match="finite"):
         lock_luma(rgb=np.full((4, 5, 3), np.nan), gray=gray)
+
+
+@given(hnp.arrays(np.uint8, (4, 5, 3), elements=st.integers(30, 220)))
+def test_spans_everything_by_two_pixels_of_the_same_luma(rgb: Rgb) -> None:
+    before = rgb.copy()
+    full = fill_data_range(rgb)
+    assert (full.min(), full.max()) == (0, 255)
+    assert np.array_equal(luma(full), luma(rgb))
+    assert (full != rgb).any(axis=-1).sum() <= 2
+    assert np.array_equal(rgb, before)
+
+
+@pytest.mark.parametrize("level", [0, 1, 30, 128, 226, 254, 255])
+def test_spans_everything_from_any_flat_gray(level: int) -> None:
+    full = fill_data_range(np.full((3, 3, 3), level, dtype=np.uint8))
+    assert (luma(full) == level).all()
+    assert (full.min(), full.max()) == (0, 255) or level in (0, 1, 254, 255)
+
+
+def test_takes_the_pixels_that_change_least() -> None:
+    rgb = np.full((4, 4, 3), 120, dtype=np.uint8)
+    rgb[1, 2], rgb[3, 0] = (4, 9, 6), (247, 250, 251)
+    changed = (fill_data_range(rgb) != rgb).any(axis=-1)
+    assert np.argwhere(changed).tolist() == [[1, 2], [3, 0]]
+    assert np.abs(fill_data_range(rgb).astype(int) - rgb).max() <= 10
+
+
+def test_leaves_a_full_picture_alone() -> None:
+    rgb = np.full((4, 4, 3), 120, dtype=np.uint8)
+    rgb[0, 0, 1], rgb[2, 2, 0] = 0, 255
+    assert fill_data_range(rgb) is rgb
+
+
+def test_a_washed_out_picture_scores_higher() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.integers(90, 150, (40, 40, 3), dtype=np.uint8)
+    pred = np.clip(target + rng.normal(0, 8, target.shape), 0, 255).astype(np.uint8)
+    lost = np.zeros((40, 40), dtype=bool)
+    lost[10:30, 10:30] = True
+    plain = score(pred=pred, target=target, lost_mask=lost)
+    full = score(pred=fill_data_range(pred), target=target, lost_mask=lost)
+    assert full.ssim > plain.ssim
+    assert full.masked_ssim > plain.masked_ssim

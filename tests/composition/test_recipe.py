@@ -52,3 +52,22 @@ def test_a_recipe_of_another_version_is_refused_by_name(change: dict[str, Any]) 
 def test_a_recipe_that_is_no_json_is_refused() -> None:
     with pytest.raises(StaleArtefactError, match="`recipe.json` is not a recipe"):
         Recipe.from_json("{")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "valid"),
+    [
+        ("chroma", "rgb", "`preserving`, `mean`, `median`"),
+        ("hue", "Natural", "`natural`, `none`, `score`"),
+        ("data_range", "as_is", "`as-is`, `full`"),
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_nearest_first(
+    option: str, value: str, valid: str
+) -> None:
+    due = f"`{value}` is no value of `{option}`; valid, nearest first: {valid}"
+    with pytest.raises(ValidationError, match=due):
+        Composition.model_validate({option: value})
+    text = json.dumps({**json.loads(RECIPE.to_json()), "composition": {option: value}})
+    with pytest.raises(StaleArtefactError, match=f"{due}.*; run `ens blend` again"):
+        Recipe.from_json(text)

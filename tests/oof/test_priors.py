@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.composition.gray_statistics import gray_statistics
-from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.oof.priors import mean_prior, priors_digest, read_priors, write_priors
 

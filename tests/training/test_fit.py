@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from ensemble.arrays import luma
-from ensemble.composition.paste_back import paste_back
+from ensemble.composition.luma import paste_back
 from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError, LockedError, MissingArtefactError
 from ensemble.manifest import read_manifest

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
-from ensemble.composition.hue_colours import HueColours, hue_colours
+from ensemble.composition.hue_transport.colors import ColorTables, make_color_tables
 
 
 @pytest.fixture(scope="module")
-def tables() -> HueColours:
-    return hue_colours()
+def tables() -> ColorTables:
+    return make_color_tables()
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def brute_force() -> np.ndarray:
     return least.reshape(256, 180)
 
 
-def test_least_chroma_is_that_of_brute_force(tables: HueColours, brute_force: np.ndarray) -> None:
+def test_least_chroma_is_that_of_brute_force(tables: ColorTables, brute_force: np.ndarray) -> None:
     reached = tables.least >= 0
     assert np.array_equal(reached, brute_force < 999)
     assert np.array_equal(tables.chroma[tables.least[reached]], brute_force[reached])
@@ -38,7 +38,7 @@ def test_least_chroma_is_that_of_brute_force(tables: HueColours, brute_force: np
     assert (np.median(brute_force[128]), brute_force[128].max()) == (7, 21)
 
 
-def test_every_cell_of_both_tables_is_a_colour_of_its_luma_and_hue(tables: HueColours) -> None:
+def test_every_cell_of_both_tables_is_a_colour_of_its_luma_and_hue(tables: ColorTables) -> None:
     level, hue = np.nonzero(tables.least >= 0)
     _check(tables, tables.least[level, hue], level, hue)
     hue, _ = np.nonzero(tables.by_chroma >= 0)
@@ -48,18 +48,18 @@ def test_every_cell_of_both_tables_is_a_colour_of_its_luma_and_hue(tables: HueCo
         _check(tables, index, tables.shift[index] + np.floor(share * room).astype(int), hue)
 
 
-def test_by_chroma_has_the_chroma_it_says(tables: HueColours) -> None:
+def test_by_chroma_has_the_chroma_it_says(tables: ColorTables) -> None:
     hue, chroma = np.nonzero(tables.by_chroma >= 0)
     assert np.array_equal(tables.chroma[tables.by_chroma[hue, chroma]], chroma)
     assert (tables.by_chroma[:, 30:] >= 0).all()
 
 
-def test_gray_is_the_least_of_hue_0_at_every_luma(tables: HueColours) -> None:
+def test_gray_is_the_least_of_hue_0_at_every_luma(tables: ColorTables) -> None:
     assert (tables.least[:, 0] == 0).all()
     assert not tables.steps[0].any()
 
 
-def _check(tables: HueColours, index: np.ndarray, level: np.ndarray, hue: np.ndarray) -> None:
+def _check(tables: ColorTables, index: np.ndarray, level: np.ndarray, hue: np.ndarray) -> None:
     colours = tables.steps[index].astype(int) + (level - tables.shift[index])[:, None]
     assert colours.min() >= 0
     assert colours.max() <= 255

@@ -1,35 +1,36 @@
-"""The uint8 colours that have a given luma and a given OpenCV hue, both exactly.
+"""The uint8 colors that have a given luma and a given OpenCV hue, both exactly.
 
-Write a colour as its least channel m plus steps (r, g, b) of which one is 0 and the greatest is
+Write a color as its least channel m plus steps (r, g, b), of which one is 0 and the greatest is
 the chroma d = max - min. OpenCV's 8-bit hue depends on the steps alone. The weights of
 `convert("L")` sum to 65536, so adding m to every channel adds exactly m to the luma: steps with
-the luma s have the luma L at m = L - s, and at no other m. They fit into the gamut for every L
-in s .. 255 - d + s. So all 2^24 colours are about 200,000 steps, each with an interval of lumas,
-and a table over luma and hue follows without looking at a colour twice.
+the luma s have the luma L at m = L - s and nowhere else, and fit into the gamut for every L in
+s .. 255 - d + s. So all 2^24 colors are about 200,000 steps, each with an interval of lumas, and
+two tables find them by luma and hue.
 
-Source: the tests compare with brute force over all 2^24 colours.
+Source: the tests compare with brute force over all 2^24 colors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import luma
 from ensemble.compiled import kernel
-from ensemble.composition.hue_guide import sector_of
+from ensemble.composition.hue_transport.assign import sector_of
 from ensemble.metric.hue import hue
 from ensemble.vocabulary import HUE_BINS
 
 Table = NDArray[np.int32]
 
+_SECTORS = ((2, 1, 0), (1, 2, 0), (0, 2, 1), (0, 1, 2), (1, 0, 2), (2, 0, 1))
+"""Of red, green, blue: which is the least (0), the middle (1), the greatest (2)."""
 
-@dataclass(frozen=True, eq=False)
-class HueColours:
+
+class ColorTables(NamedTuple):
     """Steps and where to find them; -1 in a table says that there are none.
 
     Attributes:
@@ -46,50 +47,34 @@ class HueColours:
     least: Table
     by_chroma: Table
 
-    @property
-    def tables(self) -> tuple[NDArray[Any], ...]:
-        """All of them, in this order, as kernels take them."""
-        return self.steps, self.shift, self.chroma, self.least, self.by_chroma
-
 
 @cache
-def hue_colours() -> HueColours:
-    """The tables, made once a process in a few milliseconds."""
-    steps = _all_steps()
+def make_color_tables() -> ColorTables:
+    """Make the tables, once a process, in a few milliseconds."""
+    steps = _list_steps()
     hues = hue(np.ascontiguousarray(steps.T[:, :, None].astype(np.uint8)))[:, 0]
     chroma = steps.max(axis=1)
-    order = np.lexsort((_off_centre(steps, hues), chroma))
+    order = np.lexsort((_measure_offset(steps, hues), chroma))
     steps, hues, chroma = steps[order], hues[order], chroma[order]
     shift = luma(steps.astype(np.uint8)).astype(np.int16)
     least = np.full((256, HUE_BINS), -1, dtype=np.int32)
     by_chroma = np.full((HUE_BINS, 256), -1, dtype=np.int32)
-    _fill(hues, chroma, shift, least, by_chroma)
-    return HueColours(steps, shift, chroma, least, by_chroma)
+    _fill_tables(hues, chroma, shift, least, by_chroma)
+    return ColorTables(steps, shift, chroma, least, by_chroma)
 
 
-def _all_steps() -> NDArray[np.int16]:
+def _list_steps() -> NDArray[np.int16]:
     """(T, 3): gray, then for each chroma and each of six sectors every middle channel."""
-    gray = [np.zeros((1, 3), dtype=np.int16)]
+    steps = [np.zeros((1, 3), dtype=np.int16)]
     for chroma in range(1, 256):
         middle = np.arange(chroma + 1, dtype=np.int16)
-        ends = np.zeros_like(middle), np.full_like(middle, chroma)
-        low, high = ends
-        gray += [
-            np.stack(sector, axis=1)
-            for sector in (
-                (high, middle, low),
-                (middle, high, low),
-                (low, high, middle),
-                (low, middle, high),
-                (middle, low, high),
-                (high, low, middle),
-            )
-        ]
-    return np.concatenate(gray)
+        channels = (np.zeros_like(middle), middle, np.full_like(middle, chroma))
+        steps += [np.stack([channels[k] for k in sector], axis=1) for sector in _SECTORS]
+    return np.concatenate(steps)
 
 
 @kernel
-def _off_centre(steps: Any, hues: Any) -> Any:
+def _measure_offset(steps: Any, hues: Any) -> Any:
     """How far the unrounded hue, in bins, is from the rounded one."""
     apart = np.empty(hues.size)
     for i in range(hues.size):
@@ -100,8 +85,8 @@ def _off_centre(steps: Any, hues: Any) -> Any:
 
 
 @kernel
-def _fill(hues: Any, chroma: Any, shift: Any, least: Any, by_chroma: Any) -> None:
-    """Steps come in the order of chroma, the best centred first: the first to come stays."""
+def _fill_tables(hues: Any, chroma: Any, shift: Any, least: Any, by_chroma: Any) -> None:
+    """Steps come by chroma, then by offset from the middle of the bin: the first one stays."""
     for index in range(hues.size):
         bin_ = hues[index]
         if by_chroma[bin_, chroma[index]] < 0:
