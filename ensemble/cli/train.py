@@ -18,7 +18,7 @@ from ensemble.vocabulary import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ensemble.jobs.entry import Entry
+    from ensemble.jobs.plan import Entry
     from ensemble.project import Project
     from ensemble.training.job import Job
 
@@ -135,9 +135,8 @@ def _one_after_the_other(
     *,
     restart: bool,
 ) -> list[Entry]:
-    from ensemble.jobs.distributed import run_distributed
     from ensemble.jobs.queue import run_here
-    from ensemble.jobs.run import run_job
+    from ensemble.jobs.run import run_distributed, run_job
     from ensemble.training.fit import member_of, remove
 
     numbers = {job: number for number, job in enumerate(jobs, start=1)}
@@ -190,13 +189,13 @@ def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequen
     """Yield a callback that redraws the table of jobs; without a terminal it does nothing."""
     from rich.live import Live
 
-    from ensemble.jobs.table import table_of
+    from ensemble.report.job_table import job_table
 
     if not context.console.is_terminal:
         yield lambda entries: None
         return
     with Live(console=context.console, auto_refresh=False) as live:
-        yield lambda entries: live.update(table_of(entries, project), refresh=True)
+        yield lambda entries: live.update(job_table(entries, project), refresh=True)
 
 
 def _decode(context: Context, project: Project, jobs: Sequence[Job]) -> None:
@@ -249,9 +248,9 @@ def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[J
 
 
 def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
-    from ensemble.jobs.table import table_of
+    from ensemble.report.job_table import job_table
 
-    context.console.print(table_of(entries, project))
+    context.console.print(job_table(entries, project))
     for entry in entries:
         if entry.reason and entry.state != "done":
             context.console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
@@ -265,7 +264,7 @@ def _tell_stopped(
     context: Context, project: Project, entries: Sequence[Entry], epochs: int
 ) -> None:
     """Say why a training has fewer epochs than were asked for."""
-    from ensemble.jobs.entry import read_facts
+    from ensemble.report.job_table import read_facts
 
     for entry in entries:
         done = read_facts(entry.job, project).get("epochs", epochs)

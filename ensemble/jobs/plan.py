@@ -1,20 +1,26 @@
-"""Which jobs there are, and which must wait for which."""
+"""Which jobs there are, which must wait for which, and how far each is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from ensemble.errors import ConfigError
 from ensemble.networks.catalogue import check_member
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.vocabulary import STAGES
+
+MOST_ATTEMPTS = 2
+BLOCKED = "a job it needs has failed"
+
+State = Literal["waiting", "running", "done", "failed", "skipped"]
 
 
 def plan(
     project: Project, folds: Sequence[int], *, stage: str | None = None, member: str | None = None
 ) -> tuple[Job, ...]:
-    """The jobs of some folds, in an order in which each finds what it needs.
+    """List the jobs of some folds, in an order in which each finds what it needs.
 
     Fold by fold, restoration before colorization. Fixed members are among them: they are not
     trained, but their predictions are collected. External members are not.
@@ -30,16 +36,13 @@ def plan(
     """
     members = [
         one
-        for name in STAGES
-        if stage in (None, name)
-        for one in project.members(name)
-        if member in (None, one.name) and one.kind != "external"
+        for one in project.all_members()
+        if stage in (None, one.stage) and member in (None, one.name) and one.kind != "external"
     ]
     if not members:
-        known = [one.name for name in STAGES for one in project.members(name)]
         raise ConfigError(
             f"no member of ens.toml fits (stage={stage or 'any'}, member={member or 'any'}); "
-            f"its members are {', '.join(known)}"
+            f"its members are {', '.join(one.name for one in project.all_members())}"
         )
     own = {(table.stage, table.name) for table in project.config.member}
     for one in members:
@@ -53,3 +56,56 @@ def blockers(job: Job, jobs: Collection[Job]) -> frozenset[Job]:
     if job.stage == "restoration":
         return frozenset()
     return frozenset(j for j in jobs if j.stage == "restoration" and j.fold == job.fold)
+
+
+@dataclass
+class Entry:
+    """A job and how far it is.
+
+    Attributes:
+        job: The job.
+        state: `skipped` is a job that needs one that has failed.
+        attempts: How often it was begun.
+        where: The GPU or worker it runs on.
+        reason: Why it failed; the end of its log.
+    """
+
+    job: Job
+    state: State = "waiting"
+    attempts: int = 0
+    where: str = ""
+    reason: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ("done", "failed", "skipped")
+
+    def begin(self, where: str = "") -> None:
+        """Note that an attempt begins."""
+        self.state, self.where = "running", where
+        self.attempts += 1
+
+    def end(self, failure: str = "", *, refused: bool = False) -> None:
+        """Judge an attempt that has ended; a failed job is tried once more.
+
+        Args:
+            failure: Why it failed; empty where it did not.
+            refused: Whether the job was refused, as another attempt would be.
+        """
+        again = not refused and self.attempts < MOST_ATTEMPTS
+        self.state = "done" if not failure else "waiting" if again else "failed"
+        self.where, self.reason = "", failure
+
+    def skip(self) -> None:
+        """Give the job up: one that it needs has failed."""
+        self.state, self.where, self.reason = "skipped", "", BLOCKED
+
+
+def may_begin(entry: Entry, entries: Sequence[Entry]) -> bool:
+    """Whether all jobs that an entry needs are done; it is skipped once one of them has failed."""
+    needed = blockers(entry.job, [other.job for other in entries])
+    states = {other.state for other in entries if other.job in needed}
+    if states & {"failed", "skipped"}:
+        entry.skip()
+    return states <= {"done"}

@@ -1,7 +1,7 @@
 """Queues of jobs on one machine: a process a job on GPUs, or one after the other in this one.
 
-In both a failure stays that job's own: it is tried once more, unless it was refused, for that it
-would be again; a job that needs a failed one is skipped; the rest goes on.
+In both a failed job is tried once more, unless it was refused; a job that needs a failed one is
+skipped; the rest goes on.
 """
 
 from __future__ import annotations
@@ -14,23 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ensemble.errors import EnsembleError
-from ensemble.jobs.entry import Entry, log_tail
-from ensemble.jobs.plan import blockers
-from ensemble.jobs.worker import REFUSED, Order, start
+from ensemble.jobs.plan import Entry, may_begin
+from ensemble.jobs.worker import REFUSED, Order, explain_exit, start
 from ensemble.project import Project
 from ensemble.training.job import Job
 
-MOST_ATTEMPTS = 2
 POLL_SECONDS = 0.2
-
-NEEDS_FAILED = "a job it needs has failed"
 
 OnChange = Callable[[Sequence[Entry]], None]
 
 Run = Callable[[Job, bool], None]
 """Does a job; the flag says whether to begin it anew."""
-
-OnBegin = Callable[[Job], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ class Queue:
         jobs: In the order in which to begin them.
         project: Data, folds, settings and artefacts.
         slots: Where to run them.
-        on_change: Told the entries several times a second.
+        on_change: Called with the entries several times a second.
         restart: Whether each job begins anew.
     """
 
@@ -89,7 +83,9 @@ class Queue:
         try:
             while not all(entry.over for entry in self.entries):
                 self._reap()
-                self._begin()
+                for entry in self.entries:
+                    if entry.state == "waiting" and may_begin(entry, self.entries) and self._free:
+                        self._start(entry, self._free.pop(0))
                 self.on_change(self.entries)
                 time.sleep(POLL_SECONDS)
         finally:
@@ -99,51 +95,26 @@ class Queue:
         self.on_change(self.entries)
         return self.entries
 
-    def _begin(self) -> None:
-        for entry in self.entries:
-            if entry.state == "waiting":
-                self._begin_if_ready(entry)
-
-    def _begin_if_ready(self, entry: Entry) -> None:
-        needed = _states_needed(entry, self.entries)
-        if needed & {"failed", "skipped"}:
-            entry.state, entry.reason = "skipped", NEEDS_FAILED
-        elif needed <= {"done"} and self._free:
-            self._start(entry, self._free.pop(0))
-
     def _start(self, entry: Entry, slot: Slot) -> None:
-        entry.state, entry.where = "running", slot.name
-        entry.attempts += 1
-        log = entry.job.files(self.project.workspace).log
-        log.parent.mkdir(parents=True, exist_ok=True)
+        entry.begin(slot.name)
         restart = self.restart and entry.attempts == 1
-        command = Order.of(entry.job, self.project, restart=restart).command()
-        with log.open("ab") as file:
-            process = start(command, log=file, environment=slot.environment)
-        self._running.append((entry, slot, process))
+        order = Order.of(entry.job, self.project, restart=restart)
+        self._running.append((entry, slot, start(order, slot.environment)))
 
     def _reap(self) -> None:
         for running in list(self._running):
             entry, slot, process = running
             status = process.poll()
-            if status is None:
-                continue
-            self._running.remove(running)
-            self._free.append(slot)
-            self._judge(entry, status)
-
-    def _judge(self, entry: Entry, status: int) -> None:
-        entry.where = ""
-        if status == 0:
-            entry.state = "done"
-            return
-        again = status != REFUSED and entry.attempts < MOST_ATTEMPTS
-        entry.state = "waiting" if again else "failed"
-        log = entry.job.files(self.project.workspace).log
-        entry.reason = f"{log_tail(log)} (exit status {status}; see `{log}`)"
+            if status is not None:
+                self._running.remove(running)
+                self._free.append(slot)
+                log = entry.job.files(self.project.workspace).log
+                entry.end(explain_exit(status, log), refused=status == REFUSED)
 
 
-def run_here(jobs: Sequence[Job], run: Run, *, begin: OnBegin, restart: bool) -> list[Entry]:
+def run_here(
+    jobs: Sequence[Job], run: Run, *, begin: Callable[[Job], None], restart: bool
+) -> list[Entry]:
     """Run jobs one after the other in this process.
 
     Args:
@@ -154,12 +125,9 @@ def run_here(jobs: Sequence[Job], run: Run, *, begin: OnBegin, restart: bool) ->
     """
     entries = [Entry(job) for job in jobs]
     for entry in entries:
-        if _states_needed(entry, entries) & {"failed", "skipped"}:
-            entry.state, entry.reason = "skipped", NEEDS_FAILED
-            continue
-        while entry.state == "waiting":
+        while entry.state == "waiting" and may_begin(entry, entries):
             begin(entry.job)
-            entry.attempts += 1
+            entry.begin()
             _try_here(entry, run, restart=restart and entry.attempts == 1)
             gc.collect()  # trainer and network refer to each other: without this they pile up
     return entries
@@ -168,15 +136,10 @@ def run_here(jobs: Sequence[Job], run: Run, *, begin: OnBegin, restart: bool) ->
 def _try_here(entry: Entry, run: Run, *, restart: bool) -> None:
     try:
         run(entry.job, restart)
-        entry.state = "done"
     except EnsembleError as error:
-        entry.state, entry.reason = "failed", str(error)
+        entry.end(str(error), refused=True)
     except (OSError, MemoryError, RuntimeError) as error:
-        # What the machine refuses, a GPU's memory among it: torch says that by RuntimeErrors.
-        entry.state = "waiting" if entry.attempts < MOST_ATTEMPTS else "failed"
-        entry.reason = f"{type(error).__name__}: {error}"
-
-
-def _states_needed(entry: Entry, entries: Sequence[Entry]) -> set[str]:
-    needed = blockers(entry.job, [other.job for other in entries])
-    return {other.state for other in entries if other.job in needed}
+        # What the machine refuses, a GPU's memory among it: torch raises RuntimeErrors for that.
+        entry.end(f"{type(error).__name__}: {error}")
+    else:
+        entry.end()

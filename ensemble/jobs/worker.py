@@ -14,7 +14,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from subprocess import Popen
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,11 +24,11 @@ from ensemble.config import Config
 from ensemble.errors import ConfigError, EnsembleError
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.vocabulary import Stage
 from ensemble.workspace import Workspace
 
 REFUSED = 2
 _PR_SET_PDEATHSIG = 1
+_TAIL_BYTES = 4000
 
 
 class Order(BaseModel):
@@ -35,9 +37,7 @@ class Order(BaseModel):
     Attributes:
         root: The workspace, absolute; the same on every machine.
         config: The settings, flags included.
-        stage: The job's stage.
-        member: The job's member.
-        fold: The job's fold.
+        job: What to do.
         devices: Processes of this one training on each machine.
         nodes: Machines of this one training.
         restart: Whether to remove what the job has left and begin anew.
@@ -47,57 +47,45 @@ class Order(BaseModel):
 
     root: Path
     config: Config
-    stage: Stage
-    member: str
-    fold: int
+    job: Job
     devices: int = 1
     nodes: int = 1
     restart: bool = False
 
     @classmethod
-    def of(
-        cls,
-        job: Job,
-        project: Project,
-        *,
-        devices: int = 1,
-        nodes: int = 1,
-        restart: bool = False,
-    ) -> Order:
-        """The order to do `job`."""
-        return cls(
-            root=project.workspace.root.resolve(),
-            config=project.config,
-            stage=job.stage,
-            member=job.member,
-            fold=job.fold,
-            devices=devices,
-            nodes=nodes,
-            restart=restart,
-        )
-
-    @property
-    def job(self) -> Job:
-        """What to do."""
-        return Job(self.stage, self.member, self.fold)
+    def of(cls, job: Job, project: Project, **how: Any) -> Order:
+        """The order to do `job`; `how` gives devices, nodes or restart."""
+        root = project.workspace.root.resolve()
+        return cls(root=root, config=project.config, job=job, **how)
 
     def command(self, launcher: Sequence[str] = ()) -> list[str]:
         """What to execute; `launcher` stands between python and the module."""
         return [sys.executable, *launcher, "-m", __name__, self.model_dump_json()]
 
 
-def start(
-    command: Sequence[str], *, log: IO[bytes], environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start a process that writes to `log` and dies with this one."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **environment},
-        preexec_fn=_die_with_parent,
-    )
+def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -> Popen[bytes]:
+    """Start a process that does an order, appends to the job's log, and dies with this one."""
+    log = order.job.files(Workspace(order.root)).log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        return Popen(
+            order.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            preexec_fn=_die_with_parent,
+        )
+
+
+def explain_exit(status: int, log: Path) -> str:
+    """Why a job's process failed, from the last paragraph of its log; empty where it did not."""
+    if status == 0:
+        return ""
+    text = log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
+    told = text.rfind("error: ")
+    tail = text[told:] if told >= 0 else text.rpartition("\n")[2]
+    return f"{tail} (exit status {status}; see `{log}`)"
 
 
 def _die_with_parent() -> None:

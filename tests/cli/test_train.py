@@ -130,7 +130,7 @@ def test_a_restart_that_cannot_begin_removes_nothing(
     ens(root, only)
     before, settings = facts(root), (root / "ens.toml").read_bytes()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("ensemble.jobs.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("ensemble.jobs.cluster.PATIENCE_SECONDS", 1)
     assert ens(root, only, "--restart", flags).status == 2
     assert facts(root) == before
     assert (root / "ens.toml").read_bytes() == settings

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, TrainingError
 from ensemble.jobs import cluster
 from ensemble.jobs.cluster import connect, run_on_cluster
-from ensemble.jobs.entry import Entry
+from ensemble.jobs.plan import Entry
 from ensemble.jobs.run import run_job
 from ensemble.project import Project
 from ensemble.training.job import Job
@@ -69,7 +75,139 @@ def test_jobs_survive_the_loss_of_a_worker_and_failures_stay_their_own(
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
-def test_no_scheduler_is_told_with_what_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
-    with pytest.raises(ConfigError, match=r"(?s)no Dask scheduler answers.*dask worker tcp://"):
-        connect("tcp://127.0.0.1:9")
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1.5)
+
+
+@contextmanager
+def serving(answer: bytes) -> Iterator[str]:
+    """A server that is no scheduler: it greets each caller, and never says more."""
+    callers = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    caller, _ = server.accept()
+                except OSError:
+                    return
+                callers.append(caller)
+                caller.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for caller in callers:
+                caller.close()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"])
+def test_a_port_that_is_no_scheduler_is_refused(answer: bytes) -> None:
+    started = time.monotonic()
+    with (
+        serving(answer) as address,
+        pytest.raises(ConfigError, match=r"no Dask scheduler answers.*start one with"),
+    ):
+        connect(address)
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "foo://127.0.0.1:9"])
+def test_no_scheduler_is_told_with_what_to_start(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"no Dask scheduler answers.*dask worker "):
+        connect(address)
+
+
+class Cluster:
+    """A scheduler and workers, each in a process of its own that may be killed."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{port}"
+        self.scheduler = self._start("dask_scheduler", "--host=127.0.0.1", f"--port={port}")
+        self.processes = [self.scheduler]
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        worker = self._start("dask_worker", self.address, "--nthreads=1", "--no-nanny")
+        self.processes.append(worker)
+        return worker
+
+    def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, "--no-dashboard"]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def machines() -> Iterator[Cluster]:
+    found = Cluster()
+    yield found
+    for process in found.processes:
+        process.kill()
+        process.wait()
+
+
+def connect_soon(address: str) -> Any:
+    """Connect to a scheduler that is just being started."""
+    for _ in range(20):
+        try:
+            return connect(address)
+        except ConfigError:
+            time.sleep(0.1)
+    raise AssertionError(f"no scheduler at {address}")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_scheduler_without_workers_is_refused_and_a_worker_is_no_scheduler(
+    machines: Cluster,
+) -> None:
+    with pytest.raises(TrainingError, match=r"must have a worker, but had none .*dask worker tcp"):
+        connect_soon(machines.address)
+    machines.start_worker()
+    with connect_soon(machines.address) as client:
+        (worker,) = client.scheduler_info()["workers"]
+        with pytest.raises(ConfigError, match=r"is the address of a Worker\); start one"):
+            connect(worker)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("victim", "sent", "told"),
+    [
+        ("scheduler", signal.SIGKILL, r"the connection to it is lost \(.*goes on from"),
+        ("scheduler", signal.SIGSTOP, r"the connection to it is lost \(.*goes on from"),
+        ("worker", signal.SIGKILL, r"must have a worker, but had none"),
+    ],
+)
+def test_a_cluster_that_dies_ends_the_run_with_the_remedy(
+    make_project: Callable[..., Project],
+    machines: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    victim: str,
+    sent: signal.Signals,
+    told: str,
+) -> None:
+    def sleep(order_json: str, needed: Sequence[None]) -> None:
+        time.sleep(60)
+
+    monkeypatch.setattr(cluster, "do_order", sleep)
+    victims = {"scheduler": machines.scheduler, "worker": machines.start_worker()}
+
+    def kill(entries: Sequence[Entry]) -> None:
+        if entries[0].state == "running":
+            victims[victim].send_signal(sent)
+
+    started = time.monotonic()
+    with (
+        pytest.raises(TrainingError, match=told),
+        connect_soon(machines.address) as client,
+    ):
+        run_on_cluster([RESTORER], make_project(), client, kill)
+    assert time.monotonic() - started < 20

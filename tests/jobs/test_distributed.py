@@ -11,8 +11,7 @@ from safetensors.torch import load_file
 
 from ensemble.errors import ConfigError, TrainingError
 from ensemble.jobs import worker
-from ensemble.jobs.distributed import run_distributed
-from ensemble.jobs.run import run_job
+from ensemble.jobs.run import run_distributed, run_job
 from ensemble.jobs.worker import Order
 from ensemble.manifest import read_manifest
 from ensemble.oof.archive import Archive

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.jobs.entry import Entry
+from ensemble.jobs.plan import Entry
 from ensemble.jobs.queue import Queue, Slot
 from ensemble.jobs.worker import Order
 from ensemble.project import Project
@@ -26,7 +26,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None
 
     def script(lines: dict[str, str]) -> None:
         def command(self: Order, launcher: Sequence[str] = ()) -> list[str]:
-            return [sys.executable, "-c", lines.get(self.member, "print('fine')")]
+            return [sys.executable, "-c", lines.get(self.job.member, "print('fine')")]
 
         monkeypatch.setattr(Order, "command", command)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ensemble.jobs.entry import Entry
-from ensemble.jobs.table import table_of
+from ensemble.jobs.plan import Entry
 from ensemble.project import Project
+from ensemble.report.job_table import job_table
 from ensemble.training.job import Job
 from ensemble.workspace import atomic_write
 
@@ -27,7 +27,7 @@ def test_a_row_says_how_far_a_job_is(make_project: Callable[..., Project]) -> No
     atomic_write(job.files(project.workspace).progress, json.dumps(progress))
     waiting = Entry(Job("colorization", "tiny-colorizer", 1))
     console = Console(file=io.StringIO(), width=120)
-    console.print(table_of([Entry(job, "running", 1, "on GPU 2"), waiting], project))
+    console.print(job_table([Entry(job, "running", 1, "on GPU 2"), waiting], project))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for shown in ("running on GPU 2", "3/40", "0.5123", "322", "1:02:05", "waiting"):
         assert shown in text
