@@ -42,10 +42,9 @@ from train_step import Bench, make_project
 from ensemble.networks.build import build
 from ensemble.networks.device import autocast, choose_precision
 from ensemble.project import Project
-from ensemble.training.data import validation_loader, validation_memo
-from ensemble.training.fit import member_of
 from ensemble.training.job import Job
-from ensemble.training.trainer import Hardware, make_trainer, quiet
+from ensemble.training.loaders import validation_loader
+from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.workspace import Workspace
 from tests.reference.damage_rule import literal_damage
 from tests.reference.score import literal_gray_terms, literal_score
@@ -106,7 +105,7 @@ class Baseline:
     def __init__(self, project: Project, job: Job, steps: int) -> None:
         self.settings, self.steps = project.config.training, steps
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        member = member_of(job, project)
+        member = project.member(job.stage, job.member)
         self.network = build(member, encoder_weights="none").to(self.device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4)
         folder = project.workspace.data / "train_gt"
@@ -188,15 +187,13 @@ def ours(bench: Bench, project: Project, job: Job) -> tuple[float, float, float 
     bench.both()
     with Utilisation() as utilisation:
         trained = bench.both()
-    memo = validation_memo(project, job, bench.task, bench.shape)
-    loader = validation_loader(project, memo)
+    loader = validation_loader(project, job, bench.task, bench.shape)
     files = job.files(Workspace(project.workspace.root / "bench"))
     trainer = make_trainer(project.config.training, files, Hardware(), [], progress=False)
-    trainer.validate(bench.learner, loader, verbose=False)  # fills the memo, as a first epoch does
+    trainer.validate(bench.learner, loader, verbose=False)  # fills the holes, as a first epoch does
     started = time.perf_counter()
     trainer.validate(bench.learner, loader, verbose=False)
-    validated = len(memo.image_ids) / (time.perf_counter() - started)
-    memo.close()
+    validated = len(project.folds.validation(job.fold)) / (time.perf_counter() - started)
     return trained, validated, utilisation.mean
 
 
@@ -205,7 +202,7 @@ def measure(member: str, size: int, arguments: argparse.Namespace) -> dict[str, 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     given = {**vars(arguments), "size": size, "workers": -1}
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, silence_lightning():
         project = make_project(Path(folder), argparse.Namespace(**given))
         job = Job(MEMBERS[member], member, 0)  # type: ignore[arg-type]
         bench = Bench(project, job, arguments.steps)

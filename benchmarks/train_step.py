@@ -38,12 +38,12 @@ from ensemble.folds.split import split
 from ensemble.networks.build import build
 from ensemble.project import Project
 from ensemble.training.batches import Batch
-from ensemble.training.data import epoch_shape, training_loader, workers
-from ensemble.training.fit import make_task, member_of
+from ensemble.training.fit import make_task
 from ensemble.training.job import Job
 from ensemble.training.learner import Learner
+from ensemble.training.loaders import count_workers, epoch_shape, training_loader
 from ensemble.training.progress import Position
-from ensemble.training.trainer import Hardware, make_trainer, quiet
+from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.workspace import Workspace
 
 # isort: split
@@ -58,7 +58,7 @@ def main() -> None:
     global CPU_TIME
     arguments = _arguments()
     CPU_TIME = arguments.cpu_time
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, silence_lightning():
         project = make_project(Path(folder), arguments)
         bench = Bench(project, Job(arguments.stage, arguments.member, 0), arguments.steps)
         rounds = [bench.round() for _ in range(arguments.rounds + 1)][1:]  # the first warms up
@@ -70,7 +70,7 @@ def main() -> None:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "clock": "cpu seconds" if CPU_TIME else "wall",
         "threads": torch.get_num_threads(),
-        "workers": workers(project.config.training),
+        "workers": count_workers(project.config.training),
         "a_data_images_per_second": round(a, 2),
         "b_step_images_per_second": round(b, 2),
         "c_both_images_per_second": round(c, 2),
@@ -91,8 +91,8 @@ class Bench:
     def __init__(self, project: Project, job: Job, steps: int) -> None:
         self.project, self.job, self.steps = project, job, steps
         self.settings = project.config.training
-        member = member_of(job, project)
-        self.task = make_task(job, member, project)
+        member = project.member(job.stage, job.member)
+        self.task = make_task(member, project)
         self.shape = epoch_shape(project, job, Hardware())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.position = Position()

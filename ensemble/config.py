@@ -20,6 +20,9 @@ from ensemble.workspace import check_name
 MOST_FOLDS = 100
 """A fold costs a training of every member; more are a mistake."""
 
+REMOVED = {"colorization.train_on": "colorization always learns from clean gray"}
+"""Keys of earlier versions, each with the reason why it went."""
+
 MemberName = Annotated[str, AfterValidator(partial(check_name, "a member"))]
 
 
@@ -86,11 +89,6 @@ class ColorizationSection(Section):
         ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50"),
         min_length=1,
         description="Names of the members, from the registry or from [[member]] tables.",
-    )
-    train_on: Literal["clean", "restored", "mixed"] = Field(
-        "clean",
-        description="Gray that networks learn from: of the answer (clean), of the same fold's "
-        "frozen restorers (restored), or either at random (mixed).",
     )
 
 
@@ -242,6 +240,8 @@ def _fault(fault: Any) -> str:
         return f"`{key}`: {fault['ctx']['error']}"
     if fault["type"] != "extra_forbidden":
         return f"`{key}`: {fault['msg'].lower()}, but got {fault['input']!r}"
+    if key in REMOVED:
+        return f"`{key}` is no longer a key: {REMOVED[key]}; delete it"
     valid = _keys_beside(path)
     nearest = difflib.get_close_matches(path[-1], valid, n=1, cutoff=0.0)
     return f"unknown key `{key}`; the nearest valid one is `{nearest[0]}`"

@@ -112,6 +112,11 @@ def test_the_heading_is_a_comment(tmp_path: Path):
             "[training]\nepoch = 3",
             "unknown key `training.epoch`; the nearest valid one is `epochs`",
         ),
+        (
+            "[colorization]\ntrain_on = 'mixed'",
+            "`colorization.train_on` is no longer a key: colorization always learns from clean "
+            "gray; delete it",
+        ),
         ("[trainin]\nepochs = 3", "unknown key `trainin`; the nearest valid one is `training`"),
         ("sead = 3", "unknown key `sead`; the nearest valid one is `seed`"),
         (

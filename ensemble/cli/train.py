@@ -137,7 +137,7 @@ def _one_after_the_other(
 ) -> list[Entry]:
     from ensemble.jobs.queue import run_here
     from ensemble.jobs.run import run_distributed, run_job
-    from ensemble.training.fit import member_of, remove
+    from ensemble.training.fit import remove
 
     numbers = {job: number for number, job in enumerate(jobs, start=1)}
     several = machines.devices * machines.nodes > 1
@@ -146,7 +146,7 @@ def _one_after_the_other(
         context.say(f"[{numbers[job]}/{len(jobs)}] {job}")
 
     def run(job: Job, anew: bool) -> None:
-        if several and member_of(job, project).kind == "trained":
+        if several and project.member(job.stage, job.member).kind == "trained":
             if anew:
                 remove(job, project)
             run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
@@ -200,9 +200,7 @@ def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequen
 
 def _decode(context: Context, project: Project, jobs: Sequence[Job]) -> None:
     """Decode the photographs, if a training is going to read them."""
-    from ensemble.training.fit import member_of
-
-    trained = [job for job in jobs if member_of(job, project).kind == "trained"]
+    trained = [job for job in jobs if project.member(job.stage, job.member).kind == "trained"]
     if any(not job.files(context.workspace).manifest.exists() for job in trained):
         project.photographs.prepare(partial(progress_bar, context.console))
 
@@ -237,9 +235,8 @@ def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[J
         return
     from ensemble.config_text import set_key
     from ensemble.networks.build import build
-    from ensemble.training.fit import member_of
 
-    members = {member_of(job, project) for job in jobs}
+    members = {project.member(job.stage, job.member) for job in jobs}
     for member in members:
         if value != "none" and member.kind == "trained":
             build(member, encoder_weights=value)

@@ -94,7 +94,7 @@ class NetworkPredictor(Predictor):
         self.device = best_device()
         self.precision = precision
         self.network = network.eval().to(self.device)
-        self.normalisation = normalisation.model_dump()
+        self.normalization = normalisation.model_dump()
         self.batch_size = batch_size
 
     @torch.inference_mode()
@@ -109,19 +109,16 @@ class NetworkPredictor(Predictor):
         return {view: np.concatenate(arrays) for view, arrays in parts.items()}
 
     def _input(self, shown: Shown, here: slice) -> Tensor:
-        mode = self.member.input_mode
-        grays = shown.prefilled if mode in ("prefilled", "prefilled+mask") else shown.grays
-        batch = to_tensor(grays[here], **self.normalisation)
-        return with_mask(batch, shown.lost_masks[here]) if mode == "prefilled+mask" else batch
+        prefilled = self.member.input_mode in ("prefilled", "prefilled+mask")
+        grays = shown.prefilled if prefilled else shown.grays
+        batch = to_tensor(grays[here], **self.normalization)
+        if self.member.in_channels == 1:
+            return batch
+        return with_mask(batch, torch.from_numpy(shown.lost_masks[here]))
 
     def _predict_view(self, shown: Tensor, view: View) -> NDArray[Any]:
         with autocast(self.device, self.precision):
             output = self.network(augment(shown, view))  # (n, C, H, W) or (n, 180)
         if self.member.output == "histogram":
             return output.float().cpu().numpy()
-        return to_uint8(deaugment(output, view), **self.normalisation)
-
-
-def prefilled(grays: NDArray[np.uint8], lost_masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Fill the hole of each gray as training does, by default; (N, H, W) uint8 in and out."""
-    return np.stack([fill_hole(gray, mask) for gray, mask in zip(grays, lost_masks, strict=True)])
+        return to_uint8(deaugment(output, view), **self.normalization)

@@ -18,9 +18,9 @@ from ensemble.oof.collect import collect, restore
 from ensemble.oof.predictions import RESTORED_VIEW
 from ensemble.project import Project
 from ensemble.provenance import restoration_for
-from ensemble.training.data import epoch_shape
-from ensemble.training.fit import fit, member_of
+from ensemble.training.fit import fit
 from ensemble.training.job import Job
+from ensemble.training.loaders import epoch_shape
 from ensemble.training.trainer import Hardware
 
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
@@ -47,7 +47,7 @@ def run_job(
         EnsembleError: As `ensemble.training.fit.fit` and `ensemble.oof.collect.collect` say.
     """
     hardware = hardware or Hardware()
-    member = member_of(job, project)
+    member = project.member(job.stage, job.member)
     restoration = _restoration(job, member, project)
     if member.kind == "trained":
         fit(

@@ -1,5 +1,6 @@
-"""The networks: frozen specs in a visible registry, and the only importer of smp and timm.
+"""The networks, and the only importer of smp and timm.
 
-`zoo` and `presets` need no torch, so that commands which only name members start quickly.
-`libraries` is where smp and timm are imported, after `cpu_torchvision`.
+`cpu_torchvision` has to run before anything imports torchvision, which smp, timm and Lightning do.
 """
+
+from ensemble.networks import cpu_torchvision  # noqa: F401

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import segmentation_models_pytorch as smp
+import timm
 from torch import Tensor, nn
 
 from ensemble.errors import ConfigError
 from ensemble.members import HISTOGRAM_ARCH, Member
-from ensemble.networks.catalogue import check_network
-from ensemble.networks.encoder_weights import smp_arguments
-from ensemble.networks.histogram import HistogramNetwork
-from ensemble.networks.libraries import smp
+from ensemble.networks.catalogue import check_member
+from ensemble.networks.encoder_weights import smp_arguments, timm_arguments
 from ensemble.networks.tensors import pad_to_stride
 from ensemble.networks.weights import load_weights
 from ensemble.provenance import checked_weights
@@ -40,14 +40,44 @@ class PictureNetwork(nn.Module):
         """Predict.
 
         Args:
-            x: (N, 1 or 2, H, W) float32, normalised; any H and W.
+            x: (N, 1 or 2, H, W) float32, normalized; any H and W.
 
         Returns:
-            (N, 1 or 3, H, W), normalised.
+            (N, 1 or 3, H, W), normalized.
         """
         padded, crop = pad_to_stride(x, self.stride)  # (N, C, H', W'), multiples of stride
         y: Tensor = self.net(padded)[crop]  # (N, 1 or 3, H, W)
         return y + x[:, :1] if self.residual else y
+
+
+class HistogramNetwork(nn.Module):
+    """A classifier of timm whose classes are hue bins: the hues of a photograph from its gray.
+
+    The hue term of the score sees a picture's hues only as a histogram of 180 bins, so that
+    histogram can be predicted by itself, and the picture's hues moved to it afterwards.
+
+    Attributes:
+        net: The network of timm, with one input channel.
+        stride: 32, so that every encoder sees a size it can halve five times; `forward` pads.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.stride = 32
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict hue histograms.
+
+        Args:
+            x: (N, 1, H, W) float32, normalized restored gray; any H and W.
+
+        Returns:
+            (N, 180) float32, each row non-negative with sum 1; bin b is OpenCV's uint8 hue b.
+        """
+        padded, _ = pad_to_stride(x, self.stride)  # (N, 1, H', W')
+        logits: Tensor = self.net(padded)  # (N, 180)
+        return logits.float().softmax(dim=1)
 
 
 def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
@@ -62,18 +92,18 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
         `HistogramNetwork`, (N, 1, H, W) to (N, 180). Either has `.stride`.
 
     Raises:
-        ConfigError: The member is not trained, or smp cannot build it with these options.
-        WeightsError: The ImageNet weights cannot be had; said within a few seconds.
+        ConfigError: The member is not trained, or smp or timm cannot build it with these options.
+        WeightsError: The ImageNet weights cannot be had; raised within a few seconds.
     """
     if member.kind != "trained":
         raise ConfigError(
             f"only trained members have a network to build, but `{member.name}` is {member.kind}"
         )
+    check_member(member)
     if member.arch == HISTOGRAM_ARCH:
-        return HistogramNetwork(member, encoder_weights=encoder_weights)
-    return PictureNetwork(
-        _smp_network(member, encoder_weights), residual=member.stage == "restoration"
-    )
+        return HistogramNetwork(_timm_network(member, encoder_weights))
+    residual = member.stage == "restoration"
+    return PictureNetwork(_smp_network(member, encoder_weights), residual=residual)
 
 
 def load_network(folder: Path, member: Member) -> nn.Module:
@@ -95,7 +125,6 @@ def load_network(folder: Path, member: Member) -> nn.Module:
 
 def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
     options = dict(member.options)
-    check_network(member.arch, member.encoder, options, where=f"of member `{member.name}`")
     first_weights = smp_arguments(member.encoder, encoder_weights)
     try:
         network: nn.Module = smp.create_model(
@@ -111,5 +140,24 @@ def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
             f"member `{member.name}` cannot be built: {member.arch} with {member.encoder}, "
             f"{member.in_channels} input channel(s) and options {options}: {error}; "
             "change its arch, encoder or options"
+        ) from error
+    return network
+
+
+def _timm_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
+    options = dict(member.options)
+    first_weights = timm_arguments(member.encoder, encoder_weights)
+    try:
+        network: nn.Module = timm.create_model(
+            member.encoder,
+            in_chans=member.in_channels,
+            num_classes=member.out_channels,
+            **first_weights,
+            **options,
+        )
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        raise ConfigError(
+            f"member `{member.name}` cannot be built: timm's {member.encoder} with options "
+            f"{options}: {error}; change its encoder or options"
         ) from error
     return network

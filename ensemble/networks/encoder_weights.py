@@ -1,8 +1,8 @@
 """ImageNet weights of encoders: found in the local cache, else downloaded, else refused quickly.
 
-smp and timm publish them as safetensors on the Hugging Face Hub. Left alone, its client retries
-for a long time where there is no network; here the cache is asked first, then whether the hub
-answers at all. Only safetensors are read: nothing is ever unpickled.
+smp and timm publish them as safetensors on the Hugging Face Hub. Offline, its client retries for a
+long time; here the cache is read first, and then the hub has to answer in time. Only safetensors
+are read: nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import segmentation_models_pytorch as smp
+import timm
 from huggingface_hub import constants
 
 from ensemble.errors import WeightsError
 from ensemble.networks.catalogue import TIMM_PREFIX
-from ensemble.networks.libraries import smp, timm
-from ensemble.networks.reachable import answers
+from ensemble.networks.weights import answers
 
 TENSORS = "model.safetensors"
 REMEDY = (
@@ -71,7 +72,7 @@ def smp_arguments(encoder: str, encoder_weights: str) -> dict[str, Any]:
         encoder_weights: `imagenet` or `none`.
 
     Raises:
-        WeightsError: They cannot be had; said within a few seconds.
+        WeightsError: They cannot be had; raised within a few seconds.
     """
     if encoder_weights == "none":
         return {"encoder_weights": None}

@@ -1,7 +1,7 @@
 """The one crossing between pictures and tensors, and the padding networks need.
 
 Pictures are uint8, (N, H, W) gray or (N, H, W, 3) RGB. Tensors are float32, (N, C, H, W), and
-normalised: (value / 255 - mean) / std.
+normalized: (value / 255 - mean) / std.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Crop = tuple[EllipsisType, slice, slice]
 
 
 def to_tensor(pictures: NDArray[np.uint8], *, mean: float, std: float) -> Tensor:
-    """Normalise pictures.
+    """Normalize pictures.
 
     Args:
         pictures: (N, H, W) or (N, H, W, 3) uint8.
@@ -36,16 +36,31 @@ def to_tensor(pictures: NDArray[np.uint8], *, mean: float, std: float) -> Tensor
     """
     if pictures.dtype != np.uint8:
         raise ArrayError(f"pictures must be uint8, but are {pictures.dtype}")
-    if pictures.ndim == 3:
-        channels_last = pictures[..., None]
-    elif pictures.ndim == 4 and pictures.shape[-1] == 3:
-        channels_last = pictures
-    else:
+    if pictures.ndim != 3 and (pictures.ndim != 4 or pictures.shape[-1] != 3):
         raise ArrayError(
             f"pictures must have the shape (N, H, W) or (N, H, W, 3), but got {pictures.shape}"
         )
-    channels_first = np.ascontiguousarray(channels_last.transpose(0, 3, 1, 2))
-    return torch.from_numpy(channels_first).float().div_(255).sub_(mean).div_(std)
+    return normalize(torch.from_numpy(pictures), mean=mean, std=std).contiguous()
+
+
+def normalize(pictures: Tensor, *, mean: float, std: float) -> Tensor:
+    """Normalize pictures that are tensors already, on their device.
+
+    Args:
+        pictures: (N, H, W) or (N, H, W, 3) uint8.
+        mean: As given to `to_tensor`.
+        std: As given to `to_tensor`.
+
+    Returns:
+        (N, 1, H, W) or (N, 3, H, W) float32, laid out channels last.
+    """
+    channels_last = pictures[..., None] if pictures.ndim == 3 else pictures
+    return channels_last.permute(0, 3, 1, 2).to(torch.float32).div_(255).sub_(mean).div_(std)
+
+
+def denormalize(tensor: Tensor, *, mean: float, std: float) -> Tensor:
+    """Back to the scale 0..255, neither rounded nor clipped; float32."""
+    return (tensor.float() * std + mean) * 255
 
 
 def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
@@ -66,7 +81,7 @@ def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
         raise ArrayError(
             f"a prediction must have the shape (N, 1 or 3, H, W), but got {tuple(tensor.shape)}"
         )
-    values = tensor.detach().float().mul(std).add_(mean).mul_(255)
+    values = denormalize(tensor.detach(), mean=mean, std=std)
     if not bool(torch.isfinite(values).all()):
         raise ArrayError(
             "a prediction must be finite, but holds NaN or infinity: the network has diverged; "
@@ -78,7 +93,7 @@ def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
     )
 
 
-def with_mask(gray: Tensor, lost_masks: NDArray[np.bool_]) -> Tensor:
+def with_mask(gray: Tensor, lost_masks: Tensor) -> Tensor:
     """Append the masks of lost pixels as a second channel: 1.0 where lost, else 0.0.
 
     Args:
@@ -88,13 +103,12 @@ def with_mask(gray: Tensor, lost_masks: NDArray[np.bool_]) -> Tensor:
     Returns:
         (N, 2, H, W) float32.
     """
-    if lost_masks.dtype != np.bool_ or lost_masks.shape != (gray.shape[0], *gray.shape[2:]):
+    if lost_masks.dtype != torch.bool or lost_masks.shape != (gray.shape[0], *gray.shape[2:]):
         raise ArrayError(
             f"masks must be bool of shape {(gray.shape[0], *gray.shape[2:])}, but are "
-            f"{lost_masks.dtype} of shape {lost_masks.shape}"
+            f"{lost_masks.dtype} of shape {tuple(lost_masks.shape)}"
         )
-    channel = torch.from_numpy(lost_masks.astype(np.float32))[:, None]
-    return torch.cat([gray, channel.to(gray)], dim=1)
+    return torch.cat([gray, lost_masks[:, None].to(gray)], dim=1)
 
 
 def pad_to_stride(x: Tensor, stride: int) -> tuple[Tensor, Crop]:

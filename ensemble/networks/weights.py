@@ -1,11 +1,17 @@
-"""Weights in safetensors files: written whole, read strictly, and nothing is ever unpickled."""
+"""Weights in safetensors files, and whether the host that publishes weights answers.
+
+Files are written whole and read strictly; nothing is ever unpickled.
+"""
 
 from __future__ import annotations
 
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -13,50 +19,40 @@ from ensemble.errors import WeightsError
 from ensemble.workspace import atomic_path
 
 SHOWN = 5
+DEADLINE_S = 2.0
 
 
-def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str] | None = None) -> None:
+def save_weights(path: Path, module: nn.Module) -> None:
     """Write a module's state, atomically.
 
     Args:
         path: The file to make, or to replace whole.
         module: Its parameters and buffers are written on whatever device they are.
-        metadata: Short texts kept in the file's head.
     """
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata=dict(metadata or {}))
+        save_file(state, temporary)
 
 
-def load_weights(path: Path, module: nn.Module) -> dict[str, str]:
+def load_weights(path: Path, module: nn.Module) -> None:
     """Fill a module from a file that has exactly its keys and shapes.
 
     Args:
         path: Written by `save_weights`.
         module: Changed in place, and only if everything fits.
 
-    Returns:
-        The file's metadata.
-
     Raises:
         WeightsError: The file is missing, damaged, or of another network; the message names keys.
     """
-    metadata = read_metadata(path)
-    fill(module, load_file(path), source=f"`{path}`")
-    return metadata
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a weights file, without reading its tensors; errors as in `load_weights`."""
     try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
+        state = load_file(path)
     except FileNotFoundError:
         raise WeightsError(f"`{path}` is not there; train the member, or give its path") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"`{path}` is no whole safetensors file ({error}); make it again"
         ) from None
+    fill(module, state, source=f"`{path}`")
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
@@ -72,7 +68,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None
         "unexpected": state.keys() - own.keys(),
         "of another shape": {key for key in shared if own[key].shape != state[key].shape},
     }
-    found = [f"{what}: {_few(keys)}" for what, keys in faults.items() if keys]
+    found = [f"{what}: {_list_few(keys)}" for what, keys in faults.items() if keys]
     if found:
         raise WeightsError(
             f"{source} holds the weights of another network than {type(module).__name__}; keys "
@@ -81,7 +77,35 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None
     module.load_state_dict(dict(state))
 
 
-def _few(keys: Iterable[str]) -> str:
+def answers(url: str, *, deadline_s: float = DEADLINE_S) -> bool:
+    """Whether any HTTP answer, even a refusal, comes from `url` in time.
+
+    Looking up a name can block for longer than any socket's timeout, so the question is asked in
+    a thread that is abandoned at the deadline. Proxies named in the environment are used.
+
+    Args:
+        url: An http or https address.
+        deadline_s: Seconds to wait at most.
+    """
+    answered = threading.Event()
+    asking = threading.Thread(target=_ask, args=(url, deadline_s, answered), daemon=True)
+    asking.start()
+    asking.join(deadline_s)
+    return answered.is_set()
+
+
+def _ask(url: str, deadline_s: float, answered: threading.Event) -> None:
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=deadline_s):
+            answered.set()
+    except urllib.error.HTTPError:
+        answered.set()
+    except OSError:
+        return
+
+
+def _list_few(keys: Iterable[str]) -> str:
     names = sorted(keys)
     listed = ", ".join(f"`{name}`" for name in names[:SHOWN])
     return listed + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -2,7 +2,7 @@
 
 `job` names a training and its files, `fit` carries it out. A training is a pure function of the
 data, the folds, the settings and the seed: what a step sees depends on its epoch and its number
-alone, so a training that was killed goes on as if it had not been.
+alone, so a training that was killed and is resumed ends the same.
 """
 
-from ensemble.networks import cpu_torchvision  # noqa: F401  (before Lightning: see its docstring)
+import ensemble.networks  # noqa: F401  (before Lightning: see its docstring)

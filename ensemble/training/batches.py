@@ -1,11 +1,14 @@
-"""Batches to learn from, each a pure function of the seed, its epoch and its number."""
+"""Batches to learn from and to validate on.
+
+A training batch is a pure function of the seed, its epoch and its number.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,18 +18,16 @@ from torch.utils.data import Dataset, Sampler
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
 from ensemble.damage.fill import fill_hole
+from ensemble.data.competition import Sample
+from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError
-from ensemble.training.progress import Key, Position, permutation, sample_rng
+from ensemble.training.progress import Key, Position, make_rng, shuffle
 
 DrawDamage = Callable[[np.random.Generator], tuple[Mask, int]]
 """Draws the lost pixels (H, W) and the gray that fills them."""
 
-
-class Targets(Protocol):
-    """Where photographs come from: the files themselves, or the cache of decoded ones."""
-
-    def target(self, image_id: str) -> Rgb:
-        """A photograph, (H, W, 3) uint8."""
+ShownGray = Callable[[Sample, Mask], Gray]
+"""From a sample and its located hole, the gray (H, W) uint8 that the network is shown."""
 
 
 class Batch(NamedTuple):
@@ -37,8 +38,7 @@ class Batch(NamedTuple):
         flip: (N,) bool, which are to be flipped left to right, with all that belongs to them.
         lost_mask: (N, H, W) bool; None where the task needs no damage.
         fill: (N,) uint8, the gray of each hole; None with `lost_mask`.
-        prefilled: (N, H, W) uint8, the hole inpainted; None where no network wants it.
-        restored: (N,) bool, which grays the restorers are to restore first; None for none.
+        prefilled: (N, H, W) uint8, the hole inpainted; None where the task does not need it.
     """
 
     target: Tensor
@@ -46,23 +46,20 @@ class Batch(NamedTuple):
     lost_mask: Tensor | None = None
     fill: Tensor | None = None
     prefilled: Tensor | None = None
-    restored: Tensor | None = None
 
 
 @dataclass(frozen=True)
-class Wants:
-    """What a task needs of a batch.
+class Needs:
+    """What a task needs of a training batch.
 
     Attributes:
         damage: Lost masks and fills.
         prefill: Inpainted grays.
-        restored: The chance of a photograph to be restored by the frozen restorers.
-        flips: Whether to flip at random.
+        flips: Random flips.
     """
 
     damage: bool
     prefill: bool
-    restored: float
     flips: bool
 
 
@@ -76,6 +73,9 @@ class Shape:
         limit: Most steps an epoch; 0 is no limit.
         rank: Of this process.
         world: Number of processes.
+
+    Raises:
+        ConfigError: The batch cannot be divided among the processes.
     """
 
     photographs: int
@@ -105,13 +105,13 @@ class Shape:
 
 
 class TrainingBatches(Dataset[Batch]):
-    """Makes batch (epoch, number), in whichever process is asked.
+    """Makes batch (epoch, number), in any process.
 
     Args:
         image_ids: The photographs to learn from.
-        targets: Where they come from.
-        draw_damage: What loses pixels.
-        wants: What the batches must hold.
+        photographs: Where they come from.
+        draw_damage: Draws what is lost.
+        needs: What the batches must hold.
         shape: How an epoch is cut.
         seed: Of everything drawn.
     """
@@ -119,17 +119,17 @@ class TrainingBatches(Dataset[Batch]):
     def __init__(
         self,
         image_ids: Sequence[str],
-        targets: Targets,
+        photographs: Photographs,
         draw_damage: DrawDamage,
         *,
-        wants: Wants,
+        needs: Needs,
         shape: Shape,
         seed: int,
     ) -> None:
         self.image_ids = tuple(image_ids)
-        self.targets = targets
+        self.photographs = photographs
         self.draw_damage = draw_damage
-        self.wants = wants
+        self.needs = needs
         self.shape = shape
         self.seed = seed
 
@@ -140,28 +140,25 @@ class TrainingBatches(Dataset[Batch]):
         epoch, number = key
         order = _order(self.seed, epoch, len(self.image_ids))
         rows = [int(row) for row in self.shape.rows(order, number)]
-        rngs = [sample_rng(self.seed, epoch, row) for row in rows]
-        targets = [self.targets.target(self.image_ids[row]) for row in rows]
-        flip = torch.tensor([bool(rng.random() < 0.5) and self.wants.flips for rng in rngs])
-        restored = None
-        if self.wants.restored:
-            restored = torch.tensor([bool(rng.random() < self.wants.restored) for rng in rngs])
-        stacked = torch.from_numpy(np.stack(targets))
-        return self._damaged(Batch(stacked, flip, restored=restored), targets, rngs)
+        rngs = [make_rng(self.seed, epoch, row) for row in rows]
+        targets = [self.photographs.target(self.image_ids[row]) for row in rows]
+        flip = torch.tensor([bool(rng.random() < 0.5) and self.needs.flips for rng in rngs])
+        return self._damage(Batch(_stack(targets), flip), targets, rngs)
 
-    def _damaged(
+    def _damage(
         self, batch: Batch, targets: Sequence[Rgb], rngs: Sequence[np.random.Generator]
     ) -> Batch:
-        if not self.wants.damage:
+        if not self.needs.damage:
             return batch
         drawn = [self.draw_damage(rng) for rng in rngs]
-        masks = np.stack([mask for mask, _ in drawn])
+        masks = _stack([mask for mask, _ in drawn])
         fill = torch.tensor([fill for _, fill in drawn], dtype=torch.uint8)
-        batch = batch._replace(lost_mask=torch.from_numpy(masks), fill=fill)
-        if not self.wants.prefill:
+        batch = batch._replace(lost_mask=masks, fill=fill)
+        if not self.needs.prefill:
             return batch
-        filled = np.stack([_prefilled(t, *d) for t, d in zip(targets, drawn, strict=True)])
-        return batch._replace(prefilled=torch.from_numpy(filled))
+        return batch._replace(
+            prefilled=_stack([_prefill(t, *d) for t, d in zip(targets, drawn, strict=True)])
+        )
 
 
 class EpochKeys(Sampler[Key]):
@@ -184,11 +181,97 @@ class EpochKeys(Sampler[Key]):
         return iter([(epoch, number) for number in range(first, self.batches)])
 
 
-def _prefilled(target: Rgb, lost_mask: Mask, fill: int) -> Gray:
+class Case(NamedTuple):
+    """One photograph to be scored.
+
+    Attributes:
+        sample: The photograph, its damage and its true hole.
+        shown: (H, W) uint8, what the network was shown.
+        located: (H, W) bool, the hole as it was located.
+    """
+
+    sample: Sample
+    shown: Gray
+    located: Mask
+
+
+class ValidationBatch(NamedTuple):
+    """Photographs to validate on; they stay on the host, where they are scored.
+
+    Attributes:
+        shown: (N, H, W) uint8, what the network is shown.
+        located: (N, H, W) bool, the hole as it was located.
+        target: (N, H, W, 3) uint8.
+        damaged: (N, H, W) uint8.
+        lost_mask: (N, H, W) bool, the true hole, which the score uses.
+        image_ids: Names.
+    """
+
+    shown: Tensor
+    located: Tensor
+    target: Tensor
+    damaged: Tensor
+    lost_mask: Tensor
+    image_ids: tuple[str, ...]
+
+    def case(self, row: int) -> Case:
+        """One photograph, as numpy arrays."""
+        arrays = (self.target[row], self.damaged[row], self.lost_mask[row])
+        sample = Sample(self.image_ids[row], *(array.numpy() for array in arrays))
+        return Case(sample, self.shown[row].numpy(), self.located[row].numpy())
+
+
+class ValidationBatches(Dataset[ValidationBatch]):
+    """Validation photographs in batches, with the same damage each time.
+
+    Args:
+        image_ids: The photographs of the fold that this process validates.
+        photographs: Where they and their located holes come from.
+        shown_gray: What the network is to be shown of each.
+        batch_size: Photographs a forward pass.
+    """
+
+    def __init__(
+        self,
+        image_ids: Sequence[str],
+        photographs: Photographs,
+        shown_gray: ShownGray,
+        *,
+        batch_size: int,
+    ) -> None:
+        self.image_ids = tuple(image_ids)
+        self.photographs = photographs
+        self.shown_gray = shown_gray
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.image_ids) // self.batch_size)
+
+    def __getitem__(self, number: int) -> ValidationBatch:
+        start = number * self.batch_size
+        image_ids = self.image_ids[start : start + self.batch_size]
+        samples = [self.photographs.train_sample(image_id) for image_id in image_ids]
+        located = [self.photographs.located(image_id) for image_id in image_ids]
+        shown = [self.shown_gray(*pair) for pair in zip(samples, located, strict=True)]
+        return ValidationBatch(
+            shown=_stack(shown),
+            located=_stack(located),
+            target=_stack([sample.target for sample in samples]),
+            damaged=_stack([sample.damaged for sample in samples]),
+            lost_mask=_stack([sample.lost_mask for sample in samples]),
+            image_ids=image_ids,
+        )
+
+
+def _prefill(target: Rgb, lost_mask: Mask, fill: int) -> Gray:
     damaged = np.where(lost_mask, np.uint8(fill), luma(target))
     return fill_hole(damaged, lost_mask)
 
 
+def _stack(arrays: Sequence[NDArray[Any]]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
+
+
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    return permutation(seed, epoch, count)
+    return shuffle(seed, epoch, count)

@@ -1,4 +1,4 @@
-"""The callbacks of a training: one keeps what it has reached, one records how it goes."""
+"""The callbacks of a training: one writes its checkpoints, one its metrics."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ from ensemble.config import TrainingSection
 from ensemble.networks.weights import save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
-from ensemble.training.progress import Position, best_epoch, out_of_patience, wanted_epochs
-from ensemble.training.state import KEY, full_disk_is_told
+from ensemble.training.progress import Position, best_epoch, epochs_to_keep, out_of_patience
+from ensemble.training.state import KEY, explain_full_disk
 from ensemble.workspace import atomic_write
 
 CHECK_EVERY = 50
+"""Steps between two questions whether all numbers are finite."""
+
+WRITE_EVERY_S = 2.0
 
 
-class Keeper(Callback):
-    """Moves the position, keeps the weights worth keeping, writes `last.ckpt`, ends in time.
+class Checkpointing(Callback):
+    """Moves the position, keeps the epochs' weights, writes `last.ckpt`, stops when patience ends.
 
     `last.ckpt` is written after each epoch's validation, and within an epoch once the interval has
-    passed, though only where the gradients of no step are waiting and the epoch has batches left.
+    passed, though only where no step's gradients are waiting and the epoch has batches left.
 
     Args:
         files: Where to.
         settings: `[training]` of ens.toml.
-        position: Where training is.
+        position: How far the training is.
         scores: The `val_score` of each epoch so far; appended to.
-        notes: What else to note in a checkpoint: what it was made from.
+        notes: Written into each checkpoint too: what the training is made from.
     """
 
     def __init__(
@@ -65,31 +68,32 @@ class Keeper(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Step on; write if it is time."""
+        """Count the step; write a checkpoint if it is time."""
         learner: Learner = pl_module
         self.position.batch += 1
         if self.position.batch % CHECK_EVERY == 0:
-            learner.guard.check(learner.network, self.position)
+            learner.require_finite()
         waiting = self.position.batch % self.settings.accumulate
         if waiting or self.position.batch >= learner.batches or not self._due(trainer):
             return
-        learner.guard.check(learner.network, self.position)
+        learner.require_finite()
         self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Note the epoch's score, keep its weights if wanted, write, stop if out of patience."""
+        """Note the epoch's score, keep its weights if they may be needed, write a checkpoint."""
         learner: Learner = pl_module
         epoch = self.position.epoch
         self.scores.append(float(trainer.callback_metrics["val_score"]))
         self.position.epoch, self.position.batch = epoch + 1, 0
-        wanted = wanted_epochs(self.scores, self.settings.average_last)
-        if trainer.is_global_zero and epoch in wanted:
+        keep = epochs_to_keep(self.scores, self.settings.average_last)
+        if trainer.is_global_zero and epoch in keep:
             path = self.files.epoch_weights(epoch)
-            with full_disk_is_told(path):
+            with explain_full_disk(path):
                 save_weights(path, learner.kept)
         self._save(trainer)
         if trainer.is_global_zero:
-            self._forget_all_but(wanted)
+            for other in set(self.files.kept_epochs()) - set(keep):
+                self.files.epoch_weights(other).unlink(missing_ok=True)
         if out_of_patience(self.scores, self.settings.patience):
             trainer.should_stop = True
 
@@ -109,23 +113,16 @@ class Keeper(Callback):
         trainer.save_checkpoint(self.files.last)
         self._saved_at = time.monotonic()
 
-    def _forget_all_but(self, wanted: tuple[int, ...]) -> None:
-        for epoch in set(self.files.kept_epochs()) - set(wanted):
-            self.files.epoch_weights(epoch).unlink(missing_ok=True)
 
-
-EVERY_SECONDS = 2.0
-
-
-class Records(Callback):
+class MetricsLog(Callback):
     """Writes a row an epoch, and every two seconds how far the training is.
 
-    It runs before the `Keeper`: a row is on disk before the checkpoint that counts its epoch. When
-    a training is resumed, rows newer than the checkpoint are deleted.
+    It runs before `Checkpointing`: a row is on disk before the checkpoint that counts its epoch.
+    When a training is resumed, rows newer than the checkpoint are deleted.
 
     Args:
         files: Where to.
-        position: Where training is.
+        position: How far the training is.
         scores: The `val_score` of each epoch so far.
         epochs: Most epochs.
         batches: Steps an epoch.
@@ -148,13 +145,13 @@ class Records(Callback):
         self.epochs, self.batches, self.batch_size = epochs, batches, batch_size
         self.rate = 0.0
         self._rows = _read_rows(files.metrics, epochs=position.epoch)
-        self._started = self._epoch_started = self._told = 0.0
+        self._started = self._epoch_started = self._written_at = 0.0
         self._done_before = self._first_batch = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._started = time.monotonic()
-        self._done_before = self._done()
+        self._done_before = self._count_steps()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
@@ -163,12 +160,12 @@ class Records(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Tell, if it is time."""
+        """Write the progress, if it is time."""
         seconds = time.monotonic() - self._epoch_started
         steps = self.position.batch - self._first_batch
         self.rate = steps * self.batch_size / max(seconds, 1e-9)
-        if time.monotonic() - self._told >= EVERY_SECONDS:
-            self._tell(trainer)
+        if time.monotonic() - self._written_at >= WRITE_EVERY_S:
+            self._write_progress(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add a row."""
@@ -190,18 +187,16 @@ class Records(Callback):
             atomic_write(self.files.metrics, _csv_text(self._rows))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell a last time."""
-        self._tell(trainer)
+        """Write the progress a last time."""
+        self._write_progress(trainer)
 
-    def _tell(self, trainer: Trainer) -> None:
-        self._told = time.monotonic()
-        if trainer.is_global_zero:
-            atomic_write(self.files.progress, json.dumps(self._progress()))
-
-    def _progress(self) -> dict[str, float | int | None]:
-        total, done = self.epochs * self.batches, self._done()
+    def _write_progress(self, trainer: Trainer) -> None:
+        self._written_at = time.monotonic()
+        if not trainer.is_global_zero:
+            return
+        total, done = self.epochs * self.batches, self._count_steps()
         pace = (done - self._done_before) / max(time.monotonic() - self._started, 1e-9)
-        return {
+        progress = {
             "epoch": min(self.position.epoch + 1, self.epochs),
             "epochs": self.epochs,
             "done": done / total,
@@ -209,8 +204,9 @@ class Records(Callback):
             "images_per_second": self.rate,
             "seconds_left": (total - done) / pace if pace else None,
         }
+        atomic_write(self.files.progress, json.dumps(progress))
 
-    def _done(self) -> int:
+    def _count_steps(self) -> int:
         return self.position.epoch * self.batches + self.position.batch
 
 

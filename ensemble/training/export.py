@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ensemble.manifest import Manifest, digest_file, read_manifest, write_manifest
 from ensemble.networks.weights import fill, save_weights
-from ensemble.training.ema import mean_of_states
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
 from ensemble.training.progress import best_epoch, out_of_patience
 from ensemble.training.resume import Origin
-from ensemble.training.state import full_disk_is_told
+from ensemble.training.state import explain_full_disk
 from ensemble.workspace import atomic_path
 
 
@@ -30,7 +30,7 @@ def export(
     scores: Sequence[float],
     origin: Origin,
 ) -> Manifest:
-    """Write the weights that predict, then the manifest that says so.
+    """Write the weights that predict, then their manifest.
 
     They are the best epoch's, or with `average_last` the mean of the last epochs', which is
     validated once more.
@@ -59,8 +59,20 @@ def export(
         facts |= _average(files, learner, trainer, loader, len(scores))
     if trainer.is_global_zero:
         _write(files, learner, facts, origin)
-    _wait_for_all(trainer)
+    if trainer.world_size > 1 and torch.distributed.is_initialized():
+        torch.distributed.barrier()
     return read_manifest(files.manifest)
+
+
+def mean_of_states(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The plain mean of the states of one network, by key; whole numbers are the last state's."""
+    mean = {}
+    for key, last in states[-1].items():
+        if last.is_floating_point():
+            mean[key] = torch.stack([state[key].double() for state in states]).mean(0).to(last)
+        else:
+            mean[key] = last.clone()
+    return mean
 
 
 def _average(
@@ -76,7 +88,7 @@ def _average(
 
 def _write(files: JobFiles, learner: Learner, facts: dict[str, Any], origin: Origin) -> None:
     files.manifest.unlink(missing_ok=True)
-    with full_disk_is_told(files.weights):
+    with explain_full_disk(files.weights):
         if learner.settings.average_last:
             save_weights(files.weights, learner.kept)
         else:
@@ -90,8 +102,3 @@ def _write(files: JobFiles, learner: Learner, facts: dict[str, Any], origin: Ori
             seed=learner.seed,
             facts=facts,
         )
-
-
-def _wait_for_all(trainer: Trainer) -> None:
-    if trainer.world_size > 1 and torch.distributed.is_initialized():
-        torch.distributed.barrier()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,28 +10,21 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from ensemble.errors import ConfigError
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build
 from ensemble.project import Project
-from ensemble.training.callbacks import Keeper, Records
-from ensemble.training.data import (
-    epoch_shape,
-    training_loader,
-    validation_loader,
-    validation_memo,
-)
+from ensemble.training.callbacks import Checkpointing, MetricsLog
 from ensemble.training.export import export
 from ensemble.training.job import Job, JobFiles
 from ensemble.training.learner import Learner
+from ensemble.training.loaders import epoch_shape, training_loader, validation_loader
 from ensemble.training.progress import step_seed
-from ensemble.training.restorers import load_restorers
-from ensemble.training.resume import Found, Origin, find, needs_restorers, origin_of
+from ensemble.training.resume import EarlierRun, Origin, find_earlier_run, is_over
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import GrayOf, Task
-from ensemble.training.trainer import Hardware, make_trainer, quiet
+from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.workspace import exclusive_lock
 
 
@@ -45,16 +37,15 @@ def fit(
     restart: bool = False,
     hardware: Hardware | None = None,
 ) -> Manifest:
-    """Carry out a training: begin it, go on where it stopped, or find that it has finished.
+    """Train: begin, resume where an earlier run stopped, or find that it has finished.
 
     Args:
         job: What to train.
         project: Data, folds, settings; its workspace holds the job's files.
-        validation_grays: For colorization, gives the restored gray of a validation photograph;
+        validation_grays: For colorization, reads the restored gray of a validation photograph;
             None validates on clean gray.
         progress: Whether to draw a bar.
-        restart: Begin anew. What the job has left is removed, but only once the network can be
-            built and its first weights are at hand.
+        restart: Begin anew; see `remove`.
         hardware: Devices and machines; one device by default.
 
     Returns:
@@ -63,71 +54,47 @@ def fit(
     Raises:
         StaleArtefactError: What the job left was made from something else, or is damaged; the
             message names what differs and the remedy. Nothing is changed.
-        LockedError: Another process is at the same job.
+        LockedError: Another process runs the same job.
         TrainingError: The loss is not finite any more, or the disk is full; the last checkpoint is
             intact.
-        MissingArtefactError: Restorers that training needs have not finished.
         ConfigError: The member is not trained, or the batch cannot be divided among the devices.
     """
     hardware = hardware or Hardware()
+    run = _Run(job, project, hardware, progress and hardware.rank == 0)
     if hardware.rank:
-        return _Run(job, project, hardware, progress=False).finish(validation_grays)
-    files = job.files(project.workspace)
-    with exclusive_lock(files.folder, what=f"training {job}"):
+        return run.finish(validation_grays)
+    with exclusive_lock(run.files.folder, what=f"training {job}"):
         if restart:
-            _remove(job, files, project)
-        files.folder.mkdir(parents=True, exist_ok=True)
-        _sweep(files)
-        return _Run(job, project, hardware, progress=progress).finish(validation_grays)
+            _remove(job, project)
+        run.files.folder.mkdir(parents=True, exist_ok=True)
+        return run.finish(validation_grays)
 
 
 def remove(job: Job, project: Project) -> None:
     """Remove whatever a job has left, unless it could not begin anew.
 
     Raises:
-        LockedError: A process is at it.
+        LockedError: Another process runs it.
         WeightsError: The encoder's first weights cannot be had.
         ConfigError: The member cannot be built.
-        MissingArtefactError: Restorers that training needs have not finished.
     """
-    files = job.files(project.workspace)
-    with exclusive_lock(files.folder, what=f"removing {job}"):
-        _remove(job, files, project)
+    with exclusive_lock(job.files(project.workspace).folder, what=f"removing {job}"):
+        _remove(job, project)
 
 
-def _remove(job: Job, files: JobFiles, project: Project) -> None:
-    member = member_of(job, project)
-    if member.kind != "trained" or not files.folder.exists():
-        return
-    origin_of(job, member, project)
-    build(member, encoder_weights=project.config.training.encoder_weights)
-    shutil.rmtree(files.folder)
+def _remove(job: Job, project: Project) -> None:
+    member, folder = project.member(job.stage, job.member), job.files(project.workspace).folder
+    if member.kind == "trained" and folder.exists():
+        build(member, encoder_weights=project.config.training.encoder_weights)
+        shutil.rmtree(folder)
 
 
-def make_task(
-    job: Job, member: Member, project: Project, validation_grays: GrayOf | None = None
-) -> Task:
-    """What the job's member learns; loads the restorers if it learns from restored gray."""
-    if job.stage == "restoration":
+def make_task(member: Member, project: Project, validation_grays: GrayOf | None = None) -> Task:
+    """What a member learns."""
+    if member.stage == "restoration":
         return RestorationTask(member, project.config)
-    restorers = load_restorers(project, job.fold) if needs_restorers(job, project) else None
     kind = HistogramTask if member.output == "histogram" else ColorizationTask
-    return kind(member, project.config, restorers=restorers, validation_grays=validation_grays)
-
-
-def member_of(job: Job, project: Project) -> Member:
-    """The member of a job.
-
-    Raises:
-        ConfigError: ens.toml does not name it, or it is not trained.
-    """
-    members = {member.name: member for member in project.members(job.stage)}
-    if job.member not in members:
-        raise ConfigError(
-            f"`{job.member}` must be a {job.stage} member that ens.toml names, one of "
-            f"{', '.join(members)}"
-        )
-    return members[job.member]
+    return kind(member, project.config, validation_grays=validation_grays)
 
 
 @dataclass(frozen=True)
@@ -145,69 +112,63 @@ class _Run:
 
     def finish(self, validation_grays: GrayOf | None) -> Manifest:
         """Do what is left to do."""
-        member = member_of(self.job, self.project)
-        origin = origin_of(self.job, member, self.project)
-        found = find(self.job, self.files, origin, self.project.config.training)
-        if found.manifest is not None:
-            return found.manifest
-        task = make_task(self.job, member, self.project, validation_grays)
-        with quiet():
-            return self._learn(member, task, found, origin)
+        member = self.project.member(self.job.stage, self.job.member)
+        origin = Origin.of(self.job, member, self.project)
+        earlier = find_earlier_run(self.job, self.files, origin, self.project.config.training)
+        if earlier.manifest is not None:
+            return earlier.manifest
+        with silence_lightning():
+            return self._learn(make_task(member, self.project, validation_grays), earlier, origin)
 
-    def _learn(self, member: Member, task: Task, found: Found, origin: Origin) -> Manifest:
-        shape = epoch_shape(self.project, self.job, self.hardware)
-        learner = self._learner(member, task, found, shape.batches)
-        trainer = self._trainer(found, origin, shape.batches)
-        with closing(validation_memo(self.project, self.job, task, shape)) as memo:
-            validation = validation_loader(self.project, memo)
-            if not found.is_over(self.project.config.training):
-                training = training_loader(self.project, self.job, task, shape, found.position)
-                resumed = self.files.last if found.resumed else None
-                _interruptible(trainer, learner, training, validation, resumed)
-            return export(self.files, learner, trainer, validation, found.scores, origin)
+    def _learn(self, task: Task, earlier: EarlierRun, origin: Origin) -> Manifest:
+        project, job, settings = self.project, self.job, self.project.config.training
+        shape = epoch_shape(project, job, self.hardware)
+        learner = self._learner(task, earlier, shape.batches)
+        trainer = self._trainer(earlier, origin, shape.batches)
+        validation = validation_loader(project, job, task, shape)
+        if not is_over(earlier.scores, settings):
+            training = training_loader(project, job, task, shape, earlier.position)
+            checkpoint = self.files.last if earlier.resumable else None
+            _fit(trainer, learner, training, validation, checkpoint)
+        return export(self.files, learner, trainer, validation, earlier.scores, origin)
 
-    def _learner(self, member: Member, task: Task, found: Found, batches: int) -> Learner:
+    def _learner(self, task: Task, earlier: EarlierRun, batches: int) -> Learner:
         config = self.project.config
-        weights = "none" if found.resumed else config.training.encoder_weights
+        weights = "none" if earlier.resumable else config.training.encoder_weights
         torch.manual_seed(step_seed(config.seed, (0, 0), 0))
         return Learner(
-            build(member, encoder_weights=weights),
+            build(task.member, encoder_weights=weights),
             task,
             config.training,
-            position=found.position,
+            position=earlier.position,
             batches=batches,
             seed=config.seed,
         )
 
-    def _trainer(self, found: Found, origin: Origin, batches: int) -> Trainer:
+    def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:
         settings, files = self.project.config.training, self.files
-        keeper = Keeper(files, settings, found.position, found.scores, origin.notes())
-        records = Records(
+        log = MetricsLog(
             files,
-            found.position,
-            found.scores,
+            earlier.position,
+            earlier.scores,
             epochs=settings.epochs,
             batches=batches,
             batch_size=settings.batch_size,
         )
-        callbacks = [records, keeper]
+        checkpointing = Checkpointing(
+            files, settings, earlier.position, earlier.scores, origin.notes()
+        )
+        callbacks = [log, checkpointing]
         return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)
 
 
-def _interruptible(
-    trainer: Trainer, learner: Learner, training: Any, validation: Any, resumed: Path | None
+def _fit(
+    trainer: Trainer, learner: Learner, training: Any, validation: Any, checkpoint: Path | None
 ) -> None:
-    """Fit; Lightning turns Ctrl-C into an exit, which here stays what it is."""
+    """Fit; Lightning turns Ctrl-C into an exit, which is turned back here."""
     try:
-        trainer.fit(learner, training, validation, ckpt_path=resumed, weights_only=True)
+        trainer.fit(learner, training, validation, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
-
-
-def _sweep(files: JobFiles) -> None:
-    """Remove what a killed process was in the middle of writing."""
-    for scratch in files.folder.glob(".*"):
-        if scratch.is_dir():
-            shutil.rmtree(scratch, ignore_errors=True)

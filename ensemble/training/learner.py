@@ -1,8 +1,8 @@
-"""The LightningModule: a network, its task, and where the training is."""
+"""The LightningModule: a network, its task, its moving average, and how far the training is."""
 
 from __future__ import annotations
 
-import os
+import copy
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -11,23 +11,25 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from ensemble.config import TrainingSection
-from ensemble.training.batches import Batch
-from ensemble.training.ema import MovingAverage
-from ensemble.training.guard import FiniteGuard
-from ensemble.training.progress import Position, factor, step_seed
-from ensemble.training.state import mark
+from ensemble.errors import TrainingError
+from ensemble.parallel import count_cores
+from ensemble.training.batches import Batch, ValidationBatch
+from ensemble.training.progress import Position, rate_factor, step_seed
+from ensemble.training.state import mark_position
 from ensemble.training.tasks.task import Task
-from ensemble.training.validation import ValidationBatch
 
 
 class Learner(LightningModule):
     """Learns a task; validates the weights that would be kept.
 
+    Attributes:
+        average: The moving average of the network; None without `ema_decay`.
+
     Args:
         network: What learns.
         task: What it learns.
         settings: `[training]` of ens.toml.
-        position: Where training is; moved by the `Keeper`.
+        position: How far the training is; moved by `Checkpointing`.
         batches: Steps an epoch.
         seed: Of what the network draws, such as dropout.
     """
@@ -45,24 +47,25 @@ class Learner(LightningModule):
         super().__init__()
         # Channels last took 0.93 and 0.82 of the time of channels first for a step on a CPU core.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = MovingAverage(network, settings.ema_decay) if settings.ema_decay else None
+        self.average: nn.Module | None = None
+        if settings.ema_decay:
+            self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.task = task
         self.settings = settings
         self.position = position
         self.batches = batches
         self.seed = seed
-        self.guard = FiniteGuard()
+        self._finite: Tensor | None = None
         self._scores: list[Future[dict[str, float]]] = []
         self._pool: ThreadPoolExecutor | None = None
 
     @property
     def kept(self) -> nn.Module:
         """The network that is validated and kept: the moving average where there is one."""
-        return self.network if self.average is None else self.average.average
+        return self.network if self.average is None else self.average
 
     def setup(self, stage: str) -> None:
-        """Move what the task brings along; compile if asked to."""
-        self.task.setup(self.device)
+        """Compile if asked to."""
         if self.settings.compile:
             self.network.compile()
 
@@ -75,8 +78,8 @@ class Learner(LightningModule):
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say where training is; see `ensemble.training.state`."""
-        mark(checkpoint, self.position)
+        """Note the position; see `ensemble.training.state`."""
+        mark_position(checkpoint, self.position)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed what the network draws, so that a step depends on its place alone."""
@@ -87,30 +90,54 @@ class Learner(LightningModule):
         """The loss of a batch."""
         example = self.task.example(batch)
         loss = self.task.loss(self.network(example.shown), example)
-        self.guard.watch(loss)
+        finite = torch.isfinite(loss.detach())
+        self._finite = finite if self._finite is None else self._finite & finite
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.target))
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Change the weights, and let the average follow."""
+        """Change the weights, then the average."""
         super().optimizer_step(*args, **kwargs)
         self.position.updates += 1
         if self.average is not None:
-            self.average.update(self.network, self.position.updates)
+            # At first the decay is less, so that the random start is forgotten.
+            updates = self.position.updates
+            decay = min(self.settings.ema_decay, (1 + updates) / (10 + updates))
+            update_average(self.average, self.network, decay)
+
+    def require_finite(self) -> None:
+        """Wait for the device, and stop a training whose loss or weights are not finite any more.
+
+        Called before each validation and each checkpoint, and now and then: nothing that is not
+        finite is ever validated or written.
+
+        Raises:
+            TrainingError: A loss since the last call, or a weight to be kept, is not finite.
+        """
+        loss_finite = self._finite is None or bool(self._finite)
+        self._finite = None
+        if loss_finite and all(map(all_finite, {self.network, self.kept})):
+            return
+        what = "the weights" if loss_finite else "the loss"
+        raise TrainingError(
+            f"{what} must be finite, but became NaN or infinite by batch {self.position.batch} of "
+            f"epoch {self.position.epoch + 1}; the last checkpoint is from before that and intact; "
+            'lower `learning_rate`, set `clip_norm = 1.0`, or set `precision = "float32"` under '
+            "[training], then train again with --restart"
+        )
 
     def on_validation_epoch_start(self) -> None:
         """Make sure that what is to be validated is finite."""
-        self.guard.check(self.kept, self.position)
-        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self.require_finite()
+        self._pool = ThreadPoolExecutor(count_cores())
 
     def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
-        """Predict, and have the answers scored on the host meanwhile."""
+        """Predict; threads score the predictions on the host meanwhile."""
         assert self._pool is not None
-        output = self.kept(self.task.validation_shown(batch, self.device))
-        answers = self.task.answers(output)
+        output = self.kept(self.task.validation_input(batch, self.device))
         self._scores += [
-            self._pool.submit(self.task.score, answer, batch.case(row))
-            for row, answer in enumerate(answers)
+            self._pool.submit(self.task.score, prediction, batch.case(row))
+            for row, prediction in enumerate(self.task.predictions(output))
         ]
 
     def on_validation_epoch_end(self) -> None:
@@ -144,9 +171,31 @@ class Learner(LightningModule):
             return optimizer
         updates = settings.epochs * -(-self.batches // settings.accumulate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda update: factor(settings.schedule, update=update, updates=updates)
+            optimizer, lambda update: rate_factor(settings.schedule, update=update, updates=updates)
         )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move an average of a network's parameters and buffers towards the network.
+
+    Args:
+        average: A copy of the network, changed in place.
+        network: What it follows; its whole numbers are copied.
+        decay: The share of the past.
+    """
+    mine, theirs = average.state_dict(), network.state_dict()
+    floats = [key for key, value in mine.items() if value.is_floating_point()]
+    torch._foreach_lerp_([mine[k] for k in floats], [theirs[k] for k in floats], 1 - decay)
+    for key in mine.keys() - floats:
+        mine[key].copy_(theirs[key])
+
+
+def all_finite(network: nn.Module) -> bool:
+    """Whether every parameter and buffer of a network is finite."""
+    values = [value for value in network.state_dict().values() if value.is_floating_point()]
+    return bool(torch.isfinite(torch.stack(torch._foreach_norm(values))).all())

@@ -1,14 +1,18 @@
-"""What training minimises. Every loss is a mean over the batch, in normalised space unless said."""
+"""What training minimizes: each loss a mean over the whole batch, of normalized values.
+
+Over several devices the gradients of their losses are averaged. So that this gives the gradient of
+one device with the whole batch, a loss that divides by an area divides by that of all devices.
+"""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
-WINDOW = 7
+from ensemble.metric.ssim import K1, K2, WINDOW
+
 RIM = 4
-_K1, _K2 = 0.01, 0.03
 
 
 def pixel_loss(pred: Tensor, target: Tensor, *, l1: float, mse: float) -> Tensor:
@@ -27,6 +31,9 @@ def pixel_loss(pred: Tensor, target: Tensor, *, l1: float, mse: float) -> Tensor
 def hole_loss(pred: Tensor, target: Tensor, lost_mask: Tensor, *, l1: float, mse: float) -> Tensor:
     """`pixel_loss` over the holes and a rim of 4 px around them alone.
 
+    Over several devices, what each returns is its part of the sum over all pictures, divided by the
+    mean area of a device.
+
     Args:
         pred: (N, 1, H, W).
         target: The same shape.
@@ -34,11 +41,11 @@ def hole_loss(pred: Tensor, target: Tensor, lost_mask: Tensor, *, l1: float, mse
         l1: Weight of the mean absolute error.
         mse: Weight of the mean squared error.
     """
-    mask = lost_mask[:, None].to(torch.float32)
+    mask = lost_mask[:, None].to(target.dtype)
     near = functional.max_pool2d(mask, 2 * RIM + 1, stride=1, padding=RIM)  # (N, 1, H, W)
     difference = (pred - target) * near
     total = l1 * difference.abs().sum() + mse * difference.square().sum()
-    return total / near.sum().clamp_min(1)
+    return total / _area_per_device(near)
 
 
 def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
@@ -86,6 +93,14 @@ def correlation(pred: Tensor, target: Tensor) -> Tensor:
     return (a * b).sum(1)
 
 
+def _area_per_device(near: Tensor) -> Tensor:
+    area = near.sum()
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return area.clamp_min(1)
+    distributed.all_reduce(area)
+    return area.clamp_min(1) / distributed.get_world_size()
+
+
 def _windows(pixels: Tensor) -> Tensor:
     """(L,) to (L - 6, 7)."""
     return pixels.unfold(0, WINDOW, 1)
@@ -93,7 +108,7 @@ def _windows(pixels: Tensor) -> Tensor:
 
 def _ssim_of_windows(x: Tensor, y: Tensor, pred_range: Tensor) -> Tensor:
     """SSIM of windows x and y, (K, 7), with data range (K,); sample covariance. (K,)."""
-    c1, c2 = (_K1 * pred_range) ** 2, (_K2 * pred_range) ** 2
+    c1, c2 = (K1 * pred_range) ** 2, (K2 * pred_range) ** 2
     mean_x, mean_y = x.mean(1), y.mean(1)
     dx, dy = x - mean_x[:, None], y - mean_y[:, None]
     var_x, var_y, cov = ((a * b).sum(1) / (WINDOW - 1) for a, b in ((dx, dx), (dy, dy), (dx, dy)))

@@ -1,4 +1,4 @@
-"""uint8 tensors in bulk, on the device: the twins of `arrays`, `networks.tensors`, `metric.hue`.
+"""uint8 tensors in bulk, on the device: the same as `arrays` and `metric.hue` compute of arrays.
 
 Batches travel to the device as uint8 and become floats there: a quarter of the traffic, and the
 host has nothing to compute.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ensemble.config import NormalisationSection
 from ensemble.vocabulary import HUE_BINS
 
 
@@ -46,31 +45,6 @@ def damage(gray: Tensor, lost_mask: Tensor, fill: Tensor) -> Tensor:
         fill: (N,) uint8.
     """
     return torch.where(lost_mask, fill[:, None, None], gray)
-
-
-def normalise(pictures: Tensor, normalisation: NormalisationSection) -> Tensor:
-    """What `ensemble.networks.tensors.to_tensor` makes, on the device.
-
-    Args:
-        pictures: (N, H, W) or (N, H, W, 3) uint8.
-        normalisation: Mean and standard deviation.
-
-    Returns:
-        (N, 1, H, W) or (N, 3, H, W) float32, laid out channels last.
-    """
-    channels_last = pictures[..., None] if pictures.ndim == 3 else pictures
-    scaled = channels_last.permute(0, 3, 1, 2).to(torch.float32).div_(255)
-    return scaled.sub_(normalisation.mean).div_(normalisation.std)
-
-
-def denormalise(tensor: Tensor, normalisation: NormalisationSection) -> Tensor:
-    """Back to the scale 0..255, neither rounded nor clipped; float32."""
-    return (tensor.float() * normalisation.std + normalisation.mean) * 255
-
-
-def round_to_levels(values: Tensor) -> Tensor:
-    """The nearest level of 0..255 as uint8, halves to the even one."""
-    return values.round().clamp(0, 255).to(torch.uint8)
 
 
 def hue(pictures: Tensor) -> Tensor:

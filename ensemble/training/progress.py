@@ -1,4 +1,4 @@
-"""Where a training is, and all that follows from it: random numbers, the learning rate, the end."""
+"""How far a training is, and what follows from it: random numbers, the learning rate, the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Key = tuple[int, int]
-"""(epoch, number of the batch in it): all a batch is made from, beside the seed."""
+"""(epoch, number of the batch in it): with the seed, all that a batch is made from."""
 
 
 @dataclass
@@ -29,12 +29,12 @@ class Position:
     updates: int = 0
 
 
-def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+def shuffle(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """The order of an epoch, (count,) int64."""
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def sample_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
+def make_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The random numbers of one photograph in one epoch: its flip, its damage."""
     return np.random.default_rng((seed, epoch, index))
 
@@ -62,10 +62,10 @@ def out_of_patience(scores: Sequence[float], patience: int) -> bool:
     return bool(patience and scores) and len(scores) - 1 - best_epoch(scores) >= patience
 
 
-def wanted_epochs(scores: Sequence[float], average_last: int) -> tuple[int, ...]:
-    """The epochs whose weights may still be wanted: the best, and the last `average_last`.
+def epochs_to_keep(scores: Sequence[float], average_last: int) -> tuple[int, ...]:
+    """The epochs whose weights may still be needed: the best, and the last `average_last`.
 
-    >>> wanted_epochs([0.5, 0.1, 0.2, 0.3], 2)
+    >>> epochs_to_keep([0.5, 0.1, 0.2, 0.3], 2)
     (0, 2, 3)
     """
     last = range(max(0, len(scores) - average_last), len(scores))
@@ -79,11 +79,11 @@ _FIRST = 1 / 25
 _LAST = 1e-4
 
 
-def factor(schedule: Schedule, *, update: int, updates: int) -> float:
+def rate_factor(schedule: Schedule, *, update: int, updates: int) -> float:
     """What the learning rate is multiplied by.
 
-    A function of the point alone, without a memory: a training that is extended goes on with the
-    schedule of the longer one.
+    It depends on the update alone: a training that is extended continues with the schedule of the
+    longer one.
 
     Args:
         schedule: `constant`; `cosine`, from 1 to 0; or `one-cycle`, which rises from 1/25 for the
@@ -91,7 +91,7 @@ def factor(schedule: Schedule, *, update: int, updates: int) -> float:
         update: How often the weights have been changed.
         updates: How often they will be altogether.
 
-    >>> factor("cosine", update=50, updates=100)
+    >>> rate_factor("cosine", update=50, updates=100)
     0.5
     """
     share = min(1.0, update / max(1, updates))

@@ -2,9 +2,8 @@
 
 Lightning resumes the middle of an epoch by counters whose meaning depends on which hook saved
 them. Here a checkpoint always claims to be between two epochs, which every loop resumes the same
-way, and `Position` says how many batches of the next one are already done; the sampler then gives
-the rest only. There is no state of random generators to keep: a step's numbers follow from its
-place (see `position`).
+way. `Position` says how many batches of the next one are done; the sampler yields the rest only.
+No state of random generators is kept: a step's random numbers follow from its position.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from ensemble.workspace import atomic_path
 KEY = "ens"
 
 
-class WholeCheckpoints(CheckpointIO):
+class AtomicCheckpoints(CheckpointIO):
     """Writes a checkpoint whole or not at all, and never unpickles code."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write; the file that was there stays until the new one is on disk."""
-        with full_disk_is_told(Path(path)), atomic_path(Path(path)) as temporary:
+        with explain_full_disk(Path(path)), atomic_path(Path(path)) as temporary:
             torch.save(checkpoint, temporary)
 
     def load_checkpoint(
@@ -52,14 +51,14 @@ class WholeCheckpoints(CheckpointIO):
 
 
 @contextmanager
-def full_disk_is_told(path: Path) -> Iterator[None]:
-    """Say so where there is no room for `path`; what was there before is intact."""
+def explain_full_disk(path: Path) -> Iterator[None]:
+    """Raise TrainingError where there is no room for `path`; what was there before is intact."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
         # torch and safetensors report a failed write without its number.
-        told = ("file write failed", "No space left on device")
-        full = getattr(error, "errno", None) == errno.ENOSPC or any(t in str(error) for t in told)
+        texts = ("file write failed", "No space left on device")
+        full = getattr(error, "errno", None) == errno.ENOSPC or any(t in str(error) for t in texts)
         if not full:
             raise
         raise TrainingError(
@@ -68,8 +67,8 @@ def full_disk_is_told(path: Path) -> Iterator[None]:
         ) from error
 
 
-def mark(checkpoint: dict[str, Any], position: Position) -> None:
-    """Make a checkpoint of Lightning's claim to be between two epochs; note the position."""
+def mark_position(checkpoint: dict[str, Any], position: Position) -> None:
+    """Note the position in a checkpoint of Lightning's, which then is between two epochs to it."""
     checkpoint["loops"] = {"fit_loop": _loops(position)}
     checkpoint.setdefault(KEY, {})["position"] = asdict(position)
 

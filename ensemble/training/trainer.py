@@ -20,7 +20,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from ensemble.config import TrainingSection
 from ensemble.networks.device import Precision, choose_precision
 from ensemble.training.job import JobFiles
-from ensemble.training.state import WholeCheckpoints
+from ensemble.training.state import AtomicCheckpoints
 
 LIGHTNING_NAMES: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "float32": "32-true",
@@ -82,7 +82,7 @@ def make_trainer(
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm or None,
         callbacks=[*callbacks, *bar],
-        plugins=[WholeCheckpoints()],
+        plugins=[AtomicCheckpoints()],
         logger=_tensorboard(files),
         enable_progress_bar=progress,
         enable_model_summary=False,
@@ -94,8 +94,8 @@ def make_trainer(
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Lightning's hints to itself; its errors still pass."""
+def silence_lightning() -> Iterator[None]:
+    """Hide Lightning's hints and warnings; its errors still show."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -113,7 +113,7 @@ def quiet() -> Iterator[None]:
 def _strategy(hardware: Hardware) -> Any:
     if hardware.world == 1:
         return "auto"
-    # Each process computes the same running statistics (synchronised on GPUs), and validates a
+    # Each process computes the same running statistics (synchronized on GPUs), and validates a
     # share of its own: buffers need no broadcast, which would have to happen equally often. smp's
     # EfficientNets and scSE decoders have parameters that no output depends on.
     return DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)

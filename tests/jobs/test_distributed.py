@@ -16,8 +16,8 @@ from ensemble.jobs.worker import Order
 from ensemble.manifest import read_manifest
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
-from ensemble.training.data import epoch_shape
 from ensemble.training.job import Job
+from ensemble.training.loaders import epoch_shape
 from ensemble.training.trainer import Hardware
 from tests.reference import double
 from tests.reference.tiny import SIZE

@@ -13,7 +13,6 @@ from ensemble.members import Member
 from ensemble.networks import encoder_weights
 from ensemble.networks.build import build
 from ensemble.networks.encoder_weights import Release, smp_release, timm_release
-from ensemble.networks.libraries import smp, timm
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -81,7 +80,7 @@ def test_random_encoders_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cached_weights_of_smp_are_used_offline(cache: Path) -> None:
     release = smp_release("mobilenet_v2")
-    source = smp.encoders.get_encoder("mobilenet_v2", weights=None).state_dict()
+    source = encoder_weights.smp.encoders.get_encoder("mobilenet_v2", weights=None).state_dict()
     put_in_cache(cache, release, source)
     network = build(member("mobilenet_v2"), encoder_weights="imagenet")
     loaded = network.net.encoder.state_dict()  # type: ignore[union-attr]
@@ -94,7 +93,7 @@ def test_cached_weights_of_smp_are_used_offline(cache: Path) -> None:
     ("encoder", "arch"), [("tu-resnet10t", "unet"), ("resnet10t", "histogram")]
 )
 def test_cached_weights_of_timm_are_used_offline(cache: Path, encoder: str, arch: str) -> None:
-    source = timm.create_model("resnet10t").state_dict()
+    source = encoder_weights.timm.create_model("resnet10t").state_dict()
     put_in_cache(cache, timm_release("resnet10t"), source)
     network = build(member(encoder, arch), encoder_weights="imagenet")
     deep = [

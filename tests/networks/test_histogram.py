@@ -7,9 +7,8 @@ import torch
 
 from ensemble.errors import ConfigError
 from ensemble.members import MEMBERS
-from ensemble.networks.build import build
+from ensemble.networks.build import HistogramNetwork, build
 from ensemble.networks.catalogue import check_member
-from ensemble.networks.histogram import HistogramNetwork
 
 MEMBER = MEMBERS["colorization"]["histogram-resnet18"]
 LIGHT = replace(MEMBER, encoder="resnet10t")

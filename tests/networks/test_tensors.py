@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import ArrayError
-from ensemble.networks.tensors import pad_to_stride, to_tensor, to_uint8, with_mask
+from ensemble.networks.tensors import (
+    denormalize,
+    normalize,
+    pad_to_stride,
+    to_tensor,
+    to_uint8,
+    with_mask,
+)
 
 MEAN, STD = 0.5, 0.225
 EVERY_LEVEL = np.arange(256, dtype=np.uint8).reshape(2, 16, 8)
@@ -65,13 +72,23 @@ def test_wrong_arrays_are_refused() -> None:
         to_uint8(torch.zeros(1, 2, 4, 4), mean=MEAN, std=STD)
 
 
+@pytest.mark.parametrize("shape", [(2, 4, 5), (2, 4, 5, 3)])
+def test_tensors_are_normalized_as_arrays_are(shape: tuple[int, ...]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    ours = normalize(torch.from_numpy(pictures), mean=MEAN, std=STD)
+    assert torch.equal(ours, to_tensor(pictures, mean=MEAN, std=STD))
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+    levels = denormalize(ours, mean=MEAN, std=STD).permute(0, 2, 3, 1).squeeze(-1)
+    np.testing.assert_allclose(levels.numpy(), pictures, atol=1e-4)
+
+
 def test_masks_are_one_where_lost() -> None:
-    lost = np.zeros((2, 3, 4), dtype=np.bool_)
+    lost = torch.zeros(2, 3, 4, dtype=torch.bool)
     lost[1, 2, 3] = True
     both = with_mask(torch.full((2, 1, 3, 4), 0.5), lost)
     assert both.shape == (2, 2, 3, 4)
     assert (both[:, 0] == 0.5).all()
-    np.testing.assert_array_equal(both[:, 1].numpy(), lost.astype(np.float32))
+    assert torch.equal(both[:, 1], lost.float())
     with pytest.raises(ArrayError, match="masks must be bool of shape"):
         with_mask(both[:, :1], lost[:, :2])
 

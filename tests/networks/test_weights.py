@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ensemble.errors import WeightsError
-from ensemble.networks.weights import load_weights, read_metadata, save_weights
+from ensemble.networks.weights import load_weights, save_weights
 
 
 def network(width: int = 3) -> nn.Module:
@@ -17,17 +17,11 @@ def network(width: int = 3) -> nn.Module:
 def test_round_trip(tmp_path: Path) -> None:
     source, target = network(), network()
     source(torch.randn(2, 1, 8, 8))  # moves the running statistics and the counter
-    save_weights(tmp_path / "new" / "weights.safetensors", source, {"member": "mine"})
-    metadata = load_weights(tmp_path / "new" / "weights.safetensors", target)
-    assert metadata == {"member": "mine"}
+    save_weights(tmp_path / "new" / "weights.safetensors", source)
+    load_weights(tmp_path / "new" / "weights.safetensors", target)
     for key, value in source.state_dict().items():
         assert torch.equal(value, target.state_dict()[key]), key
         assert value.dtype == target.state_dict()[key].dtype
-
-
-def test_metadata_alone(tmp_path: Path) -> None:
-    save_weights(tmp_path / "w.safetensors", network())
-    assert read_metadata(tmp_path / "w.safetensors") == {}
 
 
 def test_half_a_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,14 @@ import torch
 
 from ensemble.arrays import luma
 from ensemble.damage.fill import fill_hole
+from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError
 from ensemble.project import Project
-from ensemble.training.batches import EpochKeys, Shape, TrainingBatches, Wants
-from ensemble.training.data import damage_drawer
-from ensemble.training.progress import Position, permutation
+from ensemble.training.batches import EpochKeys, Needs, Shape, TrainingBatches, ValidationBatches
+from ensemble.training.loaders import damage_drawer
+from ensemble.training.progress import Position, shuffle
 
-ALL = Wants(damage=True, prefill=True, restored=0.5, flips=True)
+ALL = Needs(damage=True, prefill=True, flips=True)
 
 
 @pytest.fixture
@@ -22,13 +23,13 @@ def make_batches(make_project: Callable[..., Project]) -> Callable[..., Training
     project = make_project()
     ids = project.competition.train_ids
 
-    def make(wants: Wants = ALL, seed: int = 1, **shape: int) -> TrainingBatches:
+    def make(needs: Needs = ALL, seed: int = 1, **shape: int) -> TrainingBatches:
         cut = Shape(**({"photographs": len(ids), "batch_size": 6} | shape))
         return TrainingBatches(
             ids,
-            project.competition,
+            project.photographs,
             damage_drawer(0, (32, 32)),
-            wants=wants,
+            needs=needs,
             shape=cut,
             seed=seed,
         )
@@ -56,7 +57,7 @@ def test_an_epoch_shows_each_photograph_once(make_batches) -> None:
         shown = torch.cat([batches[epoch, number].target for number in range(len(batches))])
         assert len(shown) == 20
         assert len(torch.unique(shown.flatten(1), dim=0)) == 20
-    assert not np.array_equal(permutation(1, 0, 20), permutation(1, 1, 20))
+    assert not np.array_equal(shuffle(1, 0, 20), shuffle(1, 1, 20))
 
 
 def test_the_parts_of_a_batch_belong_together(make_batches) -> None:
@@ -68,9 +69,9 @@ def test_the_parts_of_a_batch_belong_together(make_batches) -> None:
         np.testing.assert_array_equal(batch.prefilled[row].numpy(), fill_hole(damaged, mask))
 
 
-def test_what_is_not_wanted_is_not_made(make_batches) -> None:
-    batch = make_batches(Wants(damage=False, prefill=False, restored=0.0, flips=False))[0, 0]
-    assert batch.lost_mask is batch.fill is batch.prefilled is batch.restored is None
+def test_what_is_not_needed_is_not_made(make_batches) -> None:
+    batch = make_batches(Needs(damage=False, prefill=False, flips=False))[0, 0]
+    assert batch.lost_mask is batch.fill is batch.prefilled is None
     assert not batch.flip.any()
     flipped = torch.cat([make_batches()[epoch, 0].flip for epoch in range(10)])
     assert 15 < int(flipped.sum()) < 45
@@ -102,3 +103,27 @@ def test_keys_are_the_rest_of_the_epoch_at_the_position() -> None:
     assert len(keys) == 2
     position.epoch, position.batch = 3, 0
     assert list(keys) == [(3, number) for number in range(5)]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_validation_batches_hold_each_photograph_once_in_order(
+    make_project: Callable[..., Project], cache: bool
+) -> None:
+    project = make_project(cache=cache)
+    ids = project.competition.train_ids[:7]
+    batches = ValidationBatches(
+        ids,
+        project.photographs,
+        lambda sample, located: np.where(located, 0, 255 - sample.damaged),
+        batch_size=3,
+    )
+    cases = [batches[n].case(row) for n in range(len(batches)) for row in range(len(batches[n][0]))]
+    assert [case.sample.image_id for case in cases] == list(ids)
+    for case in cases:
+        sample = project.competition.train_sample(case.sample.image_id)
+        np.testing.assert_array_equal(case.sample.target, sample.target)
+        np.testing.assert_array_equal(case.sample.damaged, sample.damaged)
+        np.testing.assert_array_equal(case.sample.lost_mask, sample.lost_mask)
+        located = locate_hole(sample.damaged).lost_mask
+        np.testing.assert_array_equal(case.located, located)
+        np.testing.assert_array_equal(case.shown, np.where(located, 0, 255 - sample.damaged))

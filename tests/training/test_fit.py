@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from ensemble.arrays import luma
 from ensemble.composition.luma import paste_back
 from ensemble.damage.locate import locate_hole
-from ensemble.errors import ConfigError, LockedError, MissingArtefactError
+from ensemble.errors import ConfigError, LockedError
 from ensemble.manifest import read_manifest
 from ensemble.metric.score import gray_score
 from ensemble.networks.build import load_network
@@ -136,19 +136,8 @@ def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> 
     assert -1 <= histogram.facts["val_score"] <= 1
 
 
-def test_learning_from_restored_gray_needs_the_restorers(
-    make_project: MakeProject, restoration_job: Job
-) -> None:
-    project = make_project(section="colorization", train_on="restored")
-    with pytest.raises(MissingArtefactError, match="ens train --stage restoration"):
-        fit(COLORIZER, project=project, progress=False)
-    fit(restoration_job, project=project, progress=False)
-    manifest = fit(COLORIZER, project=project, progress=False)
-    assert "restorers" in manifest.made_from
-
-
 def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
-    with pytest.raises(ConfigError, match="`big` must be a restoration member.*tiny-restorer"):
+    with pytest.raises(ConfigError, match="`big` is no member of restoration.*tiny-restorer"):
         fit(Job("restoration", "big", 0), project=make_project(), progress=False)
 
 

@@ -11,7 +11,7 @@ from ensemble import training  # noqa: F401  (before Lightning: see its docstrin
 from lightning.pytorch import LightningModule, Trainer
 
 from ensemble.training.progress import Position
-from ensemble.training.state import mark
+from ensemble.training.state import mark_position
 
 
 def _paths(content: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
@@ -26,7 +26,7 @@ def test_lightning_counts_by_the_names_that_a_checkpoint_uses() -> None:
     trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.strategy.connect(LightningModule())
     checkpoint: dict[str, Any] = {}
-    mark(checkpoint, Position(epoch=3, batch=2, updates=17))
+    mark_position(checkpoint, Position(epoch=3, batch=2, updates=17))
     written = checkpoint["loops"]["fit_loop"]
     own = _paths(trainer.fit_loop.state_dict())
     assert set(_paths(written)) <= set(own)

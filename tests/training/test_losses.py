@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
+from torch import distributed, multiprocessing
 
 from ensemble.metric.score import gray_score
 from ensemble.training.losses import correlation, histogram_loss, hole_loss, masked_ssim, pixel_loss
@@ -72,6 +75,37 @@ def test_hole_loss_counts_the_hole_and_its_rim_alone() -> None:
     assert float(hole_loss(near, target, mask, l1=1, mse=0)) == pytest.approx(9 / 81)
     assert float(hole_loss(near, target, mask, l1=0, mse=1)) == pytest.approx(1.0)
     assert float(hole_loss(far, target, mask, l1=1, mse=1)) == 0
+
+
+def _holes() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Four predictions, their targets and holes of very different size; float64."""
+    rng = np.random.default_rng(2)
+    pred, target = torch.from_numpy(rng.normal(size=(2, 4, 1, 40, 40)))
+    masks = torch.zeros(4, 40, 40, dtype=torch.bool)
+    for row, side in enumerate((30, 2, 11, 5)):
+        masks[row, 4 : 4 + side, 6 : 6 + side] = True
+    return pred, target, masks
+
+
+def _gradient_of_rank(rank: int, folder: Path) -> None:
+    """Write the gradient of this process's share of the batch, averaged as DDP does."""
+    store = f"file://{folder / 'store'}"
+    distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    pred, target, masks = (part[rank::2] for part in _holes())
+    pred.requires_grad_()
+    hole_loss(pred, target, masks, l1=0.3, mse=0.7).backward()
+    torch.save(pred.grad / 2, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_hole_loss_has_the_same_gradient_on_one_device_and_on_two(tmp_path: Path) -> None:
+    pred, target, masks = _holes()
+    pred.requires_grad_()
+    hole_loss(pred, target, masks, l1=0.3, mse=0.7).backward()
+    multiprocessing.spawn(_gradient_of_rank, (tmp_path,), nprocs=2)
+    for rank in range(2):
+        ours = torch.load(tmp_path / f"{rank}.pt")
+        torch.testing.assert_close(ours, pred.grad[rank::2], rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

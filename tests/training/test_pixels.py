@@ -1,14 +1,13 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 
 from ensemble import arrays
-from ensemble.config import NormalisationSection
-from ensemble.networks.tensors import to_tensor, to_uint8
+from ensemble.metric.hue import hue_counts
+from ensemble.metric.score import planar
 from ensemble.training import pixels
-
-SLIDES = NormalisationSection()
 
 
 def _pictures(*shape: int) -> np.ndarray:
@@ -37,16 +36,17 @@ def test_damage_fills_each_hole_with_its_own_gray() -> None:
     np.testing.assert_array_equal(out, np.where(mask, np.array([7, 9])[:, None, None], gray))
 
 
-def test_normalise_is_the_crossing_of_networks() -> None:
-    for shape in ((2, 4, 5), (2, 4, 5, 3)):
-        pictures = _pictures(*shape)
-        ours = pixels.normalise(torch.from_numpy(pictures), SLIDES)
-        torch.testing.assert_close(ours, to_tensor(pictures, mean=SLIDES.mean, std=SLIDES.std))
-        assert ours.is_contiguous(memory_format=torch.channels_last)
+def test_hue_is_opencvs() -> None:
+    levels = np.r_[0:256:5, 1, 254].astype(np.uint8)
+    red, green, blue = np.meshgrid(levels, levels, levels, indexing="ij")
+    pictures = np.stack([red, green, blue], -1).reshape(1, -1, len(levels), 3)
+    theirs = cv2.cvtColor(pictures[0], cv2.COLOR_RGB2HSV)[..., 0]
+    np.testing.assert_array_equal(pixels.hue(torch.from_numpy(pictures))[0].numpy(), theirs)
 
 
-def test_rounding_is_the_crossing_of_networks() -> None:
-    tensor = torch.linspace(-4, 4, 600).reshape(2, 3, 10, 10)
-    ours = pixels.round_to_levels(pixels.denormalise(tensor, SLIDES)).permute(0, 2, 3, 1).numpy()
-    theirs = to_uint8(tensor, mean=SLIDES.mean, std=SLIDES.std)
-    np.testing.assert_array_equal(ours, theirs)
+def test_histogram_is_the_metrics_counts() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (2, 9, 7, 3), dtype=np.uint8)
+    ours = pixels.histogram(torch.from_numpy(pictures)).numpy()
+    for row, picture in zip(ours, pictures, strict=True):
+        np.testing.assert_allclose(row * 63, hue_counts(planar(picture)), atol=1e-4)

@@ -319,6 +319,6 @@ def test_a_disk_that_is_full_is_told_whoever_reports_it(tmp_path: Path) -> None:
     for report in reports:
         with (
             pytest.raises(TrainingError, match="no room on the disk"),
-            state.full_disk_is_told(tmp_path),
+            state.explain_full_disk(tmp_path),
         ):
             raise report

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ensemble.arrays import luma
+from ensemble.damage.fill import fill_hole
 from ensemble.networks.tensors import to_tensor
 from ensemble.project import Project
 from ensemble.training.batches import Batch, Shape, TrainingBatches
-from ensemble.training.data import damage_drawer
-from ensemble.training.restorers import Restorers
+from ensemble.training.loaders import damage_drawer
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import Task
@@ -24,9 +24,9 @@ def batch_of(project: Project, task: Task) -> Batch:
     ids = project.competition.train_ids
     return TrainingBatches(
         ids,
-        project.competition,
+        project.photographs,
         damage_drawer(0, (32, 32)),
-        wants=task.wants,
+        needs=task.needs,
         shape=Shape(len(ids), 8),
         seed=0,
     )[0, 0]
@@ -68,13 +68,16 @@ def test_restoration_is_shown_its_input_mode_and_wants_the_true_gray(
         assert example.shown.shape[1] == 1
 
 
-def test_validation_shows_what_training_showed(make_project: MakeProject) -> None:
+def test_validation_shows_what_training_showed(make_project: MakeProject, monkeypatch) -> None:
     project = make_project(section="restoration", input_mode="prefilled+mask")
     task = RestorationTask(project.members("restoration")[0], project.config)
     sample = project.competition.train_sample("TRAIN_00003")
-    shown, located = task.validation_input(sample)
-    np.testing.assert_array_equal(shown[~located], sample.damaged[~located])
+    located = project.photographs.located("TRAIN_00003")
+    shown = task.shown_gray(sample, located)
+    np.testing.assert_array_equal(shown, fill_hole(sample.damaged, located))
     assert (shown[located] != sample.damaged[located]).any()
+    monkeypatch.setattr("ensemble.training.tasks.restoration.fill_hole", None)  # filled only once
+    np.testing.assert_array_equal(task.shown_gray(sample, located), shown)
 
 
 def test_losses_of_restoration_add_up(make_project: MakeProject) -> None:
@@ -90,48 +93,6 @@ def test_losses_of_restoration_add_up(make_project: MakeProject) -> None:
     ssim = loss(masked_ssim_loss=1.0) - whole
     assert 0 < ssim < 2
     assert loss(masked_ssim_loss=0.5) == pytest.approx(whole + 0.5 * ssim, rel=1e-5)
-
-
-class Constant(nn.Module):
-    """Restores every pixel to the same normalised value."""
-
-    def __init__(self, value: float) -> None:
-        super().__init__()
-        self.value = value
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.full_like(x[:, :1], self.value)
-
-
-def test_restored_gray_is_the_mean_of_the_restorers_pasted_back(make_project: MakeProject) -> None:
-    project = make_project(section="colorization", train_on="restored")
-    restorer = project.members("restoration")[0]
-    networks = [(restorer, Constant(-0.5)), (restorer, Constant(1.0))]
-    restorers = Restorers(networks, project.config.normalisation)
-    member = project.members("colorization")[0]
-    task = ColorizationTask(member, project.config, restorers=restorers)
-    batch = batch_of(project, task)
-    example = task.example(batch)
-    mask = flipped(batch, batch.lost_mask.numpy())
-    gray = luma(flipped(batch, batch.target.numpy()))
-    level = round((0.25 * 0.225 + 0.5) * 255)
-    np.testing.assert_array_equal(seen(example.shown, project)[:, 0], np.where(mask, level, gray))
-    np.testing.assert_array_equal(
-        seen(example.wanted, project).transpose(0, 2, 3, 1), flipped(batch, batch.target.numpy())
-    )
-
-
-def test_mixed_gray_restores_the_chosen_only(make_project: MakeProject) -> None:
-    project = make_project(section="colorization", train_on="mixed")
-    networks = [(project.members("restoration")[0], Constant(0.0))]
-    restorers = Restorers(networks, project.config.normalisation)
-    task = ColorizationTask(project.members("colorization")[0], project.config, restorers=restorers)
-    batch = batch_of(project, task)
-    assert batch.restored.any()
-    assert not batch.restored.all()
-    clean = luma(flipped(batch, batch.target.numpy()))
-    changed = (seen(task.example(batch).shown, project)[:, 0] != clean).any((1, 2))
-    np.testing.assert_array_equal(changed, batch.restored.numpy())
 
 
 def test_colorization_on_clean_gray_needs_no_damage(make_project: MakeProject) -> None:

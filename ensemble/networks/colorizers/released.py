@@ -6,9 +6,12 @@ read, and it is read with `weights_only=True`, which runs no code.
 
 from __future__ import annotations
 
+import http.client
 import pickle
 import shutil
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,12 +21,12 @@ from torch import Tensor, nn
 
 from ensemble.errors import ConfigError, WeightsError, unknown_name
 from ensemble.manifest import digest_file
-from ensemble.networks.colorizers.download import download
-from ensemble.networks.colorizers.eccv16 import Eccv16
-from ensemble.networks.colorizers.siggraph17 import Siggraph17
-from ensemble.networks.weights import fill
+from ensemble.networks.colorizers.networks import Eccv16, Siggraph17
+from ensemble.networks.weights import answers, fill
 from ensemble.workspace import atomic_path
 
+DEADLINE_S = 1.0
+STALL_S = 20.0
 HOST = "https://colorizers.s3.us-east-2.amazonaws.com"
 
 
@@ -80,20 +83,38 @@ def find_weights(name: str) -> Path:
     """The genuine weights in the cache, downloaded with a progress bar if they are not there.
 
     Raises:
-        WeightsError: They cannot be downloaded (said within seconds), or are not genuine.
+        WeightsError: They cannot be downloaded (raised within a second if the host does not
+            answer), or are not genuine.
     """
     place = cached_weights(name)
     if not place.exists():
-        remedy = f"give a copy of the file with `--weights {place.name}`, or put it at `{place}`"
-        download(
-            _release(name).url,
-            place,
-            what=f"weights of {name}",
-            remedy=remedy,
-            check=lambda file: check_genuine(name, file),
-        )
+        _download(name, place)
     check_genuine(name, place)
     return place
+
+
+def _download(name: str, place: Path) -> None:
+    release, what = _release(name), f"weights of {name} cannot be downloaded"
+    remedy = f"give a copy of the file with `--weights {place.name}`, or put it at `{place}`"
+    if not answers(release.url, deadline_s=DEADLINE_S):
+        raise WeightsError(f"{what}, {release.url} does not answer; {remedy}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _stall_timeout():
+            torch.hub.download_url_to_file(release.url, str(place), release.sha256_start)
+    except (OSError, http.client.HTTPException, RuntimeError) as error:
+        raise WeightsError(f"{what} from {release.url}: {error}; {remedy}") from error
+
+
+@contextmanager
+def _stall_timeout() -> Iterator[None]:
+    """Give up a transfer that stalls; torch sets no timeout of its own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALL_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def check_genuine(name: str, file: Path) -> None:
@@ -110,20 +131,16 @@ def check_genuine(name: str, file: Path) -> None:
         )
 
 
-def load_released(name: str, *, file: Path | None = None) -> nn.Module:
+def load_released(name: str) -> nn.Module:
     """A released colorizer with its weights, in evaluation mode.
 
     Args:
         name: `eccv16` or `siggraph17`.
-        file: Its weights; None finds them in the cache, or downloads them.
 
     Raises:
         WeightsError: The weights cannot be had, are not genuine, or do not fit.
     """
-    if file is None:
-        file = find_weights(name)
-    else:
-        check_genuine(name, file)
+    file = find_weights(name)
     network = _release(name).network()
     counters = {
         key: value for key, value in network.state_dict().items() if key.endswith("_tracked")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,96 +16,66 @@ from ensemble.data.competition import Sample
 from ensemble.members import Member
 from ensemble.metric.hue import hue_correlation, hue_histogram
 from ensemble.metric.score import STAGE_TERMS, planar, score
+from ensemble.networks.tensors import normalize, to_uint8
 from ensemble.training import pixels
-from ensemble.training.batches import Batch, Wants
+from ensemble.training.batches import Batch, Case, Needs
 from ensemble.training.losses import histogram_loss, pixel_loss
-from ensemble.training.restorers import Restorers
-from ensemble.training.tasks.task import Example, GrayOf, Task, flipped_gray, flipped_mask
-from ensemble.training.validation import Case
-
-_RESTORED_SHARE = {"clean": 0.0, "mixed": 0.5, "restored": 1.0}
+from ensemble.training.tasks.task import Example, GrayOf, Task, flipped_gray
 
 _WITHOUT_TRANSPORT = Composition(hue="none")
 
 
 class ColorizationTask(Task):
-    """Learn the colours of a gray; judged by the score of the picture under the luma lock.
+    """Learn the colors of a clean gray; judged by the score of the picture under the luma lock.
 
     Args:
         member: Of kind `trained`.
         config: The settings.
-        restorers: The same fold's frozen restorers; None where training sees clean gray only.
-        validation_grays: Gives restored out-of-fold grays; None validates on clean gray.
+        validation_grays: Reads the restored out-of-fold grays; None validates on clean gray.
     """
 
     terms: ClassVar[tuple[str, ...]] = ("score", *STAGE_TERMS["colorization"])
 
     def __init__(
-        self,
-        member: Member,
-        config: Config,
-        *,
-        restorers: Restorers | None = None,
-        validation_grays: GrayOf | None = None,
+        self, member: Member, config: Config, *, validation_grays: GrayOf | None = None
     ) -> None:
         super().__init__(member, config)
-        self.restorers = restorers
         self.validation_grays = validation_grays
 
     @property
-    def wants(self) -> Wants:
-        """Damage only for the restorers."""
-        share = _RESTORED_SHARE[self.config.colorization.train_on]
-        return Wants(
-            damage=self.restorers is not None,
-            prefill=self.restorers is not None and self.restorers.want_prefill,
-            restored=share if self.restorers is not None else 0.0,
-            flips=self.config.training.flips,
-        )
-
-    def setup(self, device: torch.device) -> None:
-        """Move the restorers."""
-        if self.restorers is not None:
-            self.restorers.to(device)
+    def needs(self) -> Needs:
+        """No damage."""
+        return Needs(damage=False, prefill=False, flips=self.config.training.flips)
 
     def example(self, batch: Batch) -> Example:
         """See `Task.example`."""
-        colours = pixels.mirror(batch.target, batch.flip)  # (N, H, W, 3)
-        shown = pixels.normalise(self._gray(batch), self.normalisation)
-        return Example(shown, self._wanted(colours))
+        colors = pixels.mirror(batch.target, batch.flip)  # (N, H, W, 3)
+        shown = normalize(flipped_gray(batch), **self.normalization)
+        return Example(shown, self._wanted(colors))
 
-    def _wanted(self, colours: Tensor) -> Tensor:
-        return pixels.normalise(colours, self.normalisation)
-
-    def _gray(self, batch: Batch) -> Tensor:
-        """What the network is shown, (N, H, W) uint8: clean, or restored where chosen."""
-        gray = flipped_gray(batch)
-        if self.restorers is None or batch.restored is None:
-            return gray
-        chosen = batch.restored
-        restored = self.restorers.restore(batch, gray, flipped_mask(batch))
-        return torch.where(chosen[:, None, None], restored, gray)
+    def _wanted(self, colors: Tensor) -> Tensor:
+        return normalize(colors, **self.normalization)
 
     def loss(self, output: Tensor, example: Example) -> Tensor:
         """The slides' loss."""
         weights = self.config.training
         return pixel_loss(output, example.wanted, l1=weights.l1, mse=weights.mse)
 
-    def validation_input(self, sample: Sample) -> tuple[Gray, Mask]:
-        """See `Task.validation_input`."""
+    def shown_gray(self, sample: Sample, located: Mask) -> Gray:
+        """Restored where `validation_grays` are given, else clean."""
         if self.validation_grays is None:
-            return luma(sample.target), sample.lost_mask
-        return self.validation_grays(sample.image_id), sample.lost_mask
+            return luma(sample.target)
+        return self.validation_grays(sample.image_id)
 
-    def answers(self, output: Tensor) -> NDArray[Any]:
+    def predictions(self, output: Tensor) -> NDArray[Any]:
         """Pictures, (N, H, W, 3) uint8."""
-        return self._levels(output)
+        return to_uint8(output, **self.normalization)
 
-    def score(self, answer: NDArray[Any], case: Case) -> dict[str, float]:
+    def score(self, prediction: NDArray[Any], case: Case) -> dict[str, float]:
         """See `Task.score`."""
         sample = case.sample
         composed = compose_rgb(
-            blend=answer, gray=case.shown, hue_target=None, options=_WITHOUT_TRANSPORT
+            blend=prediction, gray=case.shown, hue_target=None, options=_WITHOUT_TRANSPORT
         )
         result = score(
             pred=composed, target=sample.target, lost_mask=sample.lost_mask, name=sample.image_id
@@ -119,20 +88,20 @@ class HistogramTask(ColorizationTask):
 
     terms = ("score", "hue")
 
-    def _wanted(self, colours: Tensor) -> Tensor:
-        return pixels.histogram(colours)
+    def _wanted(self, colors: Tensor) -> Tensor:
+        return pixels.histogram(colors)
 
     def loss(self, output: Tensor, example: Example) -> Tensor:
         """1 - correlation."""
         return histogram_loss(output, example.wanted)
 
-    def answers(self, output: Tensor) -> NDArray[np.float32]:
+    def predictions(self, output: Tensor) -> NDArray[Any]:
         """Histograms, (N, 180) float32."""
         histograms: NDArray[np.float32] = output.float().cpu().numpy()
         return histograms
 
-    def score(self, answer: NDArray[Any], case: Case) -> dict[str, float]:
+    def score(self, prediction: NDArray[Any], case: Case) -> dict[str, float]:
         """See `Task.score`."""
         target = hue_histogram(planar(case.sample.target))
-        correlation = hue_correlation(pred=answer.astype(np.float32), target=target)
+        correlation = hue_correlation(pred=prediction.astype(np.float32), target=target)
         return {"score": correlation, "hue": correlation}

@@ -11,20 +11,16 @@ from torch import Tensor
 from ensemble.arrays import Gray, Mask, luma
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition
+from ensemble.config import Config
+from ensemble.damage.fill import fill_hole
 from ensemble.data.competition import Sample
+from ensemble.members import Member
 from ensemble.metric.score import STAGE_TERMS, gray_score
+from ensemble.networks.tensors import denormalize, normalize, to_uint8
 from ensemble.training import pixels
-from ensemble.training.batches import Batch, Wants
+from ensemble.training.batches import Batch, Case, Needs
 from ensemble.training.losses import hole_loss, masked_ssim, pixel_loss
-from ensemble.training.tasks.task import (
-    Example,
-    Task,
-    damaged_gray,
-    flipped_gray,
-    flipped_mask,
-    shown_damaged,
-)
-from ensemble.training.validation import Case
+from ensemble.training.tasks.task import Example, Task, flipped_gray
 
 
 class RestorationTask(Task):
@@ -32,12 +28,14 @@ class RestorationTask(Task):
 
     terms = ("score", *STAGE_TERMS["restoration"])
 
+    def __init__(self, member: Member, config: Config) -> None:
+        super().__init__(member, config)
+        self._filled: dict[str, NDArray[np.uint8]] = {}
+
     @property
-    def wants(self) -> Wants:
+    def needs(self) -> Needs:
         """Damage, and inpainting where the input mode asks for it."""
-        return Wants(
-            damage=True, prefill=self._prefilled, restored=0.0, flips=self.config.training.flips
-        )
+        return Needs(damage=True, prefill=self._prefilled, flips=self.config.training.flips)
 
     @property
     def _prefilled(self) -> bool:
@@ -45,10 +43,16 @@ class RestorationTask(Task):
 
     def example(self, batch: Batch) -> Example:
         """See `Task.example`."""
-        gray, lost_mask = flipped_gray(batch), flipped_mask(batch)  # (N, H, W)
-        base = damaged_gray(batch, gray, lost_mask, prefilled=self._prefilled)
-        shown = self._with_mask(pixels.normalise(base, self.normalisation), lost_mask)
-        return Example(shown, pixels.normalise(gray, self.normalisation), lost_mask)
+        if batch.lost_mask is None or batch.fill is None:
+            raise ValueError("restoration learns from damaged photographs, but got whole ones")
+        gray = flipped_gray(batch)  # (N, H, W)
+        lost_mask = pixels.mirror(batch.lost_mask, batch.flip)
+        if batch.prefilled is None:
+            base = pixels.damage(gray, lost_mask, batch.fill)
+        else:
+            base = pixels.mirror(batch.prefilled, batch.flip)
+        wanted = normalize(gray, **self.normalization)
+        return Example(self._input(base, lost_mask), wanted, lost_mask)
 
     def loss(self, output: Tensor, example: Example) -> Tensor:
         """The slides' whole-image loss, with a share of the hole's and the masked SSIM's."""
@@ -63,24 +67,30 @@ class RestorationTask(Task):
         return loss
 
     def _masked_ssim(self, output: Tensor, example: Example, mask: Tensor) -> Tensor:
-        target = pixels.denormalise(example.wanted, self.normalisation)[:, 0]  # (N, H, W)
-        pred = pixels.denormalise(output, self.normalisation)[:, 0].clamp(0, 255)
+        target = denormalize(example.wanted, **self.normalization)[:, 0]  # (N, H, W)
+        pred = denormalize(output, **self.normalization)[:, 0].clamp(0, 255)
         pasted = pred.where(mask, target)
         return masked_ssim(pred=pasted, target=target, lost_mask=mask).mean()
 
-    def validation_input(self, sample: Sample) -> tuple[Gray, Mask]:
-        """See `Task.validation_input`."""
-        return shown_damaged(self.member, sample)
+    def shown_gray(self, sample: Sample, located: Mask) -> Gray:
+        """Damaged, or with the located hole inpainted, which is done once and kept in memory."""
+        if not self._prefilled:
+            return sample.damaged
+        if sample.image_id not in self._filled:
+            self._filled[sample.image_id] = fill_hole(sample.damaged, located)[located]
+        gray = sample.damaged.copy()
+        gray[located] = self._filled[sample.image_id]
+        return gray
 
-    def answers(self, output: Tensor) -> NDArray[np.uint8]:
+    def predictions(self, output: Tensor) -> NDArray[np.uint8]:
         """Restored grays, (N, H, W) uint8."""
-        return self._levels(output)[..., 0]
+        return to_uint8(output, **self.normalization)
 
-    def score(self, answer: NDArray[Any], case: Case) -> dict[str, float]:
+    def score(self, prediction: NDArray[Any], case: Case) -> dict[str, float]:
         """See `Task.score`."""
         sample = case.sample
         pasted = compose_gray(
-            blend=answer, damaged=sample.damaged, lost_mask=case.located, options=Composition()
+            blend=prediction, damaged=sample.damaged, lost_mask=case.located, options=Composition()
         )
         result = gray_score(
             pred=pasted,

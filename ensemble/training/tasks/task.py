@@ -1,4 +1,4 @@
-"""What a member learns: what it is shown, what it should say, and how well it did."""
+"""What a member learns: what it is shown, what it should predict, and how that is scored."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ensemble.arrays import Gray, Mask
 from ensemble.config import Config
-from ensemble.damage.fill import fill_hole
-from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Sample
 from ensemble.members import Member
+from ensemble.networks.tensors import normalize, with_mask
 from ensemble.training import pixels
-from ensemble.training.batches import Batch, Wants
-from ensemble.training.validation import Case, ValidationBatch
+from ensemble.training.batches import Batch, Case, Needs, ValidationBatch
 
 GrayOf = Callable[[str], Gray]
 """From an image id, the restored gray (H, W) uint8 that stage 2 is to be validated on."""
@@ -29,8 +26,8 @@ class Example(NamedTuple):
     """A batch, as the network and the loss see it; on the device.
 
     Attributes:
-        shown: (N, 1 or 2, H, W) float32, normalised.
-        wanted: (N, 1 or 3, H, W) float32, normalised; or (N, 180) for a histogram.
+        shown: (N, 1 or 2, H, W) float32, normalized.
+        wanted: (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram.
         lost_mask: (N, H, W) bool; None where there is no damage.
     """
 
@@ -40,10 +37,10 @@ class Example(NamedTuple):
 
 
 class Task(ABC):
-    """What is learnt from a batch, and how an answer is judged.
+    """What is learned from a batch, and how a prediction is scored.
 
     Implementations guarantee that `score` returns exactly the keys `terms`, the first of which,
-    `score`, is to be maximised.
+    `score`, is to be maximized.
 
     Attributes:
         terms: The keys of `score`'s result.
@@ -58,82 +55,44 @@ class Task(ABC):
     def __init__(self, member: Member, config: Config) -> None:
         self.member = member
         self.config = config
-        self.normalisation = config.normalisation
+        self.normalization = config.normalisation.model_dump()
 
     @property
     @abstractmethod
-    def wants(self) -> Wants:
+    def needs(self) -> Needs:
         """What a training batch must hold."""
 
     @abstractmethod
     def example(self, batch: Batch) -> Example:
-        """Flip, damage and normalise a batch."""
+        """Flip, damage and normalize a batch."""
 
     @abstractmethod
     def loss(self, output: Tensor, example: Example) -> Tensor:
-        """What to minimise; a scalar."""
+        """What to minimize; a scalar."""
 
     @abstractmethod
-    def validation_input(self, sample: Sample) -> tuple[Gray, Mask]:
-        """The gray (H, W) uint8 that the network is shown in validation, and the located hole."""
+    def shown_gray(self, sample: Sample, located: Mask) -> Gray:
+        """The gray (H, W) uint8 that the network is shown in validation."""
 
     @abstractmethod
-    def answers(self, output: Tensor) -> NDArray[Any]:
+    def predictions(self, output: Tensor) -> NDArray[Any]:
         """The network's output as the member's predictions, on the host."""
 
     @abstractmethod
-    def score(self, answer: NDArray[Any], case: Case) -> dict[str, float]:
-        """The terms of the score of one answer, once composed."""
+    def score(self, prediction: NDArray[Any], case: Case) -> dict[str, float]:
+        """The terms of the score of one prediction, once composed."""
 
-    def validation_shown(self, batch: ValidationBatch, device: torch.device) -> Tensor:
-        """A validation batch as the network sees it, (N, 1 or 2, H, W) normalised."""
-        shown = pixels.normalise(batch.shown.to(device, non_blocking=True), self.normalisation)
-        return self._with_mask(shown, batch.located.to(device, non_blocking=True))
+    def validation_input(self, batch: ValidationBatch, device: torch.device) -> Tensor:
+        """A validation batch as the network sees it, (N, 1 or 2, H, W) normalized."""
+        shown = batch.shown.to(device, non_blocking=True)
+        return self._input(shown, batch.located.to(device, non_blocking=True))
 
-    def setup(self, device: torch.device) -> None:
-        """Move whatever else the task computes with to the device; nothing by default."""
-        return
-
-    def _with_mask(self, shown: Tensor, lost_mask: Tensor) -> Tensor:
-        if self.member.in_channels == 1:
-            return shown
-        return torch.cat([shown, lost_mask[:, None].to(shown)], dim=1)
-
-    def _levels(self, output: Tensor) -> NDArray[np.uint8]:
-        """A picture (N, C, H, W) as (N, H, W, C) uint8."""
-        values = pixels.denormalise(output, self.normalisation)
-        levels: NDArray[np.uint8] = (
-            pixels.round_to_levels(values).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        )
-        return levels
+    def _input(self, gray: Tensor, lost_mask: Tensor) -> Tensor:
+        """Normalize grays (N, H, W) uint8, and append the mask where the member takes it."""
+        shown = normalize(gray, **self.normalization)
+        return shown if self.member.in_channels == 1 else with_mask(shown, lost_mask)
 
 
 def flipped_gray(batch: Batch) -> Tensor:
     """The true gray of a batch, flipped: (N, H, W) uint8."""
     return pixels.mirror(pixels.luma(batch.target), batch.flip)
-
-
-def flipped_mask(batch: Batch) -> Tensor:
-    """The holes of a damaged batch, flipped: (N, H, W) bool."""
-    if batch.lost_mask is None:
-        raise ValueError("a task that damages photographs must say so in `wants`")
-    return pixels.mirror(batch.lost_mask, batch.flip)
-
-
-def damaged_gray(batch: Batch, gray: Tensor, lost_mask: Tensor, *, prefilled: bool) -> Tensor:
-    """What restorers are shown of a batch, flipped: (N, H, W) uint8."""
-    if prefilled:
-        if batch.prefilled is None:
-            raise ValueError("a task that shows prefilled photographs must say so in `wants`")
-        return pixels.mirror(batch.prefilled, batch.flip)
-    if batch.fill is None:
-        raise ValueError("a task that damages photographs must say so in `wants`")
-    return pixels.damage(gray, lost_mask, batch.fill)
-
-
-def shown_damaged(member: Member, sample: Sample) -> tuple[Gray, Mask]:
-    """What a restoration member is shown of a validation sample, and the located hole."""
-    located = locate_hole(sample.damaged).lost_mask
-    if member.input_mode == "damaged":
-        return sample.damaged, located
-    return fill_hole(sample.damaged, located), located

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ensemble.networks.colorizers.eccv16 import Eccv16
+from ensemble.networks.colorizers.networks import Eccv16
 
 # block: (place of each convolution, channels, place of the batch normalisation)
 BLOCKS = {

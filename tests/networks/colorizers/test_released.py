@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -81,8 +82,9 @@ def test_offline_it_fails_within_a_second_or_so(name: str, cache: Path) -> None:
     assert not cache.exists()
 
 
+@pytest.mark.usefixtures("host")
 def test_a_random_state_dict_makes_the_round_trip(genuine: Path) -> None:
-    network = load_released("eccv16", file=genuine)
+    network = load_released("eccv16")
     assert not network.training
     state = torch.load(genuine, weights_only=True)
     for key, value in network.state_dict().items():
@@ -100,8 +102,8 @@ def test_the_real_networks_make_the_round_trip(
         for index, (key, shape) in enumerate(shapes.items())
     }
     torch.save(state, tmp_path / "w.pth")
-    monkeypatch.setattr(released, "check_genuine", lambda *_: None)
-    network = load_released(name, file=tmp_path / "w.pth")
+    monkeypatch.setattr(released, "find_weights", lambda _: tmp_path / "w.pth")
+    network = load_released(name)
     for index, (key, filled) in enumerate(network.state_dict().items()):
         expected = index if key.endswith("num_batches_tracked") else 0.5 + index
         assert (filled == expected).all(), key
@@ -113,25 +115,26 @@ def test_a_state_from_before_batch_counters_fits(
     state = torch.load(genuine, weights_only=True)
     del state["1.num_batches_tracked"]
     torch.save(state, genuine)
-    monkeypatch.setattr(released, "check_genuine", lambda *_: None)
-    assert load_released("eccv16", file=genuine).state_dict()["1.num_batches_tracked"] == 0
+    monkeypatch.setattr(released, "find_weights", lambda _: genuine)
+    assert load_released("eccv16").state_dict()["1.num_batches_tracked"] == 0
 
 
 def test_a_wrong_hash_is_refused_before_reading(
     genuine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine.write_bytes(genuine.read_bytes() + b"x")
+    place = install_weights("eccv16", genuine)
+    place.write_bytes(place.read_bytes() + b"x")
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("was read"))
     expected = genuine.stem.removeprefix("small-")
     with pytest.raises(WeightsError, match=f"must begin with {expected}, but that of .* begins"):
-        load_released("eccv16", file=genuine)
+        load_released("eccv16")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"nowhere\.pth`, given as the weights of eccv16, is not"
     ):
-        load_released("eccv16", file=tmp_path / "nowhere.pth")
+        install_weights("eccv16", tmp_path / "nowhere.pth")
 
 
 class Harmful:
@@ -144,19 +147,19 @@ def test_no_code_in_a_file_is_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"0.weight": Harmful()}, genuine)
-    monkeypatch.setattr(released, "check_genuine", lambda *_: None)
+    monkeypatch.setattr(released, "find_weights", lambda _: genuine)
     with pytest.raises(WeightsError, match="holds no state dict that is safe to load"):
-        load_released("eccv16", file=genuine)
+        load_released("eccv16")
     assert not Path("harm").exists()
 
 
 def test_other_weights_are_named_by_key(genuine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save(nn.Conv2d(1, 2, 3).state_dict(), genuine)
-    monkeypatch.setattr(released, "check_genuine", lambda *_: None)
+    monkeypatch.setattr(released, "find_weights", lambda _: genuine)
     with pytest.raises(
         WeightsError, match=r"another network.*missing: `0\.bias`.*unexpected: `bias`"
     ):
-        load_released("eccv16", file=genuine)
+        load_released("eccv16")
 
 
 @pytest.mark.usefixtures("host")
@@ -170,10 +173,32 @@ def test_weights_are_downloaded_once(cache: Path, genuine: Path) -> None:
 
 @pytest.mark.usefixtures("host")
 def test_a_download_that_is_not_genuine_leaves_nothing(cache: Path, genuine: Path) -> None:
+    expected = genuine.stem.removeprefix("small-")
     genuine.write_bytes(genuine.read_bytes()[:-1])
-    with pytest.raises(WeightsError, match="not all of it"):
+    with pytest.raises(WeightsError, match=f'invalid hash value .expected "{expected}".*--weights'):
         find_weights("eccv16")
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.usefixtures("host")
+def test_a_failed_download_leaves_nothing(cache: Path, genuine: Path, monkeypatch) -> None:
+    genuine.unlink()
+    with pytest.raises(WeightsError, match=r"of eccv16 cannot be downloaded from .*404.*--weights"):
+        find_weights("eccv16")
+    assert list(cache.iterdir()) == []
+
+
+def test_a_download_that_stalls_is_given_up(cache: Path, genuine: Path, monkeypatch) -> None:
+    monkeypatch.setattr(released, "STALL_S", 0.2)
+    monkeypatch.setattr(released, "answers", lambda *_, **__: True)
+    with socket.socket() as stalled:
+        stalled.bind(("127.0.0.1", 0))
+        stalled.listen()
+        monkeypatch.setattr(released, "HOST", f"http://127.0.0.1:{stalled.getsockname()[1]}")
+        with pytest.raises(WeightsError, match="timed out"):
+            find_weights("eccv16")
+    assert list(cache.iterdir()) == []
+    assert socket.getdefaulttimeout() is None
 
 
 def test_damage_in_the_cache_is_found(cache: Path, genuine: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ensemble.networks.colorizers.siggraph17 import Siggraph17
+from ensemble.networks.colorizers.networks import Siggraph17
 
 # block: (place of each convolution, channels, place of the batch normalisation)
 BLOCKS = {

@@ -1,8 +1,7 @@
-"""From a project to the loaders of one job."""
+"""From a project to the data loaders of one job."""
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,15 +13,21 @@ from torch.utils.data import DataLoader
 from ensemble.arrays import Mask
 from ensemble.config import TrainingSection
 from ensemble.damage.bank import PolygonBank, make_bank
+from ensemble.parallel import count_cores
 from ensemble.project import Project
-from ensemble.training.batches import Batch, DrawDamage, EpochKeys, Shape, TrainingBatches
+from ensemble.training.batches import (
+    Batch,
+    DrawDamage,
+    EpochKeys,
+    Shape,
+    TrainingBatches,
+    ValidationBatch,
+    ValidationBatches,
+)
 from ensemble.training.job import Job
-from ensemble.training.memo import Memo
 from ensemble.training.progress import Position
-from ensemble.training.state import full_disk_is_told
 from ensemble.training.tasks.task import Task
 from ensemble.training.trainer import Hardware
-from ensemble.training.validation import ValidationBatch, ValidationBatches
 
 MOST_WORKERS = 12
 
@@ -46,44 +51,38 @@ def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
 def training_loader(
     project: Project, job: Job, task: Task, shape: Shape, position: Position
 ) -> DataLoader[Batch]:
-    """Gives the batches that are left of the epoch at `position`."""
+    """Load the batches that are left of the epoch at `position`."""
     batches = TrainingBatches(
         project.folds.training(job.fold),
         project.photographs,
         damage_drawer(project.config.seed, project.competition.size),
-        wants=task.wants,
+        needs=task.needs,
         shape=shape,
         seed=project.config.seed,
     )
     sampler = EpochKeys(shape.batches, position)
-    return DataLoader(batches, sampler=sampler, **_reading(project.config.training))
+    return DataLoader(batches, sampler=sampler, **_loader_options(project.config.training))
 
 
-def validation_memo(project: Project, job: Job, task: Task, shape: Shape) -> Memo:
-    """Remembers what is shown of this process's share of the fold's photographs."""
-    image_ids = project.folds.validation(job.fold)[shape.rank :: shape.world]
-    folder = job.files(project.workspace).folder / f".validation-{shape.rank}"
-    with full_disk_is_told(folder):
-        return Memo(task.validation_input, image_ids, project.competition.size, folder)
-
-
-def validation_loader(project: Project, memo: Memo) -> DataLoader[ValidationBatch]:
-    """Gives the photographs of a memo."""
+def validation_loader(
+    project: Project, job: Job, task: Task, shape: Shape
+) -> DataLoader[ValidationBatch]:
+    """Load this process's share of the fold's photographs."""
     batches = ValidationBatches(
-        memo.image_ids,
+        project.folds.validation(job.fold)[shape.rank :: shape.world],
         project.photographs,
-        memo,
+        task.shown_gray,
         batch_size=project.config.inference.batch_size,
     )
-    return DataLoader(batches, **_reading(project.config.training))
+    return DataLoader(batches, **_loader_options(project.config.training))
 
 
 def damage_drawer(seed: int, size: tuple[int, int]) -> DrawDamage:
-    """Draws damages of pictures of `size` (H, W) from a bank of polygons."""
+    """What draws damages of pictures of `size` (H, W) from a bank of polygons."""
     return partial(_draw_damage, _bank(seed), size)
 
 
-def workers(settings: TrainingSection) -> int:
+def count_workers(settings: TrainingSection) -> int:
     """How many processes read data.
 
     Without a GPU the network itself keeps every core busy, and readers would only take turns with
@@ -91,7 +90,7 @@ def workers(settings: TrainingSection) -> int:
     """
     if settings.num_workers >= 0:
         return settings.num_workers
-    return min(MOST_WORKERS, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
+    return min(MOST_WORKERS, count_cores() - 1) if torch.cuda.is_available() else 0
 
 
 @lru_cache(maxsize=1)
@@ -106,16 +105,16 @@ def _draw_damage(
     return lost_mask, damage.fill
 
 
-def _reading(settings: TrainingSection) -> dict[str, Any]:
-    count = workers(settings)
+def _loader_options(settings: TrainingSection) -> dict[str, Any]:
+    count = count_workers(settings)
     return {
-        "batch_size": None,  # the data set gives whole batches
+        "batch_size": None,  # the data set makes whole batches
         "num_workers": count,
         "pin_memory": torch.cuda.is_available(),
         "persistent_workers": count > 0,
-        "worker_init_fn": _one_thread if count else None,
+        "worker_init_fn": _use_one_thread if count else None,
     }
 
 
-def _one_thread(worker: int) -> None:
+def _use_one_thread(worker: int) -> None:
     cv2.setNumThreads(0)

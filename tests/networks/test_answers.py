@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from ensemble.networks import reachable
+from ensemble.networks.weights import answers
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -34,13 +34,13 @@ def refusing_host() -> Iterator[str]:
 
 
 def test_a_refusal_is_an_answer(refusing_host: str) -> None:
-    assert reachable.answers(refusing_host)
+    assert answers(refusing_host)
 
 
 def test_a_closed_port_is_none() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        assert not reachable.answers(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert not answers(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
 def test_a_silent_host_is_given_up_at_the_deadline() -> None:
@@ -48,12 +48,12 @@ def test_a_silent_host_is_given_up_at_the_deadline() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         start = time.monotonic()
-        assert not reachable.answers(f"http://127.0.0.1:{silent.getsockname()[1]}", deadline_s=0.3)
+        assert not answers(f"http://127.0.0.1:{silent.getsockname()[1]}", deadline_s=0.3)
         assert time.monotonic() - start < 2
 
 
 def test_a_name_that_is_looked_up_for_ever_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3) or [])
     start = time.monotonic()
-    assert not reachable.answers("http://weights.invalid", deadline_s=0.2)
+    assert not answers("http://weights.invalid", deadline_s=0.2)
     assert time.monotonic() - start < 2
