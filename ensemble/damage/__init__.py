@@ -4,4 +4,4 @@ LOCATOR_VERSION = 1
 """Raise it when `locate_hole` gives other masks: caches and archives made from them are stale."""
 
 FILL_VERSION = 1
-"""Raise it when `prefill` gives other pictures: archives made from them are stale."""
+"""Raise it when `fill_hole` gives other pictures: archives made from them are stale."""

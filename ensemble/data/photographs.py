@@ -8,12 +8,13 @@ memory and all processes share it. Training, collection, blending and report rea
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ _NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
 _LAYOUT = "targets, damaged, lost, located"
 _SPARE_BYTES = 64 * 2**20
 _FLUSH_EVERY = 256
+_ZEROS_BYTES = 16 * 2**20
 
 
 class Photographs:
@@ -188,17 +190,38 @@ def locator_digest() -> str:
 
 
 def reserve_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """Make a .npy file of zeros, mapped for writing, whose room on the disk is assured.
+    """Make a .npy file of zeros, mapped for writing, whose room on the disk is set aside.
 
-    A mapped file without that assurance kills the process when the disk fills up.
+    Without that a disk that fills up kills the process (SIGBUS) when it writes to the mapping.
 
     Raises:
-        OSError: There is not enough room (ENOSPC).
+        OSError: There is not enough room (ENOSPC); nothing is left at `path`.
     """
-    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
+    array: Any = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    try:
+        with path.open("r+b") as file:
+            if not _allocate(file.fileno(), path.stat().st_size):
+                file.seek(array.offset)
+                for start in range(0, array.nbytes, _ZEROS_BYTES):
+                    file.write(bytes(min(_ZEROS_BYTES, array.nbytes - start)))
+    except OSError as error:
+        path.unlink()
+        error.filename = str(path)
+        raise
+    return cast(NDArray[Any], array)
+
+
+def _allocate(file_number: int, size: int) -> bool:
+    """Set a file's room aside; False where the system or the file system cannot, as on macOS."""
+    if not hasattr(os, "posix_fallocate"):
+        return False
+    try:
+        os.posix_fallocate(file_number, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        return False
+    return True
 
 
 def _locate_hole(damaged: Gray) -> Mask:
@@ -270,19 +293,28 @@ def _reserve(folder: Path, unfinished: Path, competition: Competition) -> None:
         "done": (count,),
     }
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     needed = sum(int(np.prod(shape)) for shape in shapes.values())
-    free = shutil.disk_usage(folder.parent).free
-    if needed + _SPARE_BYTES > free:
-        unfinished.rmdir()
-        raise ConfigError(
-            f"decoded photographs need {needed / 1e9:.1f} GB in `{folder}`, but only "
-            f"{free / 1e9:.1f} GB are free; free some space, or set `cache = false` under "
-            "[training] in ens.toml"
-        )
-    for name, shape in shapes.items():
-        reserve_array(_file(unfinished, name), shape, np.uint8)
+    if needed + _SPARE_BYTES > shutil.disk_usage(folder.parent).free:
+        raise _no_room(folder, needed)
+    unfinished.mkdir(parents=True)
+    try:
+        for name, shape in shapes.items():
+            reserve_array(_file(unfinished, name), shape, np.uint8)
+    except OSError as error:
+        shutil.rmtree(unfinished)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_room(folder, needed) from None
+        raise
     _write_manifest(unfinished, competition)
+
+
+def _no_room(folder: Path, needed: int) -> ConfigError:
+    free = shutil.disk_usage(folder.parent).free
+    return ConfigError(
+        f"decoded photographs need {needed / 1e9:.1f} GB in `{folder}`, but {free / 1e9:.1f} GB "
+        "are free, or your quota is used up; free some space, or set `cache = false` under "
+        "[training] in ens.toml"
+    )
 
 
 def _relocate(folder: Path, competition: Competition, progress: Progress) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import pickle
 import re
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from ensemble.damage.locate import locate_hole
 from ensemble.data import photographs as room
 from ensemble.data.competition import Competition, Sample
-from ensemble.data.photographs import Photographs, mask_file, masks_digest
+from ensemble.data.photographs import Photographs, mask_file, masks_digest, reserve_array
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError, DataError
 
@@ -148,6 +150,52 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
     monkeypatch.setattr(room.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(ConfigError, match=r"need 0.0 GB.*`cache = false`"):
         Photographs(competition, tmp_path / "cache").prepare()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fills_up_is_told_before_the_work_begins(
+    competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def allocate(file: int, start: int, size: int) -> None:
+        if size > 5000:
+            raise OSError(number, "no room")
+
+    decode = Mock()
+    monkeypatch.setattr(room.os, "posix_fallocate", allocate)
+    monkeypatch.setattr(Competition, "train_sample", decode)
+    with pytest.raises(ConfigError, match=r"need 0.0 GB in `.*cache`, but .*`cache = false`"):
+        Photographs(competition, tmp_path / "cache").prepare()
+    assert not decode.called
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
+
+
+def test_any_other_fault_of_the_disk_names_the_file(
+    competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room.os, "posix_fallocate", Mock(side_effect=OSError(errno.EIO, "broken")))
+    with pytest.raises(OSError, match=r"broken: '.*targets.npy'"):
+        Photographs(competition, tmp_path / "cache").prepare()
+
+
+@pytest.mark.parametrize("fault", [None, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
+def test_without_posix_fallocate_zeros_take_the_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | None
+) -> None:
+    if fault is None:
+        monkeypatch.delattr(room.os, "posix_fallocate")
+    else:
+        refuse = Mock(side_effect=OSError(fault, "not here"))
+        monkeypatch.setattr(room.os, "posix_fallocate", refuse)
+    monkeypatch.setattr(room, "_ZEROS_BYTES", 4096)
+    array = reserve_array(tmp_path / "array.npy", (50, 99, 7), np.uint8)
+    status = (tmp_path / "array.npy").stat()
+    assert status.st_blocks * 512 >= status.st_size
+    assert status.st_size == array.offset + array.size  # type: ignore[attr-defined]
+    array[49] = 7
+    array.flush()  # type: ignore[attr-defined]
+    written = np.load(tmp_path / "array.npy")
+    assert not written[:49].any()
+    assert (written[49] == 7).all()
 
 
 def test_an_unknown_photograph_is_named(competition: Competition, tmp_path: Path) -> None:
