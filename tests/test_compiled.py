@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 ONE_KERNEL = """
 import numpy as np
-from ensemble.metric.masked_ssim import runs_of, _runs
-assert runs_of(np.ones((2, 2), dtype=bool)).tolist() == [[0, 4]]
-print("loaded", sum(_runs.stats.cache_hits.values()))
+from ensemble.metric.ssim import gather, _gather
+assert gather(np.full((1, 2, 2), 7, np.uint8), np.array([[1, 3]])).tolist() == [[7, 7]]
+print("loaded", sum(_gather.stats.cache_hits.values()))
 """
 
 

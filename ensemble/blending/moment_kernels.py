@@ -16,8 +16,7 @@ import numpy as np
 
 from ensemble.compiled import kernel
 from ensemble.metric.hue import round_small
-from ensemble.metric.masked_ssim import multiply
-from ensemble.metric.ssim import K1, K2, WINDOW, add_windows, moments_of
+from ensemble.metric.ssim import K1, K2, WINDOW, add_ssim, allocate, multiply, quarter_ssim
 
 HEAD = 3
 """Rows of a photograph's window statistics before the means: target mean, variance, rounding."""
@@ -65,7 +64,7 @@ def windows_ssim(stats: Any, shares: Any, weights: Any, used: Any, data_range: f
     total = 0.0
     for j in range(windows):
         total += shares[j] * sums[j]
-    return total * windows / count
+    return 4 * total * windows / count
 
 
 @kernel
@@ -74,9 +73,9 @@ def _add_ssim(
 ) -> None:
     for j in range(sums.shape[0]):
         ux, uy = np.float64(x[j]), np.float64(y[j])
-        top = (2 * ux * uy + c1) * (2 * np.float64(cross[j]) + c2)
-        spread = np.float64(x_variance[j]) + np.float64(y_variance[j]) + c2
-        sums[j] += top / ((ux * ux + uy * uy + c1) * spread)
+        variance = np.float64(x_variance[j]) + np.float64(y_variance[j])
+        covariance = np.float64(cross[j])
+        sums[j] += quarter_ssim(ux * uy, covariance, ux * ux + uy * uy, variance, c1, c2)
 
 
 @kernel
@@ -107,18 +106,18 @@ def runs_ssim(runs: Any, length: int, weights: Any, used: Any, c1: float, c2: fl
     line = count * size
     blended, pred = np.empty(line, dtype=np.float32), np.empty(line, dtype=np.uint8)
     products = np.empty((2, line), dtype=np.float32)
-    moments = moments_of(line - WINDOW + 1)
+    room = allocate(line - WINDOW + 1)
     for channel in range(channels):
         pixels = runs[channel].reshape(slots, line)
         blend_pixels(pixels[1:], weights, used, blended)
         for j in range(line):
             pred[j] = np.uint8(np.int32(blended[j]))
         multiply(products[0], products[1], pixels[0], pred)
-        add_windows(moments, pixels[0], pred, products[0], products[1], 7.0, c1, c2)
+        add_ssim(room, pixels[0], pred, products[0], products[1], 7.0, c1, c2)
     windows = length - WINDOW + 1
     total = 0.0
     for run in range(count):
-        total += moments[2][run * size : run * size + windows].sum()
+        total += room[2][run * size : run * size + windows].sum()
     return 4 * total / (channels * count * windows)
 
 

@@ -39,9 +39,8 @@ from ensemble.blending.weights import blend
 from ensemble.composition.hue_target import centred
 from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
-from ensemble.metric.hue import hue_counts
-from ensemble.metric.score import planar
-from ensemble.metric.ssim import WINDOW, constants
+from ensemble.metric.hue import count_hues
+from ensemble.metric.ssim import WINDOW, constants, to_planes
 from ensemble.vocabulary import HUE_BINS
 
 VERSION = 2
@@ -113,8 +112,8 @@ class PhotoMoments:
         if self.hue_gray is None:
             planes = np.rint(blended).astype(np.uint8)
         else:
-            planes = planar(lock_luma(rgb=np.moveaxis(blended, 0, -1), gray=self.hue_gray))
-        return float(centred(hue_counts(planes)) @ self.hue_truth)
+            planes = to_planes(lock_luma(rgb=np.moveaxis(blended, 0, -1), gray=self.hue_gray))
+        return float(centred(count_hues(planes)) @ self.hue_truth)
 
 
 def wanted_hue(
@@ -270,7 +269,7 @@ def _hue_pixels(pictures: NDArray[np.uint8], at: Indices) -> NDArray[np.uint8]:
 
 
 def _hue_counts(picture: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return hue_counts(planar(picture))
+    return count_hues(to_planes(picture))
 
 
 def _hue_products(

@@ -14,8 +14,7 @@ from ensemble.cli.progress import progress_bar
 from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
-from ensemble.metric.batch import NamedScore, score_lazily
-from ensemble.metric.score import mean_of
+from ensemble.metric.score import Score, mean_of, score_pairs
 
 
 def score(
@@ -44,14 +43,14 @@ def score(
     """
     context: Context = ctx.obj
     loaders = pair_loaders(pred, target, _mask_of(masks, inputs))
-    scores: list[NamedScore] = []
+    scores: dict[str, Score] = {}
     with progress_bar(context.console, "scoring", len(loaders)) as advance:
-        for named in score_lazily(loaders):
-            scores.append(named)
+        for name, found in score_pairs(loaders):
+            scores[name] = found
             advance(1)
     if per_image is not None:
         write_columns(per_image, _columns(scores))
-    mean = mean_of([named.score for named in scores])
+    mean = mean_of(list(scores.values()))
     if as_json:
         print(json.dumps({"pictures": len(scores), "mean": mean}))
         return
@@ -70,7 +69,7 @@ def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:
     raise ConfigError("the lost region is known from --masks or from --input; give one of them")
 
 
-def _columns(scores: list[NamedScore]) -> dict[str, list[Any]]:
-    terms = [named.score.as_dict() for named in scores]
+def _columns(scores: dict[str, Score]) -> dict[str, list[Any]]:
+    terms = [found.as_dict() for found in scores.values()]
     columns = {term: [row[term] for row in terms] for term in terms[0]}
-    return {"image": [named.name for named in scores], **columns}
+    return {"image": list(scores), **columns}

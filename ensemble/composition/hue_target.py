@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Rgb, check_rgb
 from ensemble.errors import ArrayError
-from ensemble.metric.hue import hue_counts
-from ensemble.metric.score import planar
+from ensemble.metric.hue import count_hues
+from ensemble.metric.ssim import to_planes
 from ensemble.vocabulary import HUE_BINS
 
 Histogram = NDArray[np.float64]
@@ -32,7 +32,7 @@ def hue_histogram(rgb: Rgb) -> Histogram:
     Returns:
         (180,) float64 with the sum H * W.
     """
-    return hue_counts(planar(check_rgb(rgb, name="rgb"))).astype(np.float64)
+    return count_hues(to_planes(check_rgb(rgb, name="rgb"))).astype(np.float64)
 
 
 def centred(histograms: NDArray[Any]) -> Histogram:

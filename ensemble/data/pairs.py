@@ -13,7 +13,7 @@ from pathlib import Path
 from ensemble.arrays import Mask, Rgb, luma
 from ensemble.data.png import decode_rgb, is_png, read_gray, read_mask, read_rgb
 from ensemble.errors import DataError, MissingFileError
-from ensemble.metric.batch import Pair
+from ensemble.metric.score import Pair
 
 MaskOf = Callable[[str, Rgb], Mask]
 """Gives the lost pixels of the named target."""

@@ -1,16 +1,15 @@
 """The hue term: correlation of the two pictures' histograms of OpenCV's 8-bit hue.
 
-The term sees no position, only how many pixels have which hue. Gray pixels have hue 0, the hue of
-pure red, so a desaturated picture piles up in bin 0.
+Only the number of pixels of each hue counts, not where they are. Gray pixels have hue 0, as pure
+red, so a desaturated picture piles up in bin 0.
 
 OpenCV's hue of 0..179 is fixed-point: with v = max, d = v - min and p one of g - b,
 b - r + 2 d, r - g + 4 d (for v = r, else v = g, else b), it is (p t(d) + 2048) >> 12 with
 t(d) = round(122880 / d), plus 180 where negative. All of it fits 24 bits, so single precision
 computes it exactly, and without a branch; 180 is added before the shift, to shift no negative.
 
-Source: `cv2.COLOR_RGB2HSV`, equal on all 2^24 colours (asserted in the tests). The histogram is
-counted here; normalising and comparing it are left to OpenCV, so the term is OpenCV's own, to the
-last bit.
+Source: `cv2.COLOR_RGB2HSV`, equal on all 2^24 colors (asserted in the tests). The histogram is
+counted here; OpenCV normalizes and compares it, so the term is OpenCV's own, to the last bit.
 """
 
 from __future__ import annotations
@@ -23,15 +22,14 @@ from numpy.typing import NDArray
 
 from ensemble.compiled import kernel
 from ensemble.metric.ssim import Planes
-
-BINS = 180
+from ensemble.vocabulary import HUE_BINS
 
 Histogram = NDArray[np.float32]
 """(180,) float32 of length 1: how much of the picture has each hue."""
 
 
-def hue(planes: Planes) -> NDArray[np.uint8]:
-    """The hue of every pixel.
+def find_hues(planes: Planes) -> NDArray[np.uint8]:
+    """Find the hue of every pixel.
 
     Args:
         planes: (3, H, W) uint8, red, green, blue.
@@ -40,34 +38,34 @@ def hue(planes: Planes) -> NDArray[np.uint8]:
         (H, W) uint8 in 0..179.
     """
     hues = np.empty(planes.shape[1:], dtype=np.uint8)
-    _fill_hue(hues, planes)
+    _fill_hues(hues, planes)
     return hues
 
 
-def hue_counts(planes: Planes) -> NDArray[np.int64]:
-    """How many pixels of the planes (3, H, W) have each hue: (180,) int64."""
-    return _count_hue(planes)
+def count_hues(planes: Planes) -> NDArray[np.int64]:
+    """Count the pixels of the planes (3, H, W) that have each hue: (180,) int64."""
+    return _count_hues(planes)
 
 
-def hue_histogram(planes: Planes) -> Histogram:
-    """The normalised hue histogram of the planes (3, H, W)."""
-    histogram = hue_counts(planes).astype(np.float32)
+def unit_hue_histogram(planes: Planes) -> Histogram:
+    """The hue histogram of the planes (3, H, W), of length 1."""
+    histogram = count_hues(planes).astype(np.float32)
     return np.asarray(cv2.normalize(histogram, histogram), dtype=np.float32).ravel()
 
 
 def hue_correlation(*, pred: Histogram, target: Histogram) -> float:
-    """Correlation of two normalised histograms, in [-1, 1]; 1 where one is uniform."""
+    """Correlation of two unit histograms, in [-1, 1]; 1 where one is uniform."""
     return float(cv2.compareHist(target, pred, cv2.HISTCMP_CORREL))
 
 
 @kernel
-def _fill_hue(hues: Any, planes: Any) -> None:
+def _fill_hues(hues: Any, planes: Any) -> None:
     for row in range(hues.shape[0]):
-        _hue_of_row(hues[row], planes[0, row], planes[1, row], planes[2, row])
+        _fill_row(hues[row], planes[0, row], planes[1, row], planes[2, row])
 
 
 @kernel
-def _hue_of_row(hues: Any, reds: Any, greens: Any, blues: Any) -> None:
+def _fill_row(hues: Any, reds: Any, greens: Any, blues: Any) -> None:
     for j in range(hues.shape[0]):
         r, g, b = np.float32(reds[j]), np.float32(greens[j]), np.float32(blues[j])
         v = max(r, max(g, b))
@@ -87,12 +85,12 @@ def round_small(x: Any) -> Any:
 
 
 @kernel
-def _count_hue(planes: Any) -> Any:
+def _count_hues(planes: Any) -> Any:
     height, width = planes.shape[1:]
     counts = np.zeros((4, 256), dtype=np.int64)
     hues = np.empty(width, dtype=np.uint8)
     for row in range(height):
-        _hue_of_row(hues, planes[0, row], planes[1, row], planes[2, row])
+        _fill_row(hues, planes[0, row], planes[1, row], planes[2, row])
         for j in range(width):
             counts[j & 3, hues[j]] += 1
-    return (counts[0] + counts[1] + counts[2] + counts[3])[:BINS]
+    return (counts[0] + counts[1] + counts[2] + counts[3])[:HUE_BINS]

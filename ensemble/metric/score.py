@@ -1,12 +1,11 @@
-"""The competition's score of one picture.
+"""The competition's score.
 
     score = 0.2 ssim + 0.4 masked_ssim + 0.4 hue
 
 per picture, then the mean over pictures. It is not symmetric: the data range of both SSIM terms is
 that of pred, so a washed-out pred loses twice. Arguments are keyword-only for that reason.
 
-The ground truth never changes while candidates do: `prepare` it once, then score each candidate
-with `PreparedTarget.score`.
+To score many candidates of one target, `prepare` it once and call `PreparedTarget.score`.
 
 Undefined pictures raise `ScoreError` and are named: fewer than 7 lost pixels or a side under 7
 (where scikit-image raises too), and a constant pred against a target with a flat window, for which
@@ -16,19 +15,28 @@ the formula is 0 / 0 (scikit-image returns NaN or the quotient of two rounding e
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb, check_gray, check_mask, check_rgb
 from ensemble.errors import ScoreError
-from ensemble.metric.hue import Histogram, hue_correlation, hue_histogram
-from ensemble.metric.masked_ssim import Runs, gather, masked_ssim, runs_of
-from ensemble.metric.ssim import WINDOW, Planes, data_range, ssim
+from ensemble.metric.hue import Histogram, hue_correlation, unit_hue_histogram
+from ensemble.metric.ssim import (
+    WINDOW,
+    Planes,
+    Runs,
+    data_range,
+    find_runs,
+    gather,
+    ssim,
+    ssim_of_lost,
+    to_planes,
+)
+from ensemble.parallel import map_in_order
 from ensemble.vocabulary import Stage
 
 TERM_WEIGHTS: Mapping[str, float] = MappingProxyType({"ssim": 0.2, "masked_ssim": 0.4, "hue": 0.4})
@@ -38,13 +46,13 @@ TERMS = tuple(TERM_WEIGHTS)
 STAGE_TERMS: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
     {"restoration": ("ssim", "masked_ssim"), "colorization": TERMS}
 )
-"""The terms that a stage's pictures have: a gray picture has no hue."""
+"""The terms of each stage: a gray picture has no hue."""
 
 
 def weigh(stage: Stage, terms: NDArray[np.float64]) -> NDArray[np.float64]:
     """The score (...) of terms (..., T), T in the order of `TERMS`.
 
-    A restoration's is the mean of its own terms by their weights, so that 1 is perfect.
+    The score of a gray restoration is the weighted mean of its own two terms, so that 1 is perfect.
 
     >>> weigh("restoration", np.array([1.0, 1.0, 0.0])).round(12)
     np.float64(1.0)
@@ -54,36 +62,30 @@ def weigh(stage: Stage, terms: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(terms @ (weights / sum(TERM_WEIGHTS[name] for name in own)))
 
 
-class _Terms:
-    """What both kinds of score have in common."""
+@dataclass(frozen=True)
+class GrayScore:
+    """The two terms of a gray picture, each at most 1; higher is better."""
+
+    ssim: float
+    masked_ssim: float
 
     @property
     def score(self) -> float:
         """The mean of the terms by their weights: for RGB the competition's score."""
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
+        names = [field.name for field in fields(self)]
         weighted = sum(TERM_WEIGHTS[name] * getattr(self, name) for name in names)
         return float(weighted / sum(TERM_WEIGHTS[name] for name in names))
 
     def as_dict(self) -> dict[str, float]:
         """`score`, then each term."""
-        return {"score": self.score, **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
+        return {"score": self.score, **{f.name: getattr(self, f.name) for f in fields(self)}}
 
 
 @dataclass(frozen=True)
-class Score(_Terms):
-    """The three terms of one RGB picture, each at most 1; higher is better."""
+class Score(GrayScore):
+    """The three terms of an RGB picture, each at most 1; higher is better."""
 
-    ssim: float
-    masked_ssim: float
     hue: float
-
-
-@dataclass(frozen=True)
-class GrayScore(_Terms):
-    """The two terms a gray picture has: what a restoration is judged by."""
-
-    ssim: float
-    masked_ssim: float
 
 
 def mean_of(scores: Sequence[Score]) -> dict[str, float]:
@@ -109,18 +111,31 @@ class PreparedGray:
             ScoreError: Another size, or a pred for which the score is undefined.
         """
         gray = check_gray(pred, name=f"{self.name}: pred")
-        _check_size(self, gray)
-        return GrayScore(*_ssim_terms(self, np.ascontiguousarray(gray)[None]))
+        return GrayScore(*self._compute_ssim(np.ascontiguousarray(gray)[None]))
+
+    def _compute_ssim(self, pred: Planes) -> tuple[float, float]:
+        """Both SSIM terms, of the picture and of its lost pixels."""
+        if pred.shape[1:] != self.planes.shape[1:]:
+            raise ScoreError(
+                f"{self.name}: pred must be as large as its target, {self.planes.shape[1:]}, "
+                f"but is {pred.shape[1:]}"
+            )
+        pred_range = data_range(pred)
+        whole = ssim(pred=pred, target=self.planes, pred_range=pred_range)
+        lost = gather(pred, self.runs)
+        masked = ssim_of_lost(pred=lost, target=self.lost, pred_range=pred_range)
+        if math.isnan(whole) or math.isnan(masked):
+            raise ScoreError(
+                f"{self.name}: the score is undefined (0 / 0): pred is constant, every value "
+                f"{int(pred.min())}, and the target has a flat window; pred must not be constant"
+            )
+        return whole, masked
 
 
 @dataclass(frozen=True)
-class PreparedTarget:
+class PreparedTarget(PreparedGray):
     """An RGB target with all that does not depend on pred; make it with `prepare`."""
 
-    name: str
-    planes: Planes
-    runs: Runs
-    lost: NDArray[np.uint8]
     histogram: Histogram
 
     def score(self, pred: Rgb) -> Score:
@@ -130,14 +145,11 @@ class PreparedTarget:
             ArrayError: `pred` is no RGB picture.
             ScoreError: Another size, or a pred for which the score is undefined.
         """
-        rgb = check_rgb(pred, name=f"{self.name}: pred")
-        _check_size(self, rgb)
-        planes = planar(rgb)
-        of_hue = hue_correlation(pred=hue_histogram(planes), target=self.histogram)
-        return Score(*_ssim_terms(self, planes), of_hue)
-
-
-Prepared = PreparedTarget | PreparedGray
+        planes = to_planes(check_rgb(pred, name=f"{self.name}: pred"))
+        terms = self._compute_ssim(planes)
+        return Score(
+            *terms, hue_correlation(pred=unit_hue_histogram(planes), target=self.histogram)
+        )
 
 
 def prepare(*, target: Rgb, lost_mask: Mask, name: str = "picture") -> PreparedTarget:
@@ -157,15 +169,15 @@ def prepare(*, target: Rgb, lost_mask: Mask, name: str = "picture") -> PreparedT
     >>> [round(prepared.score(pred).score, 3) for pred in (target, 255 - target)]
     [1.0, -0.565]
     """
-    planes = planar(check_rgb(target, name=f"{name}: target"))
-    runs = _checked_runs(target.shape, lost_mask, name)
-    return PreparedTarget(name, planes, runs, gather(planes, runs), hue_histogram(planes))
+    planes = to_planes(check_rgb(target, name=f"{name}: target"))
+    runs = _find_lost(planes, lost_mask, name)
+    return PreparedTarget(name, planes, runs, gather(planes, runs), unit_hue_histogram(planes))
 
 
 def prepare_gray(*, target: Gray, lost_mask: Mask, name: str = "picture") -> PreparedGray:
     """The same for a gray target, (H, W) uint8; see `prepare`."""
     planes = np.ascontiguousarray(check_gray(target, name=f"{name}: target"))[None]
-    runs = _checked_runs(target.shape, lost_mask, name)
+    runs = _find_lost(planes, lost_mask, name)
     return PreparedGray(name, planes, runs, gather(planes, runs))
 
 
@@ -187,41 +199,49 @@ def gray_score(*, pred: Gray, target: Gray, lost_mask: Mask, name: str = "pictur
     return prepare_gray(target=target, lost_mask=lost_mask, name=name).score(pred)
 
 
-def planar(rgb: Rgb) -> Planes:
-    """The planes (3, H, W) of a picture (H, W, 3), contiguous."""
-    planes = np.empty((3, *rgb.shape[:2]), dtype=np.uint8)
-    cv2.split(np.ascontiguousarray(rgb), list(planes))
-    return planes
+@dataclass(frozen=True)
+class Pair:
+    """One prediction and its ground truth; the fields are the arguments of `score`."""
+
+    name: str
+    pred: Rgb
+    target: Rgb
+    lost_mask: Mask
 
 
-def _ssim_terms(prepared: Prepared, planes: Planes) -> tuple[float, float]:
-    pred_range = data_range(planes)
-    whole = ssim(pred=planes, target=prepared.planes, pred_range=pred_range)
-    lost = gather(planes, prepared.runs)
-    masked = masked_ssim(pred=lost, target=prepared.lost, pred_range=pred_range)
-    if math.isnan(whole) or math.isnan(masked):
-        raise ScoreError(
-            f"{prepared.name}: the score is undefined (0 / 0): pred is constant, every value "
-            f"{int(planes.min())}, and the target has a flat window; pred must not be constant"
-        )
-    return whole, masked
+def score_pairs(loaders: Iterable[Callable[[], Pair]]) -> Iterator[tuple[str, Score]]:
+    """Score more pictures than fit in memory: load, score, free, in threads, on all cores.
+
+    Decoding a PNG costs more than scoring it, so the threads call the loaders too. At most two
+    pairs a thread are in memory at once.
+
+    Args:
+        loaders: Each reads one `Pair`; called in a thread.
+
+    Returns:
+        The name and the score of each, in order.
+
+    Raises:
+        ScoreError: The first picture, in order, whose score is undefined.
+        Exception: Whatever a loader raises.
+    """
+    return map_in_order(_load_and_score, loaders)
 
 
-def _check_size(prepared: Prepared, pred: NDArray[np.uint8]) -> None:
-    due = prepared.planes.shape[1:]
-    if pred.shape[:2] != due:
-        raise ScoreError(
-            f"{prepared.name}: pred must be as large as its target, {due}, but is {pred.shape[:2]}"
-        )
+def _load_and_score(load: Callable[[], Pair]) -> tuple[str, Score]:
+    pair = load()
+    return pair.name, score(**vars(pair))
 
 
-def _checked_runs(shape: tuple[int, ...], lost_mask: Mask, name: str) -> Runs:
-    if min(shape[:2]) < WINDOW:
+def _find_lost(planes: Planes, lost_mask: Mask, name: str) -> Runs:
+    """The runs of lost pixels, if the score is defined for them."""
+    shape = planes.shape[1:]
+    if min(shape) < WINDOW:
         raise ScoreError(
             f"{name}: a picture must be at least {WINDOW} pixels high and wide "
-            f"to be scored, but is {tuple(shape[:2])}"
+            f"to be scored, but is {shape}"
         )
-    runs = runs_of(check_mask(lost_mask, shape=shape, name=f"{name}: lost_mask"))
+    runs = find_runs(check_mask(lost_mask, shape=shape, name=f"{name}: lost_mask"))
     lost = int(np.diff(runs, axis=1).sum())
     if lost < WINDOW:
         raise ScoreError(

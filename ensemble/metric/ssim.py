@@ -1,4 +1,4 @@
-"""SSIM as scikit-image computes it, from exact integer window sums.
+"""SSIM as scikit-image computes it, of a picture and of its lost pixels, from exact integer sums.
 
 For a window of n pixels of x (target) and y (pred), scikit-image's uniform filter and sample
 covariance give, with C1 = (0.01 R)^2, C2 = (0.03 R)^2 and R the data range of pred,
@@ -14,34 +14,59 @@ Multiplied by n^4 and by the sample correction, every moment is an integer below
 where c1 = n^2 C1 and c2 = n (n - 1) C2. The sums of 8-bit pixels are exact, so only this closing
 formula rounds.
 
+The competition's masked SSIM is that of `picture[mask]`, a list of pixels in raster order, so it is
+one-dimensional: a window of 7 joins pixels that are no neighbors wherever a row of the hole ends,
+and the term changes when a picture is transposed or flipped. The formula is the same with n = 7.
+
 How it is computed, so that every processor adds and multiplies as many numbers at a time as it can:
 numba widens integers to 64 bits in products, which compilers do not narrow again, hence sums of
 pixels are int16 (at most 12,495) and sums of products float32 (integers below 2^23, so exact). Each
 loop handles numbers of one width, and only the closing formula float64.
 
-Source: `skimage.metrics.structural_similarity` with its defaults. Tolerance: 1e-12, and 3e-8 / R^2
-where that is more: with so small an R, scikit-image's running sums round visibly over smooth areas,
-while these sums stay within 1e-14 of the formula in rational numbers (both asserted in the tests).
+Source: `skimage.metrics.structural_similarity` with its defaults; for lost pixels, of
+`target[mask], pred[mask]` with `channel_axis=-1`. Tolerance: 1e-12, and 3e-8 / R^2 where that is
+more: with so small an R, scikit-image's running sums round visibly over smooth areas, while these
+sums stay within 1e-14 of the formula in rational numbers (both asserted in the tests).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.arrays import Mask, Rgb
 from ensemble.compiled import kernel
 
 WINDOW = 7
 K1, K2 = 0.01, 0.03
 
+_BLOCK = 512
+"""Windows along the scan line that are summed at a time, so that their sums stay in the cache."""
+
 Planes = NDArray[np.uint8]
 """(C, H, W) uint8: one plane a channel, each contiguous."""
 
+Runs = NDArray[np.int64]
+"""(R, 2) int64: where each run of lost pixels starts in the raster, and where it ends."""
+
+
+def to_planes(rgb: Rgb) -> Planes:
+    """The planes (3, H, W) of a picture (H, W, 3)."""
+    planes = np.empty((3, *rgb.shape[:2]), dtype=np.uint8)
+    cv2.split(np.ascontiguousarray(rgb), list(planes))
+    return planes
+
+
+def data_range(pred: NDArray[np.uint8]) -> int:
+    """Brightest less darkest value of `pred`, over all channels: 0 where it is constant."""
+    return int(pred.max()) - int(pred.min())
+
 
 def constants(data_range: float, pixels: int) -> tuple[float, float]:
-    """The two stabilising constants, scaled for a window of `pixels` pixels.
+    """The two stabilizing constants, scaled for a window of `pixels` pixels.
 
     Args:
         data_range: Brightest less darkest value of the whole pred, over all channels: 0..255.
@@ -53,11 +78,6 @@ def constants(data_range: float, pixels: int) -> tuple[float, float]:
     c1 = (K1 * data_range) ** 2 * pixels**2
     c2 = (K2 * data_range) ** 2 * (pixels * (pixels - 1))
     return c1, c2
-
-
-def data_range(pred: NDArray[np.uint8]) -> int:
-    """Brightest less darkest value of `pred`, over all channels: 0 where it is constant."""
-    return int(pred.max()) - int(pred.min())
 
 
 def ssim(*, pred: Planes, target: Planes, pred_range: int) -> float:
@@ -75,23 +95,131 @@ def ssim(*, pred: Planes, target: Planes, pred_range: int) -> float:
     c1, c2 = constants(pred_range, WINDOW * WINDOW)
     channels, height, width = target.shape
     windows = channels * (height - WINDOW + 1) * (width - WINDOW + 1)
-    return 4 * float(_quarter_of_planes(target, pred, c1, c2)) / windows
+    return 4 * float(_sum_over_planes(target, pred, c1, c2)) / windows
+
+
+def ssim_of_lost(*, pred: NDArray[np.uint8], target: NDArray[np.uint8], pred_range: int) -> float:
+    """Mean SSIM along the scan line of lost pixels.
+
+    Args:
+        pred: The lost pixels of pred, (C, N) uint8 from `gather`, N at least 7.
+        target: Those of the target, the same shape.
+        pred_range: `data_range` of the WHOLE pred, not of its lost pixels.
+
+    Returns:
+        The mean over channels and windows; NaN where pred is constant and target has 7 equal
+        lost pixels in a row.
+    """
+    c1, c2 = constants(pred_range, WINDOW)
+    channels, lost = target.shape
+    return 4 * float(_sum_along_scan(target, pred, c1, c2)) / (channels * (lost - WINDOW + 1))
+
+
+def find_runs(lost_mask: Mask) -> Runs:
+    """Find the runs of lost pixels of a (H, W) mask, in raster order.
+
+    A hole is a few hundred runs: cheaper to keep, and to copy by, than its pixels' positions.
+
+    >>> find_runs(np.array([[False, True, True], [True, False, True]])).tolist()
+    [[1, 4], [5, 6]]
+    """
+    lost = np.zeros(lost_mask.size + 2, dtype=np.bool_)
+    lost[1:-1] = lost_mask.ravel()
+    return np.flatnonzero(lost[1:] != lost[:-1]).reshape(-1, 2)
+
+
+def gather(planes: Planes, runs: Runs) -> NDArray[np.uint8]:
+    """The lost pixels (C, N) of the planes (C, H, W), in raster order."""
+    return _gather(planes.reshape(planes.shape[0], -1), runs)
 
 
 @kernel
-def _quarter_of_planes(x: Planes, y: Planes, c1: float, c2: float) -> float:
+def quarter_ssim(
+    product: float, covariance: float, power: float, variance: float, c1: float, c2: float
+) -> float:
+    """A quarter of SSIM, the closing formula: both factors above the line are halved.
+
+    That is two operations less for the same bits.
+
+    Args:
+        product: ux uy.
+        covariance: vxy.
+        power: ux^2 + uy^2.
+        variance: vx + vy.
+        c1: See `constants`.
+        c2: See `constants`.
+    """
+    top = (product + 0.5 * c1) * (covariance + 0.5 * c2)
+    return top / ((power + c1) * (variance + c2))
+
+
+@kernel
+def allocate(windows: int) -> Any:
+    """Room for `add_ssim`: sums of a row of windows (int16, float32), and their zeroed SSIM."""
+    values = np.empty((2, windows), dtype=np.int16)
+    products = np.empty((2, windows), dtype=np.float32)
+    return values, products, np.zeros(windows, dtype=np.float64)
+
+
+@kernel
+def add_ssim(
+    room: Any, x: Any, y: Any, squares: Any, cross: Any, n: float, c1: Any, c2: Any
+) -> None:
+    """Add a quarter of the SSIM of each 7 neighbors to the last array of `room`.
+
+    Args:
+        room: `allocate` of the most windows there will be.
+        x: (N,) sums of the target along columns, or its pixels where windows are one pixel high.
+        y: The same of pred.
+        squares: (N,) float32, the same of x^2 + y^2.
+        cross: (N,) float32, the same of x y.
+        n: Pixels of a window.
+        c1: See `constants`.
+        c2: See `constants`.
+    """
+    values, products, sums = room
+    windows = x.shape[0] - WINDOW + 1
+    _sum_windows(values[0, :windows], x)
+    _sum_windows(values[1, :windows], y)
+    _sum_windows(products[0, :windows], squares)
+    _sum_windows(products[1, :windows], cross)
+    for j in range(windows):
+        sx, sy = np.float64(values[0, j]), np.float64(values[1, j])
+        product, power = sx * sy, sx * sx + sy * sy
+        covariance = n * np.float64(products[1, j]) - product
+        variance = n * np.float64(products[0, j]) - power
+        sums[j] += quarter_ssim(product, covariance, power, variance, c1, c2)
+
+
+@kernel
+def multiply(squares: Any, cross: Any, x: Any, y: Any) -> None:
+    """Fill (N,) float32 with x^2 + y^2 and with x y of (N,) uint8."""
+    for j in range(x.shape[0]):
+        a, b = np.float32(x[j]), np.float32(y[j])
+        squares[j] = a * a + b * b
+        cross[j] = a * b
+
+
+@kernel
+def _sum_windows(out: Any, x: Any) -> None:
+    for j in range(out.shape[0]):
+        out[j] = x[j] + x[j + 1] + x[j + 2] + x[j + 3] + x[j + 4] + x[j + 5] + x[j + 6]
+
+
+@kernel
+def _sum_over_planes(x: Planes, y: Planes, c1: float, c2: float) -> float:
     total = 0.0
     for channel in range(x.shape[0]):
-        total += _quarter_of_plane(x[channel], y[channel], c1, c2)
+        total += _sum_over_plane(x[channel], y[channel], c1, c2)
     return total
 
 
 @kernel
-def _quarter_of_plane(x: Any, y: Any, c1: float, c2: float) -> float:
+def _sum_over_plane(x: Any, y: Any, c1: float, c2: float) -> float:
     height, width = x.shape
     columns = np.zeros((2, width), dtype=np.int16)
     products = np.zeros((2, width), dtype=np.float32)
-    moments = moments_of(width - WINDOW + 1)
+    room = allocate(width - WINDOW + 1)
     nothing = np.zeros(width, dtype=np.uint8)
     for row in range(height):
         above = row - WINDOW
@@ -100,8 +228,8 @@ def _quarter_of_plane(x: Any, y: Any, c1: float, c2: float) -> float:
         _slide(columns[1], y[row], y_gone)
         _slide_products(products[0], products[1], x[row], y[row], x_gone, y_gone)
         if above >= -1:
-            add_windows(moments, columns[0], columns[1], products[0], products[1], 49.0, c1, c2)
-    return moments[2].sum()
+            add_ssim(room, columns[0], columns[1], products[0], products[1], 49.0, c1, c2)
+    return room[2].sum()
 
 
 @kernel
@@ -120,53 +248,36 @@ def _slide_products(squares: Any, cross: Any, x: Any, y: Any, x_gone: Any, y_gon
 
 
 @kernel
-def moments_of(windows: int) -> Any:
-    """Room for the moments of a row of windows (int16, float32), and their zeroed SSIM sums."""
-    values = np.empty((2, windows), dtype=np.int16)
-    products = np.empty((2, windows), dtype=np.float32)
-    return values, products, np.zeros(windows, dtype=np.float64)
+def _sum_along_scan(x: Any, y: Any, c1: float, c2: float) -> float:
+    channels, lost = x.shape
+    windows = lost - WINDOW + 1
+    room = allocate(min(_BLOCK, windows))
+    products = np.empty((2, min(_BLOCK, windows) + WINDOW - 1), dtype=np.float32)
+    for channel in range(channels):
+        for start in range(0, windows, _BLOCK):
+            a = x[channel, start : start + _BLOCK + WINDOW - 1]
+            b = y[channel, start : start + _BLOCK + WINDOW - 1]
+            multiply(products[0], products[1], a, b)
+            add_ssim(room, a, b, products[0], products[1], 7.0, c1, c2)
+    return room[2].sum()
 
 
 @kernel
-def add_windows(
-    moments: Any, x: Any, y: Any, squares: Any, cross: Any, n: float, c1: float, c2: float
-) -> None:
-    """Add a quarter of the SSIM of each 7 neighbours to the sums in `moments`.
-
-    A quarter, because both factors above the line are halved: two operations less, the same bits.
-
-    Args:
-        moments: `moments_of` the most windows there will be.
-        x: (N,) sums of the target along columns, or its pixels where windows are one pixel high.
-        y: The same of pred.
-        squares: (N,) float32, the same of x^2 + y^2.
-        cross: (N,) float32, the same of x y.
-        n: Pixels of a window.
-        c1: See `constants`.
-        c2: See `constants`.
-    """
-    values, products, sums = moments
-    windows = x.shape[0] - WINDOW + 1
-    _fill_sevens(values[0, :windows], x)
-    _fill_sevens(values[1, :windows], y)
-    _fill_sevens(products[0, :windows], squares)
-    _fill_sevens(products[1, :windows], cross)
-    _close(sums[:windows], values[0], values[1], products[0], products[1], n, c1, c2)
+def _gather(planes: Any, runs: Any) -> Any:
+    lost = 0
+    for run in range(runs.shape[0]):
+        lost += runs[run, 1] - runs[run, 0]
+    pixels = np.empty((planes.shape[0], lost), dtype=np.uint8)
+    for channel in range(planes.shape[0]):
+        at = 0
+        for run in range(runs.shape[0]):
+            found = planes[channel, runs[run, 0] : runs[run, 1]]
+            _copy(pixels[channel, at : at + found.shape[0]], found)
+            at += found.shape[0]
+    return pixels
 
 
 @kernel
-def _fill_sevens(out: Any, x: Any) -> None:
-    for j in range(out.shape[0]):
-        out[j] = x[j] + x[j + 1] + x[j + 2] + x[j + 3] + x[j + 4] + x[j + 5] + x[j + 6]
-
-
-@kernel
-def _close(
-    sums: Any, of_x: Any, of_y: Any, squares: Any, cross: Any, n: float, c1: float, c2: float
-) -> None:
-    half_c1, half_c2 = 0.5 * c1, 0.5 * c2
-    for j in range(sums.shape[0]):
-        sx, sy = np.float64(of_x[j]), np.float64(of_y[j])
-        both, power = sx * sy, sx * sx + sy * sy
-        top = (both + half_c1) * (n * np.float64(cross[j]) - both + half_c2)
-        sums[j] += top / ((power + c1) * (n * np.float64(squares[j]) - power + c2))
+def _copy(to: Any, source: Any) -> None:
+    for j in range(to.shape[0]):
+        to[j] = source[j]

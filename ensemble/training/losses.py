@@ -62,7 +62,7 @@ def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
     Returns:
         (N,), each at most 1.
 
-    Source: `ensemble.metric.masked_ssim`. Tolerance: 1e-10 in float64; 1e-3 in float32.
+    Source: `ensemble.metric.ssim.ssim_of_lost`. Tolerance: 1e-10 in float64; 1e-3 in float32.
     """
     with torch.no_grad():
         pred_range = pred.amax((1, 2)) - pred.amin((1, 2))  # (N,)

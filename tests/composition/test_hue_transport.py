@@ -12,8 +12,8 @@ from ensemble.composition.hue_target import centred, hue_histogram, lift
 from ensemble.composition.hue_transport import HueMode, transport_hue
 from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
-from ensemble.metric.hue import hue
-from ensemble.metric.score import planar
+from ensemble.metric.hue import find_hues
+from ensemble.metric.ssim import to_planes
 
 MODES: tuple[HueMode, HueMode] = ("score", "natural")
 
@@ -86,7 +86,7 @@ def test_sends_weakly_coloured_noise_to_smooth_hues(target: np.ndarray) -> None:
     noise = rng.normal(0, 4, (120, 120, 3)).astype(np.float32)
     noisy = lock_luma(rgb=gray[..., None] + noise, gray=gray)
     moved = transport_hue(rgb=noisy, gray=gray, target=target, mode="score")
-    bins = hue(planar(moved)).astype(int)
+    bins = find_hues(to_planes(moved)).astype(int)
     steps = np.abs(np.diff(bins, axis=1))
     assert (np.minimum(steps, 180 - steps) <= 3).mean() > 0.9
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ensemble.metric.hue import hue, hue_correlation, hue_counts, hue_histogram
-from ensemble.metric.score import planar
+from ensemble.metric.hue import count_hues, find_hues, hue_correlation, unit_hue_histogram
+from ensemble.metric.ssim import to_planes
 from tests.reference.corpus import Case
 from tests.reference.score import literal_hue_histogram
 
@@ -18,29 +18,31 @@ def every_colour() -> np.ndarray:
 
 def test_hue_is_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
     due = cv2.cvtColor(every_colour, cv2.COLOR_RGB2HSV)[..., 0]
-    assert (hue(planar(every_colour)) == due).all()
+    assert (find_hues(to_planes(every_colour)) == due).all()
 
 
 def test_counts_are_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
     hsv = cv2.cvtColor(every_colour, cv2.COLOR_RGB2HSV)
     due = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel()
-    assert (hue_counts(planar(every_colour)) == due).all()
+    assert (count_hues(to_planes(every_colour)) == due).all()
 
 
 @pytest.mark.parametrize("shape", [(3, 50), (50, 3)])
 def test_hue_of_an_oblong_picture_is_opencvs(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert np.array_equal(hue(planar(picture)), cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 0])
+    assert np.array_equal(
+        find_hues(to_planes(picture)), cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 0]
+    )
 
 
 def test_histograms_are_opencvs_bit_by_bit(cases: list[Case]) -> None:
     for case in cases:
-        assert (hue_histogram(planar(case.pred)) == literal_hue_histogram(case.pred)).all()
+        assert (unit_hue_histogram(to_planes(case.pred)) == literal_hue_histogram(case.pred)).all()
 
 
 def test_gray_has_the_hue_of_pure_red() -> None:
     pair = np.array([[[90, 90, 90], [255, 0, 0]]], np.uint8)
-    assert hue(planar(pair)).tolist() == [[0, 0]]
+    assert find_hues(to_planes(pair)).tolist() == [[0, 0]]
 
 
 def test_a_uniform_histogram_correlates_with_anything() -> None:

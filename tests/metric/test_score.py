@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,12 +12,15 @@ from hypothesis import strategies as st
 from ensemble.errors import ArrayError, EnsembleError, ScoreError
 from ensemble.metric.score import (
     GrayScore,
+    Pair,
     Score,
     gray_score,
     prepare,
     prepare_gray,
     score,
+    score_pairs,
 )
+from ensemble.parallel import count_cores
 from tests.reference.corpus import Case, blend, hard_cases, photographs, polygon_mask
 from tests.reference.score import literal_gray_terms, literal_score
 
@@ -161,3 +166,32 @@ def test_arrays_of_another_kind_are_refused_and_named(changed: dict, message: st
     with pytest.raises(ArrayError, match=message) as caught:
         score(**arrays, name="p")
     assert isinstance(caught.value, EnsembleError)
+
+
+def test_pictures_are_loaded_scored_and_named_in_order(cases: list[Case]) -> None:
+    found = list(score_pairs([partial(Pair, *case) for case in cases]))
+    assert found == [
+        (name, score(pred=pred, target=target, lost_mask=lost_mask))
+        for name, pred, target, lost_mask in cases
+    ]
+
+
+def test_no_more_is_loaded_than_is_in_flight(cases: list[Case]) -> None:
+    loaded: list[int] = []
+
+    def load(number: int) -> Pair:
+        loaded.append(number)
+        return Pair(*cases[0])
+
+    endless = (partial(load, number) for number in itertools.count())
+    scores = score_pairs(endless)
+    assert len(list(itertools.islice(scores, 6))) == 6
+    assert len(loaded) <= 6 + 2 * count_cores()
+    scores.close()  # type: ignore[attr-defined]
+
+
+def test_an_undefined_picture_is_named() -> None:
+    black = np.zeros((8, 8, 3), np.uint8)
+    pair = partial(Pair, "TEST_042", black, black, np.zeros((8, 8), bool))
+    with pytest.raises(ScoreError, match="TEST_042"):
+        list(score_pairs([pair]))

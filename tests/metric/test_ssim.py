@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from ensemble.metric.masked_ssim import gather, masked_ssim, runs_of
-from ensemble.metric.score import planar
-from ensemble.metric.ssim import data_range, ssim
+from ensemble.metric.ssim import data_range, find_runs, gather, ssim, ssim_of_lost, to_planes
 from tests.reference.corpus import Case, flat_cases, hard_cases
 from tests.reference.exact import exact_ssim
 from tests.reference.score import literal_ssim
@@ -17,7 +18,7 @@ SMALL = [case for case in hard_cases() if case.target.size < 4000] + flat_cases(
 
 def our_ssim(case: Case) -> float:
     return ssim(
-        pred=planar(case.pred), target=planar(case.target), pred_range=int(np.ptp(case.pred))
+        pred=to_planes(case.pred), target=to_planes(case.target), pred_range=int(np.ptp(case.pred))
     )
 
 
@@ -36,10 +37,10 @@ def test_ssim_is_the_rational_one_to_the_last_digits(case: Case) -> None:
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_masked_ssim_is_the_rational_one_to_the_last_digits(case: Case) -> None:
-    runs, pred_range = runs_of(case.lost_mask), int(np.ptp(case.pred))
-    pred, target = gather(planar(case.pred), runs), gather(planar(case.target), runs)
+    runs, pred_range = find_runs(case.lost_mask), int(np.ptp(case.pred))
+    pred, target = gather(to_planes(case.pred), runs), gather(to_planes(case.target), runs)
     exact = sum(exact_ssim(pred=pred[c], target=target[c], data_range=pred_range) for c in range(3))
-    found = masked_ssim(pred=pred, target=target, pred_range=pred_range)
+    found = ssim_of_lost(pred=pred, target=target, pred_range=pred_range)
     assert found == pytest.approx(float(exact / 3), abs=1e-15, rel=1e-14)
 
 
@@ -74,3 +75,39 @@ def test_data_range_is_over_all_channels() -> None:
     picture[..., 2] = 255
     assert data_range(picture) == 255
     assert data_range(picture[..., :2]) == 0
+
+
+masks = hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
+
+
+@given(masks)
+def test_runs_mark_the_lost_pixels_and_no_other(lost_mask: np.ndarray) -> None:
+    marked = np.zeros(lost_mask.size, bool)
+    runs = find_runs(lost_mask)
+    for start, end in runs:
+        assert start < end
+        marked[start:end] = True
+    assert (marked.reshape(lost_mask.shape) == lost_mask).all()
+    assert (runs[1:, 0] > runs[:-1, 1]).all()
+
+
+@given(masks, st.integers(0, 99))
+def test_gather_is_boolean_indexing(lost_mask: np.ndarray, seed: int) -> None:
+    shape = (*lost_mask.shape, 3)
+    picture = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    assert (gather(to_planes(picture), find_runs(lost_mask)) == picture[lost_mask].T).all()
+
+
+def test_masked_ssim_sees_the_direction_of_the_scan_line(case) -> None:  # type: ignore[no-untyped-def]
+    """Neither transposing nor flipping both pictures and the mask leaves the term as it is."""
+    _, pred, target, lost_mask = case("average")
+
+    def term(turn) -> float:  # type: ignore[no-untyped-def]
+        runs = find_runs(turn(lost_mask))
+        pixels = [gather(to_planes(turn(picture)), runs) for picture in (pred, target)]
+        return ssim_of_lost(pred=pixels[0], target=pixels[1], pred_range=int(np.ptp(pred)))
+
+    straight = term(lambda array: array)
+    assert abs(term(lambda array: array.swapaxes(0, 1)) - straight) > 1e-3
+    assert abs(term(lambda array: array[:, ::-1]) - straight) > 1e-6
+    assert term(lambda array: array[::-1, ::-1]) == pytest.approx(straight, abs=1e-13)

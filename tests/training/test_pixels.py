@@ -5,8 +5,8 @@ import numpy as np
 import torch
 
 from ensemble import arrays
-from ensemble.metric.hue import hue_counts
-from ensemble.metric.score import planar
+from ensemble.metric.hue import count_hues
+from ensemble.metric.ssim import to_planes
 from ensemble.training import pixels
 
 
@@ -49,4 +49,4 @@ def test_histogram_is_the_metrics_counts() -> None:
     pictures = rng.integers(0, 256, (2, 9, 7, 3), dtype=np.uint8)
     ours = pixels.histogram(torch.from_numpy(pictures)).numpy()
     for row, picture in zip(ours, pictures, strict=True):
-        np.testing.assert_allclose(row * 63, hue_counts(planar(picture)), atol=1e-4)
+        np.testing.assert_allclose(row * 63, count_hues(to_planes(picture)), atol=1e-4)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ensemble.arrays import luma
 from ensemble.compiled import kernel
 from ensemble.composition.hue_transport.assign import sector_of
-from ensemble.metric.hue import hue
+from ensemble.metric.hue import find_hues
 from ensemble.vocabulary import HUE_BINS
 
 Table = NDArray[np.int32]
@@ -52,7 +52,7 @@ class ColorTables(NamedTuple):
 def make_color_tables() -> ColorTables:
     """Make the tables, once a process, in a few milliseconds."""
     steps = _list_steps()
-    hues = hue(np.ascontiguousarray(steps.T[:, :, None].astype(np.uint8)))[:, 0]
+    hues = find_hues(np.ascontiguousarray(steps.T[:, :, None].astype(np.uint8)))[:, 0]
     chroma = steps.max(axis=1)
     order = np.lexsort((_measure_offset(steps, hues), chroma))
     steps, hues, chroma = steps[order], hues[order], chroma[order]

@@ -14,8 +14,9 @@ from ensemble.composition.recipe import Composition
 from ensemble.config import Config
 from ensemble.data.competition import Sample
 from ensemble.members import Member
-from ensemble.metric.hue import hue_correlation, hue_histogram
-from ensemble.metric.score import STAGE_TERMS, planar, score
+from ensemble.metric.hue import hue_correlation, unit_hue_histogram
+from ensemble.metric.score import STAGE_TERMS, score
+from ensemble.metric.ssim import to_planes
 from ensemble.networks.tensors import normalize, to_uint8
 from ensemble.training import pixels
 from ensemble.training.batches import Batch, Case, Needs
@@ -102,6 +103,6 @@ class HistogramTask(ColorizationTask):
 
     def score(self, prediction: NDArray[Any], case: Case) -> dict[str, float]:
         """See `Task.score`."""
-        target = hue_histogram(planar(case.sample.target))
+        target = unit_hue_histogram(to_planes(case.sample.target))
         correlation = hue_correlation(pred=prediction.astype(np.float32), target=target)
         return {"score": correlation, "hue": correlation}
