@@ -1,7 +1,7 @@
 """The index of verbs: what `ens` can do, in the order a competitor does it.
 
-What `ens --help` does not need is imported where it is used: the help takes no longer than
-`import typer`.
+What `ens --help` does not need is imported where it is used. It is plain text, because rich's
+Markdown takes as long to import as all the rest; the help of a verb is drawn by rich.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ HELP = """K-fold ensembles and submissions for DACON 236420.
 
 The path from data to a zip:
 
+\b
     ens folds
     ens train --fold 0..4
     ens blend --trials 200
@@ -56,7 +57,7 @@ class Verbs(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = {name: TyperCommand(name, help=line) for name, line in VERBS.items()}
+        self.commands = {name: TyperCommand(name, short_help=line) for name, line in VERBS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments name, imported."""
@@ -81,7 +82,7 @@ app = typer.Typer(
     cls=Verbs,
     help=HELP,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
