@@ -62,6 +62,17 @@ def test_the_help_of_no_verb_needs_a_framework():
     assert done.stdout.strip() == "[]"
 
 
+def test_looking_at_a_project_compiles_and_decodes_nothing():
+    script = (
+        "import sys; import ensemble.project, ensemble.oof.state, ensemble.provenance; "
+        "print([name for name in ('cv2', 'numba', 'zarr', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_no_function_is_written_twice():
     """The same name with the same body in two modules: one of them should import the other."""
     places = defaultdict(set)

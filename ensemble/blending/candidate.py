@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
 from ensemble.composition.blend import Read, answer, blend_colours, blend_gray
-from ensemble.composition.chroma import ChromaMode, blend_chroma
+from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_gray, compose_rgb
-from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.composition.recipe import ChromaMode, Composition, StageRecipe
 from ensemble.composition.weighted_mean import weighted_mean_of
 from ensemble.vocabulary import Stage
 

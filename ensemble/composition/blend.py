@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb
-from ensemble.composition.chroma import ChromaMode, blend_chroma
+from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_gray, compose_rgb
 from ensemble.composition.hue_target import hue_histogram, hue_target
-from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.composition.recipe import ChromaMode, Composition, StageRecipe
 from ensemble.vocabulary import View
 
 Read = Callable[[str, View], NDArray[Any]]

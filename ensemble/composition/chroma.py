@@ -7,17 +7,16 @@ as over folds, and locked or not afterwards.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import LUMA_WEIGHTS
+from ensemble.composition.recipe import ChromaMode
 from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.composition.weighted_median import weighted_median
 from ensemble.errors import ArrayError
-
-ChromaMode = Literal["mean", "median", "preserving"]
 
 _WEIGHTS = np.array(LUMA_WEIGHTS, dtype=np.float32) / np.float32(65536)
 

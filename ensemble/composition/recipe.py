@@ -8,9 +8,10 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from ensemble.composition.chroma import ChromaMode
 from ensemble.errors import StaleArtefactError, unknown_name
 from ensemble.vocabulary import VIEWS, View
+
+ChromaMode = Literal["mean", "median", "preserving"]
 
 
 class _Frozen(BaseModel):

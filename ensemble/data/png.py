@@ -14,7 +14,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,16 +86,16 @@ def decode_rgb(content: bytes, *, name: str) -> Rgb:
     color_type = _check_structure(content, name)
     if color_type != RGB:
         raise _wrong_mode(name, color_type, due=RGB)
-    return check_rgb(_decode(content, cv2.IMREAD_COLOR_RGB, name), name=name)
+    return check_rgb(_decode(content, RGB, name), name=name)
 
 
 def decode_gray(content: bytes, *, name: str) -> Gray:
     """Decode what `read_gray` reads; `name` is what to call it in an error."""
     color_type = _check_structure(content, name)
     if color_type == GRAY:
-        return check_gray(_decode(content, cv2.IMREAD_GRAYSCALE, name), name=name)
+        return check_gray(_decode(content, GRAY, name), name=name)
     if color_type == RGB:
-        rgb = _decode(content, cv2.IMREAD_COLOR_RGB, name)
+        rgb = _decode(content, RGB, name)
         if bool((rgb == rgb[..., :1]).all()):
             return np.ascontiguousarray(rgb[..., 0])
     raise _wrong_mode(name, color_type, due=GRAY)
@@ -111,6 +110,8 @@ def encode_png(array: NDArray[Any]) -> bytes:
     Raises:
         ArrayError: It is none of these.
     """
+    import cv2  # slow to import, and commands that only look at a project read no picture
+
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     if array.ndim == 2:
@@ -189,7 +190,10 @@ def _check_structure(content: bytes, name: str) -> int:
     return color_type
 
 
-def _decode(content: bytes, flag: int, name: str) -> NDArray[np.uint8]:
+def _decode(content: bytes, color_type: int, name: str) -> NDArray[np.uint8]:
+    import cv2
+
+    flag = cv2.IMREAD_COLOR_RGB if color_type == RGB else cv2.IMREAD_GRAYSCALE
     flags = flag | cv2.IMREAD_IGNORE_ORIENTATION
     array = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
     if array is None:
