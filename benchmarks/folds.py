@@ -36,8 +36,7 @@ from ensemble.folds.describe import (
     unpack_features,
 )
 from ensemble.folds.describe import describe as describe_one
-from ensemble.folds.group import find_groups
-from ensemble.folds.match import ENOUGH_SHARED, SAME_SCENE, find_pairs
+from ensemble.folds.match import ENOUGH_SHARED, SAME_SCENE, find_groups, find_pairs
 from ensemble.folds.match_features import count_shared
 from ensemble.folds.split import split
 

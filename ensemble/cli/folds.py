@@ -20,8 +20,7 @@ from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
 from ensemble.folds.audit import audit as find_leaks
 from ensemble.folds.describe import describe
-from ensemble.folds.group import Groups, find_groups
-from ensemble.folds.match import SAME_SCENE, find_pairs
+from ensemble.folds.match import SAME_SCENE, Groups, find_groups, find_pairs
 from ensemble.folds.split import Folds, make_strata, measure_traits, split
 from ensemble.report.sheets import draw_suspects
 

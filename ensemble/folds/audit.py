@@ -15,7 +15,7 @@ N_SUSPECTS = 24
 
 @dataclass(frozen=True)
 class Suspect:
-    """Two similar photographs in different folds: learning one gives the other away."""
+    """Two similar photographs in different folds."""
 
     first: str
     second: str
@@ -31,7 +31,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found across folds.
+    """Similar photographs in different folds.
 
     Attributes:
         suspects: The `N_SUSPECTS` most similar pairs across folds, whether they leak or not.
@@ -52,7 +52,7 @@ def audit(*, folds: Folds, pairs: Pairs) -> Audit:
     The groups that the folds name are ignored: any split can be audited, also a plain KFold.
 
     Args:
-        folds: The split to look at.
+        folds: The split to search.
         pairs: From `find_pairs`.
 
     Raises:
@@ -67,20 +67,14 @@ def audit(*, folds: Folds, pairs: Pairs) -> Audit:
     fold = np.array([folds.fold_of[image_id] for image_id in pairs.image_ids])
     across = np.flatnonzero(fold[pairs.first] != fold[pairs.second])
     leaks = across[pairs.similarity[across] >= SAME_SCENE]
+    top = across[:N_SUSPECTS]
+    columns = (pairs.first[top], pairs.second[top], pairs.similarity[top])
     return Audit(
-        suspects=tuple(_describe_suspect(folds, pairs, int(row)) for row in across[:N_SUSPECTS]),
+        suspects=tuple(
+            Suspect(pairs.image_ids[a], pairs.image_ids[b], int(fold[a]), int(fold[b]), float(s))
+            for a, b, s in zip(*columns, strict=True)
+        ),
         n_leaks=len(leaks),
         n_leaking=len(np.union1d(pairs.first[leaks], pairs.second[leaks])),
         n_photographs=len(fold),
-    )
-
-
-def _describe_suspect(folds: Folds, pairs: Pairs, row: int) -> Suspect:
-    first, second = pairs.image_ids[pairs.first[row]], pairs.image_ids[pairs.second[row]]
-    return Suspect(
-        first=first,
-        second=second,
-        first_fold=folds.fold_of[first],
-        second_fold=folds.fold_of[second],
-        similarity=float(pairs.similarity[row]),
     )

@@ -1,10 +1,10 @@
-"""What near-duplicates are found by: local features and a thumbnail, some 2.5 KB a photograph.
+"""Describe a photograph by local features and a thumbnail, some 2.5 KB, to find near-duplicates.
 
-A crop shows the same corners and blobs as the whole, so features find what no single hash of the
-whole picture can. Each feature keeps where it is, its size and angle, and a 128-bit code of its
-surroundings. The code has two halves: signs of random contrasts of the SIFT histogram, and of the
-mirrored histogram. Mirroring the photograph swaps the halves, so mirrored copies cost nothing.
-The thumbnail is for photographs with few features: fog, sky, blur.
+A crop shows the same corners and blobs as the whole, which a hash of the whole picture misses. Each
+feature has a place, a size, an angle and a 128-bit code of its surroundings. The code has two
+halves: signs of random contrasts of the SIFT histogram, and of the mirrored histogram. Mirroring
+the photograph swaps the halves, so mirrored copies are found at no cost. The thumbnail is for
+photographs with few features: fog, sky, blur.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ def extract_features(rgb: Rgb) -> tuple[int, NDArray[np.void]]:
         rgb: (H, W, 3) uint8, any size.
 
     Returns:
-        The width in pixels of the picture that was looked at, and (n,) of `FEATURE`, n at most
-        `N_FEATURES`.
+        The width in pixels of the resized picture, and (n,) of `FEATURE`, n at most `N_FEATURES`.
 
     Source: Lowe, "Distinctive image features from scale-invariant keypoints", 2004; histograms are
     square-rooted as by Arandjelovic and Zisserman, "Three things everyone should know to improve
@@ -76,7 +75,7 @@ def extract_features(rgb: Rgb) -> tuple[int, NDArray[np.void]]:
 
 
 def pack_features(width: int, features: NDArray[np.void]) -> NDArray[np.uint8]:
-    """Lay the features of one photograph out as (N_BYTES,) uint8; the unused rest is zero."""
+    """Pack the features of one photograph into (N_BYTES,) uint8; the unused rest is zero."""
     packed = np.zeros(N_BYTES, dtype=np.uint8)
     packed[0], packed[1] = len(features), min(round(width / 4), 255)
     raw = np.frombuffer(features.tobytes(), dtype=np.uint8)
@@ -116,8 +115,8 @@ def _resize(gray: Gray) -> Gray:
 
 def _encode(histograms: NDArray[np.float32]) -> NDArray[np.uint64]:
     """(n, 128) SIFT histograms to (n, 2) codes of 64 bits, plain and mirrored."""
-    total = np.maximum(histograms.sum(axis=1, keepdims=True), 1e-6)
-    roots = np.sqrt(histograms / total)
+    sums = np.maximum(histograms.sum(axis=1, keepdims=True), 1e-6)
+    roots = np.sqrt(histograms / sums)
     contrasts, mirrored = _make_contrasts()
     halves = [np.packbits(roots @ matrix > 0, axis=1) for matrix in (contrasts, mirrored)]
     return np.concatenate(halves, axis=1).view(np.uint64)
@@ -125,17 +124,14 @@ def _encode(histograms: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 @cache
 def _make_contrasts() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """64 random directions of zero sum, (128, 64), and the same for mirrored histograms."""
+    """64 random directions of zero sum, (128, 64), and the same for mirrored histograms.
+
+    SIFT's bins are 4 rows, 4 columns, 8 directions, relative to the feature's angle a, which
+    mirroring turns into pi - a. So only the side of its axis changes: the order of the rows and of
+    the directions.
+    """
     directions = np.random.default_rng(_SEED).normal(size=(128, 64)).astype(np.float32)
     directions -= directions.mean(axis=0)
-    return directions, directions[_mirror_bins()]
-
-
-def _mirror_bins() -> NDArray[np.int64]:
-    """SIFT's bins are 4 rows, 4 columns, 8 directions, all relative to the feature's angle.
-
-    Mirroring the photograph turns the angle a into pi - a, so what is left to change is the side
-    of the feature's axis: the rows run the other way, and so do the directions.
-    """
     bins = np.arange(128).reshape(4, 4, 8)
-    return bins[::-1][:, :, -np.arange(8) % 8].ravel()
+    mirrored = bins[::-1][:, :, -np.arange(8) % 8].ravel()
+    return directions, directions[mirrored]

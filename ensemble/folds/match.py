@@ -1,23 +1,24 @@
-"""Which photographs are near-duplicates, and how similar.
+"""Find pairs of near-duplicates, and join them into groups.
 
 Two photographs are similar if many of their local features line up under one shift, turn and zoom,
-mirrored or not. Fog, sky and blur have no features to line up: those are compared by thumbnail.
-
-Found, measured: crops that share 70 % of their area, shifts, exposure, JPEG, resizing, mirrored
-copies and all of these at once.
+mirrored or not. Fog, sky and blur have no features: those are compared by thumbnail. Found: crops
+that share 70 % of their area, shifts, exposure, JPEG, resizing, mirrored copies, and all at once.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
-from ensemble.errors import DataError
+from ensemble.errors import ConfigError, DataError
 from ensemble.folds.describe import LENGTH, N_BYTES, THUMBNAIL, mirror, unpack_features
 from ensemble.folds.match_features import count_shared, find_candidates
 
@@ -25,9 +26,9 @@ SAME_SCENE: Final = 0.5
 """Least similarity, of 0 to 1, of two photographs of one scene."""
 
 ENOUGH_SHARED: Final = 8
-"""Features in line that make two photographs one scene. By chance, 1 pair of different photographs
-in 100,000 has 6, and each further one is some 20 times rarer: at 8, under 0.1 % of 30,000
-photographs should find a false partner. See `benchmarks/folds.py`."""
+"""Features in line that make two photographs one scene. By chance 1 pair of different photographs
+in 100,000 has 6, and each further one is some 20 times rarer, so under 0.1 % of 30,000 photographs
+should find a false partner. Measured by `benchmarks/folds.py`."""
 
 FEW_FEATURES: Final = 32
 """Two photographs that both have fewer are compared by thumbnail too."""
@@ -65,12 +66,37 @@ class Pairs:
         return Pairs(self.image_ids, self.first[keep], self.second[keep], self.similarity[keep])
 
 
+@dataclass(frozen=True)
+class Groups:
+    """Which photographs show one scene.
+
+    Attributes:
+        image_ids: N photographs, sorted.
+        labels: The group of each one: the first id in it. A photograph like no other is alone.
+        n_cut: Pairs of one scene in two groups, because one group would have been too large.
+    """
+
+    image_ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    n_cut: int
+
+    @property
+    def n_groups(self) -> int:
+        """Groups of two or more photographs."""
+        return sum(size > 1 for size in Counter(self.labels).values())
+
+    @property
+    def n_singletons(self) -> int:
+        """Photographs that are like no other."""
+        return sum(size == 1 for size in Counter(self.labels).values())
+
+
 def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs:
     """Find the pairs of similar photographs, whatever the order they come in.
 
     Similarity is n / (n + 8) for n features in line, so `SAME_SCENE` at 8; that of thumbnails is
     scaled to be `SAME_SCENE` at a correlation of 0.96. Some pairs below it are found too, for the
-    audit. Cost and memory do not grow as all pairs do.
+    audit. Cost and memory grow more slowly than the number of pairs.
 
     Args:
         image_ids: N distinct names.
@@ -92,6 +118,35 @@ def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs
         first=first[rank],
         second=second[rank],
         similarity=similarity[rank],
+    )
+
+
+def find_groups(*, pairs: Pairs, max_size: int) -> Groups:
+    """Join the pairs of one scene into groups.
+
+    Near-duplicates of near-duplicates are joined too, so a chain could join everything. A component
+    larger than `max_size` is therefore built anew, most similar first; pairs that would make a
+    group too large are left out and counted.
+
+    Args:
+        pairs: From `find_pairs`.
+        max_size: Photographs in a group; a fold's share (photographs // folds) is the most that
+            leaves folds of equal size possible.
+
+    Raises:
+        ConfigError: `max_size` is under 1.
+    """
+    if max_size < 1:
+        raise ConfigError(f"`max_size >= 1` must hold, but got {max_size}")
+    close = pairs.of_one_scene()
+    roots = _find_components(close)
+    too_large = np.bincount(roots, minlength=len(roots)) > max_size
+    for root in np.flatnonzero(too_large):
+        _rebuild(roots, close, np.flatnonzero(roots == root), max_size)
+    return Groups(
+        image_ids=close.image_ids,
+        labels=tuple(close.image_ids[root] for root in roots),
+        n_cut=int(np.count_nonzero(roots[close.first] != roots[close.second])),
     )
 
 
@@ -147,9 +202,9 @@ def _link_thumbnails(thumbnails: NDArray[np.uint8], few: NDArray[np.int64]) -> L
 def _to_directions(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, 8, 8, 3) to unit vectors that compare contrast and, the less of it there is, color.
 
-    Each channel's mean is taken out, so exposure matters little. It comes back as an angle on
-    circles whose weight is that of `COLOR_WEIGHT` gray levels of contrast: it counts little where
-    there is contrast, and keeps blue skies apart from gray ones, whose gradients are all alike.
+    Each channel's mean is subtracted, so exposure matters little. It is added as an angle on a
+    circle that weighs as much as `COLOR_WEIGHT` gray levels of contrast: little where there is
+    contrast, and enough to keep blue skies apart from gray ones, whose gradients are alike.
     """
     values = thumbnails.astype(np.float32)
     means = values.mean(axis=(1, 2), keepdims=True)
@@ -159,3 +214,27 @@ def _to_directions(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     circles = radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
     directions = np.concatenate([contrast, circles], axis=1)
     return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _find_components(pairs: Pairs) -> NDArray[np.int64]:
+    """(N,) the first row of each row's connected component."""
+    n = len(pairs.image_ids)
+    links = coo_array((np.ones(len(pairs.first)), (pairs.first, pairs.second)), shape=(n, n))
+    _, component = connected_components(links, directed=False)
+    _, first_row = np.unique(component, return_index=True)
+    return first_row[component].astype(np.int64)
+
+
+def _rebuild(
+    roots: NDArray[np.int64], pairs: Pairs, rows: NDArray[np.int64], max_size: int
+) -> None:
+    """Write the groups of `rows` into `roots`: Kruskal's union, most similar first."""
+    inside = np.isin(pairs.first, rows)
+    groups: dict[int, list[int]] = {int(row): [int(row)] for row in rows}
+    for a, b in zip(pairs.first[inside], pairs.second[inside], strict=True):
+        one, other = groups[int(a)], groups[int(b)]
+        if one is not other and len(one) + len(other) <= max_size:
+            one.extend(other)
+            groups.update(dict.fromkeys(other, one))
+    for row, group in groups.items():
+        roots[row] = min(group)

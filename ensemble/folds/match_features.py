@@ -1,8 +1,8 @@
-"""Which photographs share local features: candidates by hashing, then a check of their geometry.
+"""Find photographs that share local features: candidates by sorting, then a check of geometry.
 
-Both work on the arrays of `unpack_features`. Finding candidates takes time in proportion to the
-features: codes are sorted, and each is compared with the few that follow it. Several orders of the
-bits are tried, because one wrong bit in front spoils an order.
+Both work on the arrays of `unpack_features`. The codes are sorted, and each is compared with the
+few that follow it, so the time is proportional to the features. Several orders of the bits are
+tried, because one wrong bit in front spoils an order.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ MAX_DISTANCE: Final = 26
 """Bits of 128 in which two codes of one feature may differ."""
 
 CANDIDATE_DISTANCE: Final = 16
-"""Bits in which they may differ in a candidate: a fifth of the votes that `MAX_DISTANCE`
-would cast, and of the memory they take, without a copy lost in `benchmarks/folds.py`."""
+"""Bits in which they may differ in a candidate: takes a fifth of the memory that `MAX_DISTANCE`
+would, and loses no copy in `benchmarks/folds.py`."""
 
 MIN_VOTES: Final = 2
 MAX_CANDIDATES: Final = 24
@@ -48,11 +48,13 @@ def find_candidates(
     """
     used = np.arange(codes.shape[1]) < counts[:, None]
     owner, plain = np.nonzero(used)[0], codes[used]
-    # Each feature is listed as it is and mirrored, so that a mirrored copy meets it half-way.
+    # Each feature is listed as it is and mirrored, so that mirrored copies are found too.
     owners, both = np.concatenate([owner, owner]), np.concatenate([plain, plain[:, ::-1]])
     rng = np.random.default_rng(_SEED)
-    orders = [rng.permutation(64) for _ in range(N_ORDERS)]
-    votes = [_vote_in_order(owners, both, order, len(counts)) for order in orders]
+    votes = []
+    for _ in range(N_ORDERS):
+        order = np.argsort(_reorder_bits(both[:, 0], rng.permutation(64)), kind="stable")
+        votes.append(_compare_neighbors(owners[order], both[order], len(counts)))
     pairs, n_votes = np.unique(np.concatenate(votes), return_counts=True)
     enough = n_votes >= MIN_VOTES
     first, second = np.divmod(pairs[enough], len(counts))
@@ -91,17 +93,6 @@ def count_shared(
     return shared
 
 
-def _vote_in_order(
-    owners: NDArray[np.int64],
-    codes: NDArray[np.uint64],
-    bits: NDArray[np.int64],
-    n_photographs: int,
-) -> NDArray[np.int64]:
-    """One vote a pair of like features: `first * N + second` as one number."""
-    order = np.argsort(_reorder_bits(codes[:, 0], bits), kind="stable")
-    return _compare_neighbors(owners[order], codes[order], n_photographs)
-
-
 def _keep_strongest(
     first: NDArray[np.int64], second: NDArray[np.int64], votes: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -129,6 +120,7 @@ def _reorder_bits(codes: NDArray[np.uint64], bits: NDArray[np.int64]) -> NDArray
 def _compare_neighbors(
     owners: NDArray[np.int64], codes: NDArray[np.uint64], n_photographs: int
 ) -> NDArray[np.int64]:
+    """One vote a pair of similar features: `first * N + second` as one number."""
     votes = np.empty(len(owners) * WINDOW, dtype=np.int64)
     n_votes = 0
     for row in range(len(owners)):
@@ -143,7 +135,7 @@ def _compare_neighbors(
 @kernel
 def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> int:
     """Bits in which two codes of two words differ."""
-    total = np.uint64(0)
+    count = np.uint64(0)
     for word in range(2):
         x = a[word] ^ b[word]
         x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -151,8 +143,8 @@ def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> int:
             (x >> np.uint64(2)) & np.uint64(0x3333333333333333)
         )
         x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-        total += (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
-    return int(total)
+        count += (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    return int(count)
 
 
 @kernel
@@ -183,7 +175,7 @@ def _count_aligned(
     a_places: NDArray[np.float32],
     b_places: NDArray[np.float32],
 ) -> int:
-    """The most matches that agree with the move implied by one of them; every one is tried."""
+    """The most matches that one shift, turn and zoom explains; that of every match is tried."""
     matches = _match_mutually(a_codes, b_codes)
     most = 0
     for i, j in matches:

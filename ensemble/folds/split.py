@@ -1,4 +1,4 @@
-"""Grouped, seeded folds of equal size and difficulty.
+"""Split photographs into grouped, seeded folds of equal size and difficulty.
 
 photographs -> traits -> strata; groups, strata, seed -> `split` -> `Folds`
 """
@@ -23,8 +23,7 @@ from ensemble.errors import ConfigError, DataError
 class Folds:
     """Which fold validates which photograph; a group never spans two folds.
 
-    Rows are kept sorted by image id, so equal folds are equal values whatever the order they were
-    given in.
+    Rows are sorted by image id, so equal folds are equal whatever the order they were given in.
 
     Attributes:
         image_ids: The photographs, N distinct names.
@@ -49,8 +48,7 @@ class Folds:
             ("image_ids", "groups", "folds"), zip(*rows, strict=True), strict=True
         ):
             object.__setattr__(self, name, column)
-        _check_folds(self.folds, self.n_folds)
-        _check_groups(self.groups, self.folds)
+        _check_folds(self.groups, self.folds, self.n_folds)
 
     @cached_property
     def fold_of(self) -> Mapping[str, int]:
@@ -63,14 +61,12 @@ class Folds:
         return MappingProxyType(dict(zip(self.image_ids, self.groups, strict=True)))
 
     def training(self, k: int) -> tuple[str, ...]:
-        """The ids that fold `k`'s network learns from, sorted."""
-        self._check_index(k)
-        return tuple(i for i, fold in zip(self.image_ids, self.folds, strict=True) if fold != k)
+        """The ids that fold `k`'s networks train on, sorted."""
+        return self._select(k, validates=False)
 
     def validation(self, k: int) -> tuple[str, ...]:
-        """The ids that fold `k`'s network never sees, nor anything of their groups, sorted."""
-        self._check_index(k)
-        return tuple(i for i, fold in zip(self.image_ids, self.folds, strict=True) if fold == k)
+        """The ids that fold `k`'s networks never train on, nor on any of their groups, sorted."""
+        return self._select(k, validates=True)
 
     def digest(self) -> str:
         """SHA-256, in hex, of the rows as text: equal for equal folds, in whatever order given."""
@@ -78,9 +74,10 @@ class Folds:
         text = "".join(f"{image}\t{group}\t{fold}\n" for image, group, fold in rows)
         return hashlib.sha256(f"{self.n_folds}\n{text}".encode()).hexdigest()
 
-    def _check_index(self, k: int) -> None:
+    def _select(self, k: int, *, validates: bool) -> tuple[str, ...]:
         if not 0 <= k < self.n_folds:
             raise ConfigError(f"A fold must be one of 0..{self.n_folds - 1}, but got {k}")
+        return tuple(i for i, fold in self.fold_of.items() if (fold == k) == validates)
 
 
 def split(
@@ -101,8 +98,8 @@ def split(
         groups: N labels; equal labels stay in one fold.
         n_folds: At least 2, at most the number of groups.
         seed: Shuffles which group goes where.
-        strata: N small integers from `make_strata`; each fold then gets its share of
-            every stratum, as far as the groups allow.
+        strata: N small integers from `make_strata`; each fold then gets its share of every
+            stratum, as far as the groups allow.
 
     Returns:
         The folds, rows sorted by image id.
@@ -114,7 +111,14 @@ def split(
     _check_columns(image_ids, groups, image_ids if strata is None else strata)
     order = sorted(range(len(image_ids)), key=lambda row: image_ids[row])
     codes = _shuffle_groups([str(groups[row]) for row in order], seed)
-    _check_n_folds(n_folds, len(np.unique(codes)))
+    n_groups = len(np.unique(codes))
+    if n_folds < 2:
+        raise ConfigError(f"`n_folds >= 2` must hold, but got {n_folds}")
+    if n_folds > n_groups:
+        raise ConfigError(
+            f"`n_folds <= number of groups` must hold, but got (n_folds={n_folds}, groups="
+            f"{n_groups}): a group never spans two folds; ask for at most {n_groups} folds"
+        )
     if strata is None:
         folds = _deal_by_size(codes, n_folds)
     else:
@@ -176,10 +180,10 @@ def _shuffle_groups(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
 
 
 def _deal_by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
-    """Largest group first, into the smallest fold: what `GroupKFold` does without its shuffle.
+    """Largest group first, into the smallest fold, as `GroupKFold` does.
 
-    With `shuffle=True` it balances the number of groups instead of the number of photographs, so
-    the shuffling is done on the codes.
+    Its `shuffle=True` would balance the number of groups, not of photographs, so the codes are
+    shuffled instead.
     """
     from sklearn.model_selection import GroupKFold  # slow to import, and folds are often read
 
@@ -194,9 +198,9 @@ def _deal_by_strata(
 ) -> NDArray[np.int64]:
     """Largest group first, into the fold that has least of the group's strata.
 
-    scikit-learn's `StratifiedGroupKFold` refuses strata rarer than `n_folds` and orders groups by
-    the spread of their strata instead of by size: on 40 large groups its largest fold was 7 to 19 %
-    above the mean, against 1 to 4 % here.
+    scikit-learn's `StratifiedGroupKFold` refuses strata rarer than `n_folds`, and orders groups by
+    the spread of their strata: on 40 large groups its largest fold was 7 to 19 % above the mean,
+    against 1 to 4 % here.
     """
     _, strata = np.unique(strata, return_inverse=True)
     counts = np.zeros((codes.max() + 1, strata.max() + 1))
@@ -225,17 +229,7 @@ def _check_columns(
         raise DataError(f"Image ids must be distinct, but `{image}` is there {times} times")
 
 
-def _check_n_folds(n_folds: int, n_groups: int) -> None:
-    if n_folds < 2:
-        raise ConfigError(f"`n_folds >= 2` must hold, but got {n_folds}")
-    if n_folds > n_groups:
-        raise ConfigError(
-            f"`n_folds <= number of groups` must hold, but got (n_folds={n_folds}, groups="
-            f"{n_groups}): a group never spans two folds; ask for at most {n_groups} folds"
-        )
-
-
-def _check_folds(folds: Sequence[int], n_folds: int) -> None:
+def _check_folds(groups: Sequence[str | int], folds: Sequence[int], n_folds: int) -> None:
     missing = set(range(n_folds)) - set(folds)
     strange = set(folds) - set(range(n_folds))
     if n_folds < 2 or missing or strange:
@@ -243,9 +237,6 @@ def _check_folds(folds: Sequence[int], n_folds: int) -> None:
             f"Folds must be 0..n_folds-1, each with at least one photograph and `n_folds >= 2`, "
             f"but got (n_folds={n_folds}, empty={sorted(missing)}, unknown={sorted(strange)})"
         )
-
-
-def _check_groups(groups: Sequence[str | int], folds: Sequence[int]) -> None:
     fold_of_group: dict[str | int, int] = {}
     for group, fold in zip(groups, folds, strict=True):
         first = fold_of_group.setdefault(group, fold)

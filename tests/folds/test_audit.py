@@ -10,8 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from ensemble.errors import DataError
 from ensemble.folds.audit import N_SUSPECTS, audit
 from ensemble.folds.describe import describe
-from ensemble.folds.group import find_groups
-from ensemble.folds.match import Pairs, find_pairs
+from ensemble.folds.match import Pairs, find_groups, find_pairs
 from ensemble.folds.split import Folds, split
 
 N_FOLDS = 4

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.errors import ConfigError
-from ensemble.folds.group import find_groups
-from ensemble.folds.match import Pairs
+from ensemble.folds.match import Pairs, find_groups
 
 
 def make_pairs(n: int, links: list[tuple[int, int, float]]) -> Pairs:
