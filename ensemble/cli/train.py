@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,23 +20,6 @@ if TYPE_CHECKING:
     from ensemble.jobs.plan import Entry
     from ensemble.project import Project
     from ensemble.training.job import Job
-
-
-@dataclass(frozen=True)
-class _Machines:
-    """Where jobs run, as the flags say.
-
-    Attributes:
-        gpus: One job a GPU, on these; empty runs jobs one after the other in this process.
-        dask: Address of a Dask scheduler; empty for none.
-        devices: Processes of one training on this machine.
-        nodes: Machines of one training.
-    """
-
-    gpus: tuple[int, ...]
-    dask: str
-    devices: int
-    nodes: int
 
 
 def train(
@@ -83,6 +65,7 @@ def train(
 
         ens train --fold 0 --member fpn-resnet50 --devices 4
     """
+    from ensemble.jobs.dispatch import Machines, parse_gpus, run_jobs
     from ensemble.jobs.plan import plan
 
     context: Context = ctx.obj
@@ -90,98 +73,34 @@ def train(
     project = context.open_project(config)
     folds = parse_folds(fold, project.folds.n_folds)
     jobs = plan(project, folds, stage=stage, member=member)
-    machines = _Machines(_parse_gpus(gpus), dask, devices, num_nodes)
+    machines = Machines(parse_gpus(gpus), dask, devices, num_nodes)
     if restart and not yes and (fold, stage, member) == ("all", None, None):
         _confirm_restart(context, jobs)
     _record_encoder_weights(context, project, jobs)
-    entries = _run(context, project, jobs, machines, restart=restart)
-    _tell(context, project, entries)
+    entries = run_jobs(
+        jobs,
+        project,
+        machines,
+        restart=restart,
+        announce=context.say,
+        progress=partial(progress_bar, context.console),
+        bars=context.console.is_terminal,
+        open_table=partial(_live_table, context, project),
+    )
+    _print_outcome(context, project, entries)
     if epochs is not None:
-        _tell_stopped(context, project, entries, epochs)
-    _finish(context, entries)
+        _explain_stopped(context, project, entries, epochs)
+    _finish(context, entries, restart=restart)
 
 
 def _confirm_restart(context: Context, jobs: Sequence[Job]) -> None:
     there = [job for job in jobs if job.files(context.workspace).folder.exists()]
     if not there:
         return
-    told = f"`--restart` alone removes all {len(there)} trainings in `{context.workspace.root}`"
+    warning = f"`--restart` alone removes all {len(there)} trainings in `{context.workspace.root}`"
     if not context.console.is_terminal:
-        raise ConfigError(f"{told}; name a --fold, --stage or --member, or add --yes")
-    typer.confirm(f"{told}. Go on?", abort=True)
-
-
-def _run(
-    context: Context,
-    project: Project,
-    jobs: Sequence[Job],
-    machines: _Machines,
-    *,
-    restart: bool,
-) -> Sequence[Entry]:
-    if machines.dask:
-        return _on_cluster(context, project, jobs, machines.dask, restart=restart)
-    _decode(context, project, jobs)
-    if machines.gpus and machines.devices * machines.nodes == 1:
-        return _on_gpus(context, project, jobs, machines.gpus, restart=restart)
-    return _one_after_the_other(context, project, jobs, machines, restart=restart)
-
-
-def _one_after_the_other(
-    context: Context,
-    project: Project,
-    jobs: Sequence[Job],
-    machines: _Machines,
-    *,
-    restart: bool,
-) -> list[Entry]:
-    from ensemble.jobs.queue import run_here
-    from ensemble.jobs.run import run_distributed, run_job
-    from ensemble.training.fit import remove
-
-    numbers = {job: number for number, job in enumerate(jobs, start=1)}
-    several = machines.devices * machines.nodes > 1
-
-    def announce(job: Job) -> None:
-        context.say(f"[{numbers[job]}/{len(jobs)}] {job}")
-
-    def run(job: Job, anew: bool) -> None:
-        if several and project.member(job.stage, job.member).kind == "trained":
-            if anew:
-                remove(job, project)
-            run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
-        else:
-            run_job(job, project, restart=anew, progress=context.console.is_terminal)
-
-    return run_here(jobs, run, begin=announce, restart=restart)
-
-
-def _on_gpus(
-    context: Context,
-    project: Project,
-    jobs: Sequence[Job],
-    gpus: Sequence[int],
-    *,
-    restart: bool,
-) -> Sequence[Entry]:
-    from ensemble.jobs.queue import Queue, Slot
-
-    slots = [Slot(f"on GPU {gpu}", gpu) for gpu in gpus]
-    with _live_table(context, project) as on_change:
-        return Queue(jobs, project, slots, on_change, restart=restart).run()
-
-
-def _on_cluster(
-    context: Context, project: Project, jobs: Sequence[Job], address: str, *, restart: bool
-) -> Sequence[Entry]:
-    from ensemble.jobs.cluster import connect, run_on_cluster
-    from ensemble.training.fit import remove
-
-    with connect(address) as client, _live_table(context, project) as on_change:
-        _decode(context, project, jobs)
-        for job in jobs if restart else ():
-            remove(job, project)
-        return run_on_cluster(jobs, project, client, on_change)
+        raise ConfigError(f"{warning}; name a --fold, --stage or --member, or add --yes")
+    typer.confirm(f"{warning}. Continue?", abort=True)
 
 
 @contextmanager
@@ -198,35 +117,8 @@ def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequen
         yield lambda entries: live.update(job_table(entries, project), refresh=True)
 
 
-def _decode(context: Context, project: Project, jobs: Sequence[Job]) -> None:
-    """Decode the photographs, if a training is going to read them."""
-    trained = [job for job in jobs if project.member(job.stage, job.member).kind == "trained"]
-    if any(not job.files(context.workspace).manifest.exists() for job in trained):
-        project.photographs.prepare(partial(progress_bar, context.console))
-
-
-def _parse_gpus(text: str | None) -> tuple[int, ...]:
-    """The GPUs named; all of them by default."""
-    import torch
-
-    count = torch.cuda.device_count()
-    if text is None:
-        return tuple(range(count))
-    try:
-        gpus = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"`--gpus` must be numbers as in 0,1,2, but is {text!r}") from None
-    unknown = [gpu for gpu in gpus if gpu not in range(count)]
-    if unknown:
-        raise ConfigError(
-            f"`--gpus` must be among the {count} GPUs of this machine (0..{count - 1}), but "
-            f"{unknown[0]} is not; leave the flag out where there are none"
-        )
-    return gpus
-
-
 def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[Job]) -> None:
-    """Put a flag that changes what is learnt into ens.toml, so that later commands agree.
+    """Put a flag that changes what is learned into ens.toml, so that later commands agree.
 
     Nothing is written before the weights are at hand: without them nothing is trained either.
     """
@@ -234,17 +126,14 @@ def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[J
     if value == context.config.training.encoder_weights:
         return
     from ensemble.config_text import set_key
-    from ensemble.networks.build import build
+    from ensemble.networks.build import require_buildable
 
-    members = {project.member(job.stage, job.member) for job in jobs}
-    for member in members:
-        if value != "none" and member.kind == "trained":
-            build(member, encoder_weights=value)
+    require_buildable({project.member(job.stage, job.member) for job in jobs}, value)
     set_key(context.workspace.config_file, "training", "encoder_weights", value)
     context.say(f"recorded encoder_weights = {value} in {context.workspace.config_file}")
 
 
-def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
+def _print_outcome(context: Context, project: Project, entries: Sequence[Entry]) -> None:
     from ensemble.report.job_table import job_table
 
     context.console.print(job_table(entries, project))
@@ -257,7 +146,7 @@ def _tell(context: Context, project: Project, entries: Sequence[Entry]) -> None:
         context.say(f"wrote {' and '.join(written)}")
 
 
-def _tell_stopped(
+def _explain_stopped(
     context: Context, project: Project, entries: Sequence[Entry], epochs: int
 ) -> None:
     """Say why a training has fewer epochs than were asked for."""
@@ -273,10 +162,13 @@ def _tell_stopped(
             )
 
 
-def _finish(context: Context, entries: Sequence[Entry]) -> None:
+def _finish(context: Context, entries: Sequence[Entry], *, restart: bool) -> None:
     """Name the next command; raises Exit with status 1 where a job is not done."""
     failed = [entry for entry in entries if entry.state != "done"]
     if failed:
-        context.say(f"next: mend what failed, then run the same command again ({len(failed)} left)")
+        again = "again without --restart" if restart else "again"
+        context.say(
+            f"next: mend what failed, then run the same command {again} ({len(failed)} left)"
+        )
         raise typer.Exit(1)
     context.say(f"next: {context.command('blend --trials 200')}")

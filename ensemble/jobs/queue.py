@@ -23,9 +23,6 @@ POLL_SECONDS = 0.2
 
 OnChange = Callable[[Sequence[Entry]], None]
 
-Run = Callable[[Job, bool], None]
-"""Does a job; the flag says whether to begin it anew."""
-
 
 @dataclass(frozen=True)
 class Slot:
@@ -59,7 +56,6 @@ class Queue:
         project: Data, folds, settings and artefacts.
         slots: Where to run them.
         on_change: Called with the entries several times a second.
-        restart: Whether each job begins anew.
     """
 
     def __init__(
@@ -68,11 +64,8 @@ class Queue:
         project: Project,
         slots: Sequence[Slot],
         on_change: OnChange = lambda entries: None,
-        *,
-        restart: bool = False,
     ) -> None:
         self.project = project
-        self.restart = restart
         self.entries = [Entry(job) for job in jobs]
         self.on_change = on_change
         self._free = list(slots)
@@ -97,8 +90,7 @@ class Queue:
 
     def _start(self, entry: Entry, slot: Slot) -> None:
         entry.begin(slot.name)
-        restart = self.restart and entry.attempts == 1
-        order = Order.of(entry.job, self.project, restart=restart)
+        order = Order.of(entry.job, self.project)
         self._running.append((entry, slot, start(order, slot.environment)))
 
     def _reap(self) -> None:
@@ -113,7 +105,7 @@ class Queue:
 
 
 def run_here(
-    jobs: Sequence[Job], run: Run, *, begin: Callable[[Job], None], restart: bool
+    jobs: Sequence[Job], run: Callable[[Job], None], *, begin: Callable[[Job], None]
 ) -> list[Entry]:
     """Run jobs one after the other in this process.
 
@@ -121,21 +113,20 @@ def run_here(
         jobs: In an order in which each finds what it needs.
         run: Does a job.
         begin: Called with each job that is begun.
-        restart: Whether each job begins anew.
     """
     entries = [Entry(job) for job in jobs]
     for entry in entries:
         while entry.state == "waiting" and may_begin(entry, entries):
             begin(entry.job)
             entry.begin()
-            _try_here(entry, run, restart=restart and entry.attempts == 1)
+            _try_here(entry, run)
             gc.collect()  # trainer and network refer to each other: without this they pile up
     return entries
 
 
-def _try_here(entry: Entry, run: Run, *, restart: bool) -> None:
+def _try_here(entry: Entry, run: Callable[[Job], None]) -> None:
     try:
-        run(entry.job, restart)
+        run(entry.job)
     except EnsembleError as error:
         entry.end(str(error), refused=True)
     except (OSError, MemoryError, RuntimeError) as error:

@@ -31,7 +31,6 @@ def run_job(
     project: Project,
     *,
     progress: bool = False,
-    restart: bool = False,
     hardware: Hardware | None = None,
 ) -> None:
     """Train, unless the member is fixed, then collect the fold's predictions.
@@ -40,7 +39,6 @@ def run_job(
         job: What to do.
         project: Data, folds, settings and artefacts.
         progress: Whether to draw a bar.
-        restart: Train anew.
         hardware: Devices and machines of this one training.
 
     Raises:
@@ -55,7 +53,6 @@ def run_job(
             project=project,
             validation_grays=_validation_grays(job, project, restoration),
             progress=progress,
-            restart=restart,
             hardware=hardware,
         )
     if hardware.rank == 0:

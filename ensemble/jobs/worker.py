@@ -40,7 +40,6 @@ class Order(BaseModel):
         job: What to do.
         devices: Processes of this one training on each machine.
         nodes: Machines of this one training.
-        restart: Whether to remove what the job has left and begin anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,11 +49,10 @@ class Order(BaseModel):
     job: Job
     devices: int = 1
     nodes: int = 1
-    restart: bool = False
 
     @classmethod
     def of(cls, job: Job, project: Project, **how: Any) -> Order:
-        """The order to do `job`; `how` gives devices, nodes or restart."""
+        """The order to do `job`; `how` gives devices and nodes."""
         root = project.workspace.root.resolve()
         return cls(root=root, config=project.config, job=job, **how)
 
@@ -108,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
             )
         project = Project.open(Workspace(order.root), order.config)
         hardware = Hardware(order.devices, order.nodes)
-        run_job(order.job, project, restart=order.restart, hardware=hardware)
+        run_job(order.job, project, hardware=hardware)
     except EnsembleError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return REFUSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -104,6 +105,13 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
         return HistogramNetwork(_timm_network(member, encoder_weights))
     residual = member.stage == "restoration"
     return PictureNetwork(_smp_network(member, encoder_weights), residual=residual)
+
+
+def require_buildable(members: Iterable[Member], encoder_weights: EncoderWeights) -> None:
+    """Raise what `build` would raise for one of the members; untrained ones are passed over."""
+    for member in members:
+        if member.kind == "trained":
+            build(member, encoder_weights=encoder_weights)
 
 
 def load_network(folder: Path, member: Member) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from lightning.pytorch import Trainer
 
 from ensemble.manifest import Manifest
 from ensemble.members import Member
-from ensemble.networks.build import build
+from ensemble.networks.build import build, require_buildable
 from ensemble.project import Project
 from ensemble.training.callbacks import Checkpointing, MetricsLog
 from ensemble.training.export import export
@@ -34,7 +35,6 @@ def fit(
     project: Project,
     validation_grays: GrayOf | None = None,
     progress: bool = True,
-    restart: bool = False,
     hardware: Hardware | None = None,
 ) -> Manifest:
     """Train: begin, resume where an earlier run stopped, or find that it has finished.
@@ -45,7 +45,6 @@ def fit(
         validation_grays: For colorization, reads the restored gray of a validation photograph;
             None validates on clean gray.
         progress: Whether to draw a bar.
-        restart: Begin anew; see `remove`.
         hardware: Devices and machines; one device by default.
 
     Returns:
@@ -64,29 +63,25 @@ def fit(
     if hardware.rank:
         return run.finish(validation_grays)
     with exclusive_lock(run.files.folder, what=f"training {job}"):
-        if restart:
-            _remove(job, project)
         run.files.folder.mkdir(parents=True, exist_ok=True)
         return run.finish(validation_grays)
 
 
-def remove(job: Job, project: Project) -> None:
-    """Remove whatever a job has left, unless it could not begin anew.
+def remove(jobs: Sequence[Job], project: Project) -> None:
+    """Remove whatever trainings have left, unless one of them could not begin anew.
 
     Raises:
-        LockedError: Another process runs it.
-        WeightsError: The encoder's first weights cannot be had.
-        ConfigError: The member cannot be built.
+        LockedError: Another process runs one of them.
+        WeightsError: First weights of an encoder cannot be had.
+        ConfigError: A member cannot be built.
     """
-    with exclusive_lock(job.files(project.workspace).folder, what=f"removing {job}"):
-        _remove(job, project)
-
-
-def _remove(job: Job, project: Project) -> None:
-    member, folder = project.member(job.stage, job.member), job.files(project.workspace).folder
-    if member.kind == "trained" and folder.exists():
-        build(member, encoder_weights=project.config.training.encoder_weights)
-        shutil.rmtree(folder)
+    members = {project.member(job.stage, job.member) for job in jobs}
+    require_buildable(members, project.config.training.encoder_weights)
+    for job in jobs:
+        folder = job.files(project.workspace).folder
+        with exclusive_lock(folder, what=f"removing {job}"):
+            if folder.exists():
+                shutil.rmtree(folder)
 
 
 def make_task(member: Member, project: Project, validation_grays: GrayOf | None = None) -> Task:

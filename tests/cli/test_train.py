@@ -92,6 +92,8 @@ def test_a_refused_job_does_not_end_the_queue(ens, root: Path) -> None:
     assert "run `ens oof --stage restoration" in said.line
     assert "wrote" not in said.line
     assert "next: mend what failed, then run the same command again (2 left)" in said.line
+    said = ens(root, "train --stage colorization --fold 1 --epochs 1 --restart")
+    assert "then run the same command again without --restart (2 left)" in said.line
 
 
 def test_memory_that_runs_out_is_tried_once_more_and_the_rest_goes_on(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from ensemble.networks.build import load_network
 from ensemble.networks.tensors import to_tensor, to_uint8
 from ensemble.project import Project
 from ensemble.provenance import checkpoint_digests
-from ensemble.training.fit import fit
+from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
 from ensemble.workspace import exclusive_lock
 
@@ -83,12 +84,9 @@ def test_restart_begins_anew(make_project: MakeProject, restoration_job: Job) ->
     files = restoration_job.files(project.workspace)
     weights = files.weights.read_bytes()
     (files.folder / "of the past").write_text("")
-    fit(
-        restoration_job,
-        project=make_project(epochs=1, learning_rate=0.5),
-        progress=False,
-        restart=True,
-    )
+    changed = make_project(epochs=1, learning_rate=0.5)
+    remove([restoration_job], changed)
+    fit(restoration_job, project=changed, progress=False)
     assert not (files.folder / "of the past").exists()
     assert files.weights.read_bytes() != weights
 
@@ -98,11 +96,23 @@ def test_two_processes_on_one_job_are_one_too_many(
 ) -> None:
     project = make_project()
     folder = restoration_job.files(project.workspace).folder
-    with (
-        exclusive_lock(folder, what="training"),
-        pytest.raises(LockedError, match="training restoration tiny-restorer fold 0"),
-    ):
-        fit(restoration_job, project=project, progress=False, restart=True)
+    with exclusive_lock(folder, what="training"):
+        with pytest.raises(LockedError, match="training restoration tiny-restorer fold 0"):
+            fit(restoration_job, project=project, progress=False)
+        with pytest.raises(LockedError, match="removing restoration tiny-restorer fold 0"):
+            remove([restoration_job], project)
+
+
+def test_nothing_is_removed_for_a_member_that_cannot_be_built(
+    make_project: MakeProject, restoration_job: Job
+) -> None:
+    project = make_project(epochs=1)
+    fit(restoration_job, project=project, progress=False)
+    table = project.config.member[0].model_copy(update={"options": {"decoder_channels": (8, 8)}})
+    config = project.config.model_copy(update={"member": (table,)})
+    with pytest.raises(ConfigError, match="`tiny-restorer` cannot be built"):
+        remove([restoration_job], dataclasses.replace(project, config=config))
+    assert restoration_job.files(project.workspace).weights.exists()
 
 
 def test_patience_ends_a_training(make_project: MakeProject, restoration_job: Job) -> None:

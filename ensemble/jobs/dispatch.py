@@ -1,0 +1,125 @@
+"""Jobs on the machines at hand: one after the other, one a GPU, over several GPUs, or on Dask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from ensemble.errors import ConfigError
+from ensemble.jobs.cluster import connect, run_on_cluster
+from ensemble.jobs.plan import Entry
+from ensemble.jobs.queue import OnChange, Queue, Slot, run_here
+from ensemble.jobs.run import run_distributed, run_job
+from ensemble.parallel import Progress, silent
+from ensemble.project import Project
+from ensemble.training.fit import remove
+from ensemble.training.job import Job
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where jobs run.
+
+    Attributes:
+        gpus: One job a GPU, on these; empty runs jobs one after the other in this process.
+        dask: Address of a Dask scheduler; empty for none.
+        devices: Processes of one training on this machine.
+        nodes: Machines of one training.
+    """
+
+    gpus: tuple[int, ...] = ()
+    dask: str = ""
+    devices: int = 1
+    nodes: int = 1
+
+
+def parse_gpus(text: str | None) -> tuple[int, ...]:
+    """The GPUs named, as 0,1,2; all of this machine for None.
+
+    Raises:
+        ConfigError: They are no numbers, or not of this machine.
+    """
+    count = torch.cuda.device_count()
+    if text is None:
+        return tuple(range(count))
+    try:
+        gpus = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"`--gpus` must be numbers as in 0,1,2, but is {text!r}") from None
+    unknown = [gpu for gpu in gpus if gpu not in range(count)]
+    if unknown:
+        raise ConfigError(
+            f"`--gpus` must be among the {count} GPUs of this machine (0..{count - 1}), but "
+            f"{unknown[0]} is not; leave the flag out where there are none"
+        )
+    return gpus
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    project: Project,
+    machines: Machines,
+    *,
+    restart: bool = False,
+    announce: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
+    bars: bool = False,
+    open_table: Callable[[], AbstractContextManager[OnChange]] = lambda: nullcontext(
+        lambda entries: None
+    ),
+) -> list[Entry]:
+    """Run jobs until each has ended.
+
+    Args:
+        jobs: As `plan` lists them.
+        project: Data, folds, settings and artefacts.
+        machines: Where to run them.
+        restart: First remove what the jobs have left, unless one of them could not begin anew.
+        announce: Called with a line for each job that begins in this process.
+        progress: Shows how far the photographs are decoded.
+        bars: Whether to draw a bar for each training in this process.
+        open_table: Shows all jobs while they run elsewhere.
+
+    Raises:
+        ConfigError: No Dask scheduler answers, or a member cannot be built.
+        WeightsError: First weights of an encoder cannot be had, and a restart needs them.
+        LockedError: Another process runs a job that is to be removed.
+    """
+    if machines.dask:
+        with connect(machines.dask) as client:
+            _prepare(jobs, project, restart, progress)
+            with open_table() as on_change:
+                return run_on_cluster(jobs, project, client, on_change)
+    # Of several machines that share the folder, the first removes.
+    first = machines.nodes == 1 or os.environ.get("NODE_RANK", "0") == "0"
+    _prepare(jobs, project, restart and first, progress)
+    several = machines.devices * machines.nodes > 1
+    if machines.gpus and not several:
+        slots = [Slot(f"on GPU {gpu}", gpu) for gpu in machines.gpus]
+        with open_table() as on_change:
+            return Queue(jobs, project, slots, on_change).run()
+
+    def begin(job: Job) -> None:
+        announce(f"[{jobs.index(job) + 1}/{len(jobs)}] {job}")
+
+    def run(job: Job) -> None:
+        if several and project.member(job.stage, job.member).kind == "trained":
+            run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
+        else:
+            run_job(job, project, progress=bars)
+
+    return run_here(jobs, run, begin=begin)
+
+
+def _prepare(jobs: Sequence[Job], project: Project, restart: bool, progress: Progress) -> None:
+    """Decode the photographs if a training is going to read them, then remove what is to go."""
+    trained = [job for job in jobs if project.member(job.stage, job.member).kind == "trained"]
+    files = [job.files(project.workspace) for job in trained]
+    if trained and (restart or not all(file.manifest.exists() for file in files)):
+        project.photographs.prepare(progress)
+    if restart:
+        remove(trained, project)

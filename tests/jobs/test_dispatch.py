@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ensemble.errors import WeightsError
+from ensemble.jobs import dispatch
+from ensemble.jobs.dispatch import Machines, run_jobs
+from ensemble.project import Project
+from ensemble.training.job import Job
+
+JOBS = (Job("restoration", "tiny-restorer", 0), Job("restoration", "normless", 0))
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    """With a file in the folder of each job, as an earlier training leaves."""
+    project = make_project(section="restoration", members=("tiny-restorer", "normless"))
+    for job in JOBS:
+        folder = job.files(project.workspace).folder
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("")
+    return project
+
+
+@pytest.fixture
+def left(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[list[Job]]:
+    """What is left of both jobs whenever one begins."""
+    seen: list[list[Job]] = []
+
+    def see(job: Job, project: Project, **_: object) -> None:
+        seen.append([j for j in JOBS if j.files(project.workspace).folder.exists()])
+
+    monkeypatch.setattr(dispatch, "run_job", see)
+    monkeypatch.setattr(dispatch, "run_distributed", see)
+    return seen
+
+
+def test_a_restart_removes_every_job_before_the_first_begins(project: Project, left) -> None:
+    announced: list[str] = []
+    run_jobs(JOBS, project, Machines(), restart=True, announce=announced.append)
+    assert left == [[], []]
+    assert announced == [f"[1/2] {JOBS[0]}", f"[2/2] {JOBS[1]}"]
+
+
+def test_without_a_restart_nothing_is_removed(project: Project, left) -> None:
+    run_jobs(JOBS, project, Machines())
+    assert left == [list(JOBS)] * 2
+
+
+def test_a_restart_without_first_weights_removes_nothing(
+    make_project: Callable[..., Project], project: Project, left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    config = project.config.replace("training", encoder_weights="imagenet")
+    other = Project(project.workspace, config, project.competition, project.folds)
+    with pytest.raises(WeightsError):
+        run_jobs(JOBS, other, Machines(), restart=True)
+    assert left == []
+    assert all(job.files(project.workspace).folder.exists() for job in JOBS)
+
+
+@pytest.mark.parametrize(("rank", "kept"), [("0", []), ("1", list(JOBS))])
+def test_of_several_machines_the_first_removes(
+    project: Project, left, monkeypatch: pytest.MonkeyPatch, rank: str, kept: list[Job]
+) -> None:
+    monkeypatch.setenv("NODE_RANK", rank)
+    run_jobs(JOBS, project, Machines(nodes=2), restart=True)
+    assert left == [kept, kept]
