@@ -1,10 +1,9 @@
-"""Damage at training speed: polygons drawn once, placed and rasterized for every sample.
+"""Draw damage at training speed: polygons drawn once, placed and rasterized for every sample.
 
-polygenerator takes about a third of a millisecond to reach a damage that passes the rule, and the
-public generator's rasterizer several times that. A `PolygonBank` asks polygenerator for a fixed
-number of unit polygons of every kind and number of points; a draw picks one of them, and the rule
-(boxes, the least number of pixels, the fill) is applied afresh, so that kind, points, box, area and
-fill keep their joint distribution: a polygon is as likely to be refused in a small box as ever.
+polygenerator takes about a third of a millisecond until a damage passes the rule, and the public
+generator's rasterizer several times that. A `PolygonBank` holds a fixed number of polygenerator's
+unit polygons of every kind and number of points. Each draw picks one and applies the rule (box,
+least number of pixels, fill) anew, so kind, points, box, area and fill keep their distribution.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from ensemble.damage.draw import (
     Box,
     Damage,
     DamageRule,
+    cover,
     draw_unit_polygon,
     place,
 )
-from ensemble.damage.rasterize import rasterize_into
 
 EACH = 128  # polygons of every kind and number of points: 6912 in all
 _COUNTS = MAX_POINTS - MIN_POINTS + 1
@@ -68,7 +67,7 @@ class PolygonBank:
             kind, unit = self._pick(uniform[4:])
             points = place(unit, box)
             mask = np.zeros(size, dtype=np.bool_)
-            if _cover_box(points, box, mask) >= rule.min_pixels:
+            if cover(points, box, mask) >= rule.min_pixels:
                 return Damage(kind, points, box, int(rng.integers(256)), size), mask
 
     def _pick(self, uniform: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
@@ -78,7 +77,7 @@ class PolygonBank:
 
 
 def make_bank(seed: int) -> PolygonBank:
-    """Draw a bank in about half a second; the same for the same seed, any int."""
+    """Draw a bank, in about half a second; equal for equal seeds, any int."""
     rng = random.Random(seed)
     return PolygonBank(
         tuple(
@@ -108,9 +107,3 @@ def _draw_box(
     y1 = y0 + int(uniform[2] * (height - y0 + 1))
     x1 = x0 + int(uniform[3] * (width - x0 + 1))
     return x0, y0, x1, y1
-
-
-def _cover_box(points: NDArray[np.float64], box: Box, mask: Mask) -> int:
-    x0, y0, x1, y1 = box
-    local = points.astype(np.int64) - np.array([x0, y0])
-    return rasterize_into(local, mask[y0:y1, x0:x1])

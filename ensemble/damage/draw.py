@@ -62,19 +62,17 @@ class Damage:
     def lost_mask(self) -> Mask:
         """Return the lost pixels, (H, W) bool, at least `MIN_PIXELS`.
 
-        Not always connected: a spike thinner than a pixel is sampled at pixel centers, as the
-        generator does, and comes out as loose pixels.
+        Not always connected: a spike thinner than a pixel is sampled at pixel centers, as by the
+        generator, and becomes loose pixels.
         """
         mask = np.zeros(self.size, dtype=np.bool_)
-        x0, y0, x1, y1 = self.box
-        local = self.points.astype(np.int64) - np.array([x0, y0])
-        mask[y0:y1, x0:x1] = rasterize(local, shape=(y1 - y0, x1 - x0))
+        cover(self.points, self.box, mask)
         return mask
 
 
 @dataclass(frozen=True)
 class DamageRule:
-    """What the generator's two constants become at another size.
+    """The generator's two limits, scaled to the size of the picture.
 
     Attributes:
         min_sides: (height, width), the shortest box sides allowed: 50 px at 512, in proportion to
@@ -124,9 +122,12 @@ def draw_damage(*, size: tuple[int, int], seed: int) -> Damage:
     rule = DamageRule.at(size)
     rng = random.Random(seed)
     while True:
-        damage = _draw_once(rng, size, rule)
-        if damage is not None and int(damage.lost_mask().sum()) >= rule.min_pixels:
-            return Damage(damage.kind, damage.points, damage.box, rng.randint(0, 255), size)
+        drawn = _draw_once(rng, size, rule)
+        if drawn is None:
+            continue
+        kind, points, box = drawn
+        if cover(points, box, np.zeros(size, dtype=np.bool_)) >= rule.min_pixels:
+            return Damage(kind, points, box, rng.randint(0, 255), size)
 
 
 def apply_damage(gray: Gray, damage: Damage) -> Gray:
@@ -134,7 +135,7 @@ def apply_damage(gray: Gray, damage: Damage) -> Gray:
 
     Args:
         gray: (H, W) uint8, of the damage's size.
-        damage: What to lose.
+        damage: The pixels to lose and their fill.
 
     Raises:
         ArrayError: Not a gray picture, or of another size.
@@ -170,7 +171,9 @@ def draw_unit_polygon(
         return None
 
 
-def _draw_once(rng: random.Random, size: tuple[int, int], rule: DamageRule) -> Damage | None:
+def _draw_once(
+    rng: random.Random, size: tuple[int, int], rule: DamageRule
+) -> tuple[str, NDArray[np.float64], Box] | None:
     """Draw a box and a polygon in the generator's order; None where it would draw again."""
     (height, width), (min_height, min_width) = size, rule.min_sides
     y0, x0 = rng.randint(0, height - min_height), rng.randint(0, width - min_width)
@@ -183,7 +186,7 @@ def _draw_once(rng: random.Random, size: tuple[int, int], rule: DamageRule) -> D
     if unit is None:
         return None
     box = (x0, y0, x1, y1)
-    return Damage(kind, place(np.array(unit)[:, ::-1], box), box, 0, size)
+    return kind, place(np.array(unit)[:, ::-1], box), box
 
 
 def place(unit: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
@@ -198,6 +201,12 @@ def place(unit: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
     """
     x0, y0, x1, y1 = box
     return np.rint(unit * np.array([x1 - x0, y1 - y0])) + np.array([x0, y0])
+
+
+def cover(points: NDArray[np.float64], box: Box, mask: Mask) -> int:
+    """Set the pixels of a placed polygon in `mask`, (H, W) bool, all False; return their number."""
+    x0, y0, x1, y1 = box
+    return rasterize(points.astype(np.int64) - np.array([x0, y0]), mask[y0:y1, x0:x1])
 
 
 def _import_polygenerator() -> ModuleType:

@@ -1,4 +1,4 @@
-"""Which pixels a polygon covers, exactly as `skimage.draw.polygon2mask` decides, but fast.
+"""Find the pixels that a polygon covers, exactly as `skimage.draw.polygon2mask`, but fast.
 
 A pixel is covered when its center, an integer point, lies inside the polygon by the even-odd rule,
 on an edge, or on a vertex. scikit-image asks that of every pixel and every edge; here each row
@@ -12,42 +12,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Mask
 from ensemble.compiled import kernel
 
 
-def rasterize(vertices: NDArray[np.int64], *, shape: tuple[int, int]) -> Mask:
-    """Return the pixels that a polygon covers.
+@kernel
+def rasterize(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
+    """Set the pixels that a polygon covers.
 
     Args:
-        vertices: (P, 2) int64, (x, y) a row, P >= 3; may lie outside `shape`.
-        shape: (H, W) of the mask.
+        vertices: (P, 2) int64, (x, y) a row, P >= 3; may lie outside the mask.
+        covered: (H, W) bool, all False; filled in place.
 
     Returns:
-        (H, W) bool, True = covered.
+        The number of pixels covered.
 
     Source: the crossing test of O'Rourke's "Computational Geometry in C", section 7.4, which
     scikit-image follows; equal to it pixel by pixel, self-touching polygons included.
-
-    >>> rasterize(np.array([[0, 0], [2, 0], [0, 2]]), shape=(3, 3)).sum()
-    np.int64(6)
     """
-    covered = np.zeros(shape, dtype=np.bool_)
-    _cover(np.ascontiguousarray(vertices, dtype=np.int64), covered)
-    return covered
-
-
-def rasterize_into(vertices: NDArray[np.int64], covered: Mask) -> int:
-    """Set what a polygon covers in `covered`, a False (H, W) bool view; return its pixel count."""
-    return int(_cover(vertices, covered))
-
-
-@kernel
-def _cover(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
     height, width = covered.shape
     right = np.zeros(width + 1, dtype=np.uint8)  # toggles of: an odd number of crossings > x
     left = np.zeros(width + 1, dtype=np.uint8)  # toggles of: an odd number of crossings < x
-    total = 0
+    count = 0
     first = max(0, vertices[:, 1].min())
     last = min(height - 1, vertices[:, 1].max())
     for y in range(first, last + 1):
@@ -61,9 +46,9 @@ def _cover(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
             odd_left ^= left[x]
             if odd_right == 1 or odd_left == 1:
                 covered[y, x] = True
-                total += 1
-        total += _cover_vertices(vertices, y, covered[y])
-    return total
+                count += 1
+        count += _cover_vertices(vertices, y, covered[y])
+    return count
 
 
 @kernel

@@ -110,7 +110,7 @@ def test_lines_equal_a_slow_walk_of_rays_turned_all_ways() -> None:
     mask = np.random.default_rng(1).random((40, 50)) < 0.4
     mask[20, 10:45] = True
     pixels = np.argwhere(mask)
-    one_sided, two_sided = measure_lines(mask, pixels)
+    one_sided, two_sided = measure_lines(mask, pixels).T
     for i, (y, x) in enumerate(pixels):
         hits = []
         for turn in range(32):

@@ -1,7 +1,7 @@
-"""The hole's mask, its gray and a confidence, by three small nets.
+"""Find the hole's mask, its gray and a confidence, by three small nets.
 
 The flat regions are ranked by their shape and rim. Each pixel of the best region's gray is decided
-by its surroundings. The confidence is learned from where that went wrong on simulated damage.
+by its surroundings. The confidence is learned from the errors on simulated damage.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Located:
             least 7 pixels.
         fill: The hole's gray, 0 to 255; -1 where nothing was found.
         confidence: The learned probability that the mask reaches an IoU of 0.99.
-        doubtful: The confidence is so low that a person should look at the mask.
+        doubtful: The confidence is so low that a person should check the mask.
     """
 
     lost_mask: Mask
@@ -67,8 +67,8 @@ def locate_hole(damaged: Gray) -> Located:
         damaged: (H, W) uint8, each side at least 8.
 
     Returns:
-        The mask with its fill and a confidence. Outside the mask the picture is taken as known,
-        so a doubtful one deserves a mask made by hand.
+        The mask with its fill and a confidence. Pixels outside the mask are taken as known, so
+        paint a mask by hand where it is doubtful.
 
     Raises:
         ArrayError: Not a gray picture, or too small.

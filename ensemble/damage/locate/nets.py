@@ -1,7 +1,6 @@
-"""The locator's three small nets, shipped as plain arrays.
+"""The locator's three small nets, shipped as plain arrays in `locator.npz`.
 
-`benchmarks/train_locator.py` fits them on simulated damage of photographs and writes
-`locator.npz`; here they are a few matrix products.
+`benchmarks/train_locator.py` fits them on simulated damage of photographs.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class LocatorNets:
         region: Probability that a flat region is the hole's main piece.
         pixel: Probability that a pixel of the hole's gray belongs to the hole.
         confidence: Probability that the located mask reaches an IoU of 0.99.
-        doubtful_below: The least confidence that needs no look.
+        doubtful_below: The least confidence that is not doubtful.
     """
 
     region: SmallNet

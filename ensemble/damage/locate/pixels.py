@@ -1,8 +1,8 @@
-"""Which pixels of the hole's gray belong to it: numbers about one pixel and its surroundings.
+"""Describe the pixels of the hole's gray, to decide which belong to the hole.
 
 The region of the hole's gray is not the hole. A spike of the polygon that is thinner than a pixel
-breaks into loose dots, in line with each other; a photograph's own pixels of that gray cling to
-the rim where it is smooth, among neighbors that differ by a level or two.
+breaks into loose dots in a line; a photograph's own pixels of that gray adjoin the rim where it is
+smooth, among neighbors that differ by a level or two.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ def map_gray(damaged: Gray, region: FlatRegion) -> GrayMap:
 
 
 def find_undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
-    """Return the pixels of the gray that need a decision, (N, 2) int64 (y, x).
+    """Return the pixels of the gray to be decided, (N, 2) int64 (y, x).
 
-    Those with another gray in their 5 x 5 square, no farther from the region's box than the box's
-    longer side: a loose spike end is no longer than that.
+    Those with another gray in their 5 x 5 square, no farther from the region's box than its longer
+    side: a loose end of a spike is no longer.
     """
     x0, y0, x1, y1 = gray_map.box
     margin = max(x1 - x0, y1 - y0)
@@ -106,39 +106,30 @@ def describe_pixels(
         damaged, gray_map.equal.view(np.uint8), gray_map.labels, gray_map.areas,
         gray_map.main, np.array(gray_map.box), pixels, features,
     )  # fmt: skip
-    features[:, 14:16] = np.column_stack(measure_lines(gray_map.equal, pixels))
+    features[:, 14:16] = measure_lines(gray_map.equal, pixels)
     return features
 
 
-def measure_lines(
-    mask: Mask, pixels: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far a straight row of set pixels leads from each pixel.
+def measure_lines(mask: Mask, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Measure the straight rows of set pixels from each pixel.
 
     Args:
         mask: (H, W) bool.
         pixels: (N, 2) int64, (y, x) a row.
 
     Returns:
-        Two (N,) float64 in [0, 1]: the largest share of set pixels along a ray of 14 pixels, and
+        (N, 2) float64 in [0, 1]: the largest share of set pixels along a ray of 14 pixels, and
         along a ray together with its opposite.
     """
     padded = np.pad(mask.view(np.uint8), _REACH)
-    hits = np.empty((len(pixels), 2), dtype=np.float64)
     row_length = padded.shape[1]
-    _count_on_rays(padded.ravel(), row_length, _ray_offsets(row_length), pixels, hits)
-    return hits[:, 0], hits[:, 1]
-
-
-def _ray_offsets(row_length: int) -> NDArray[np.int64]:
-    """Offsets in a raveled picture of the pixels on rays turned in equal angles, (turns, reach).
-
-    Ray i + turns / 2 points the other way than ray i.
-    """
+    # Offsets in the raveled picture, (turns, reach); ray i + turns / 2 is opposite to ray i.
     angles = 2.0 * np.pi * np.arange(_TURNS) / _TURNS
     steps = np.arange(1, _REACH + 1)
-    down, right = (np.rint(np.outer(f(angles), steps)) for f in (np.sin, np.cos))
-    return down.astype(np.int64) * row_length + right.astype(np.int64)
+    down, right = (np.rint(np.outer(f(angles), steps)).astype(np.int64) for f in (np.sin, np.cos))
+    shares = np.empty((len(pixels), 2), dtype=np.float64)
+    _count_on_rays(padded.ravel(), row_length, down * row_length + right, pixels, shares)
+    return shares
 
 
 @kernel
@@ -267,7 +258,7 @@ def _count_on_rays(
     row_length: int,
     rays: NDArray[Any],
     pixels: NDArray[Any],
-    hits_by_pixel: NDArray[Any],
+    shares: NDArray[Any],
 ) -> None:
     """Largest share of equal pixels along a ray, and along a ray with its opposite."""
     count, reach = rays.shape
@@ -277,12 +268,12 @@ def _count_on_rays(
         start = (pixels[i, 0] + reach) * row_length + pixels[i, 1] + reach
         one, both = 0, 0
         for ray in range(count):
-            total = 0
+            found = 0
             for k in range(reach):
-                total += padded[start + rays[ray, k]]
-            hits[ray] = total
-            one = max(one, total)
+                found += padded[start + rays[ray, k]]
+            hits[ray] = found
+            one = max(one, found)
         for ray in range(half):
             both = max(both, hits[ray] + hits[ray + half])
-        hits_by_pixel[i, 0] = one / reach
-        hits_by_pixel[i, 1] = both / (2 * reach)
+        shares[i, 0] = one / reach
+        shares[i, 1] = both / (2 * reach)

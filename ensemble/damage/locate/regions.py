@@ -1,8 +1,8 @@
-"""Regions of one exact gray that could be the hole, and what tells the hole from the others.
+"""Find the regions of one exact gray that could be the hole, and describe them.
 
 The hole is a polygon (few straight edges, no gaps, hardly any contact with the picture's border)
-whose rim is unrelated to its gray. A sky or a blown highlight is ragged, full of gaps, and fades
-out through neighboring grays.
+whose rim is unrelated to its gray. A sky or a blown highlight is ragged, has gaps, and is bordered
+by similar grays.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ REGION_FEATURES = (
 _EACH_LIST = 5
 _MIN_BLOCKS = 6
 _NEAR = 3
+_BLOCK = np.ones((3, 3), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,9 @@ class FlatRegion:
 def find_flat_regions(damaged: Gray) -> list[FlatRegion]:
     """Return at most ten regions of constant gray.
 
-    Each grows from a patch made of constant 2 x 2 blocks: the largest patches, and the large ones
-    with the sharpest rims (a sky has wide flat patches too, but their neighbors differ by a level
-    or two). Regions are 8-connected, because a thin spike of the hole hangs together by its
-    corners only.
+    Each grows from a patch of constant 2 x 2 blocks: the largest patches, and the large ones with
+    the sharpest rims (a sky has wide flat patches too, but their neighbors differ by a level or
+    two). Regions are 8-connected, because a thin spike of the hole is connected at corners only.
 
     Args:
         damaged: (H, W) uint8.
@@ -101,7 +101,7 @@ def find_flat_regions(damaged: Gray) -> list[FlatRegion]:
 
 
 def _find_seeds(damaged: Gray) -> list[tuple[int, int]]:
-    """Return a pixel (y, x) of each patch worth growing, the patches most like a hole first."""
+    """Return a pixel (y, x) of each patch to grow, the patches most like a hole first."""
     across = damaged[:, 1:] == damaged[:, :-1]
     down = damaged[1:, :-1] == damaged[:-1, :-1]
     blocks = across[1:] & across[:-1] & down
@@ -132,7 +132,7 @@ def describe_region(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
             np.log(area / rule.min_pixels),
             np.log(short),
             area / ((y1 - y0) * (x1 - x0)),
-            _measure_opening(mask, area),
+            np.count_nonzero(cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, _BLOCK)) / area,
             *_measure_rim(damaged, region.labels, region.label, np.array(region.box)),
             *_measure_shape(mask, area),
             np.exp(-value / 2.0),
@@ -141,11 +141,6 @@ def describe_region(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
         ],
         dtype=np.float64,
     )
-
-
-def _measure_opening(mask: Mask, area: int) -> float:
-    opened = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return float(np.count_nonzero(opened)) / area
 
 
 def _measure_shape(mask: Mask, area: int) -> tuple[float, float, float, float, float]:
@@ -202,7 +197,7 @@ def _measure_rim(
     rim, border = 0, 0
     near: Any = 0
     middle: Any = 0
-    total: Any = 0.0
+    steps: Any = 0.0
     squares: Any = 0.0
     for y in range(box[1], box[3]):
         for x in range(box[0], box[2]):
@@ -218,9 +213,9 @@ def _measure_rim(
                     rim += 1
                     near += abs(step) <= 2
                     middle += abs(step) <= 8
-                    total += min(abs(step), 64)
+                    steps += min(abs(step), 64)
                     squares += step * step
     count = max(rim, 1)
-    mean = total / count / 64.0
+    mean = steps / count / 64.0
     spread = np.sqrt(squares / count) / 128.0
     return near / count, middle / count, mean, spread, border / max(rim + border, 1)
