@@ -37,16 +37,14 @@ from scipy.stats import spearmanr
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.distorted import MEMBERS, StoredEvidence, store
-from ensemble.blending.candidate import Candidate
+from ensemble.blending.candidate import Candidate, score_exactly
+from ensemble.blending.decide.shortlist import make_shortlist
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import exact_scores
-from ensemble.blending.objective import Objective
-from ensemble.blending.own_strategies import STRATEGIES
-from ensemble.blending.sampling import Plan
-from ensemble.blending.search import search
-from ensemble.blending.shortlist import shortlist
+from ensemble.blending.samplers import SAMPLERS
+from ensemble.blending.search import open_storage, open_study, search
 from ensemble.blending.space import SearchSpace
-from ensemble.blending.study import open_storage, open_study
+from ensemble.blending.statistics.objective import Objective
+from ensemble.blending.statistics.sampling import Plan
 from ensemble.composition.recipe import SLIDES
 from ensemble.metric.score import weigh
 from ensemble.vocabulary import VIEWS
@@ -69,7 +67,7 @@ class Outcome:
     peak_mib: float
 
     @property
-    def weigh(self) -> float:
+    def total(self) -> float:
         return sum(self.seconds.values())
 
 
@@ -84,8 +82,8 @@ def ours(
     study = open_study(open_storage(folder / f"{time.time_ns()}.db"), "benchmark")
     found = search(study, space(), objective.value, sampler=sampler, trials=trials, seed=seed)
     clock.append(time.perf_counter())
-    listed = list(shortlist(objective, found).candidates.values())
-    exact = weigh("colorization", exact_scores(evidence, listed, ids, jobs=jobs)).mean(axis=1)
+    listed = list(make_shortlist(objective, found).candidates.values())
+    exact = weigh("colorization", score_exactly(evidence, listed, ids, jobs=jobs)).mean(axis=1)
     clock.append(time.perf_counter())
     parts = ("collect", "trials", f"exact scores of {len(listed)}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -102,7 +100,7 @@ def exact_search(
     ids = evidence.image_ids
 
     def value(candidate: Candidate) -> float:
-        terms = exact_scores(evidence, [candidate], ids, jobs=2)
+        terms = score_exactly(evidence, [candidate], ids, jobs=2)
         return float(weigh("colorization", terms).mean())
 
     study = open_study(None, "exact")
@@ -239,7 +237,7 @@ def report_samplers(evidence: StoredEvidence, options: argparse.Namespace, folde
     )
     for column in ("sampler", "mean", "worst of the seeds", "seconds of trials"):
         table.add_column(column, justify="right")
-    for name in STRATEGIES:
+    for name in SAMPLERS:
         runs = [
             ours(some, trials=options.trials, seed=seed, sampler=name, folder=folder)
             for seed in range(options.seeds)

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.stand_in import alone, stand_in
 from ensemble.arrays import Gray, Rgb, luma
-from ensemble.composition.blend import answer
+from ensemble.composition.blend import compose_answer
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
@@ -174,7 +174,7 @@ def _pay_for_transport(cases: Sequence[Case], prior: np.ndarray) -> None:
         for mode, prior_weight in itertools.product(("score", "natural"), (0.0, 0.2, 0.65)):
             options = Composition(data_range="as-is", hue=mode, prior_weight=prior_weight)
             answers = [
-                answer(alone(picture), gray=luma(picture), prior=prior, options=options)
+                compose_answer(alone(picture), gray=luma(picture), prior=prior, options=options)
                 for picture in pictures
             ]
             pays = before - _ssim_share(cases, answers)

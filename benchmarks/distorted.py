@@ -11,8 +11,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending.candidate import Subject
-from ensemble.blending.evidence import Evidence
+from ensemble.blending.evidence import Evidence, Subject
 from ensemble.vocabulary import VIEWS, View
 from tests.reference.corpus import polygon_mask
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import luma
-from ensemble.blending.archived import fold_priors
+from ensemble.blending.evidence import fit_priors
 from ensemble.composition.hue_target import centred, hue_histogram, lift
 from ensemble.config import load_config
 from ensemble.oof.archive import Archive
@@ -50,7 +50,7 @@ def of_network(project: Project, member: str, fold: int) -> Histograms:
 def guesses(project: Project, member: str, fold: int) -> dict[str, Histograms]:
     """By name, (N, 180) or (180,) for the validation photographs of a fold."""
     ids = project.folds.validation(fold)
-    prior = fold_priors(project, [fold], threads=2)[fold]
+    prior = fit_priors(project, [fold], threads=2)[fold]
     ridge = centred(np.stack([prior.predict(luma(project.competition.target(i))) for i in ids]))
     network = centred(of_network(project, member, fold))
     return {

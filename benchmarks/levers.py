@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb
-from ensemble.blending.archived import fold_priors
-from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
+from ensemble.blending.evidence import fit_priors
+from ensemble.composition.blend import Colours, blend_colours, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.config import Config
@@ -118,13 +118,14 @@ def answers(
     Stage 2 is predicted once for each way of restoring, and serves every lever after it.
     """
     chain = _Chain(project, views)
-    priors = fold_priors(project, chain.folds, threads=2)
+    priors = fit_priors(project, chain.folds, threads=2)
     for lever in levers:
         pictures = []
         for image_id in project.competition.test_ids:
             gray, colours = chain.blend(lever, image_id)
             prior = mean_prior(priors, gray)
-            pictures.append(answer(colours, gray=gray, prior=prior, options=lever.composition))
+            options = lever.composition
+            pictures.append(compose_answer(colours, gray=gray, prior=prior, options=options))
         yield lever, pictures
 
 
@@ -169,13 +170,13 @@ class _Chain:
 
     def _coloured(self, lever: Lever, fold: int, image_id: str, gray: Gray, hole: Mask) -> Colours:
         recipe = StageRecipe.plain_mean(list(lever.colorizers), self.views)
-        mode = lever.composition.chroma
+        options = Composition(chroma=lever.composition.chroma)  # counts hues for every lever
         key = (lever.restorers, lever.colorizers, lever.composition.paste_back, fold, image_id)
         if key not in self._known:
             found = self._source("colorization", recipe, fold).predict(
                 [image_id], Shown(gray[None], hole[None])
             )
-            self._known[key] = blend_colours(recipe, found[0], mode)
+            self._known[key] = blend_colours(recipe, found[0], options)
         known: Colours = self._known[key]
         return known
 

@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.levers import COLORIZERS, INPAINTING
 from benchmarks.stand_in import alone, stand_in
 from ensemble.arrays import Gray, Rgb, luma
-from ensemble.blending.archived import fold_priors
-from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
+from ensemble.blending.evidence import fit_priors
+from ensemble.composition.blend import Colours, blend_colours, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.config import load_config
@@ -66,7 +66,7 @@ def coloured(project: Project, gray: Gray, folds: range) -> Colours:
         said = StageSource(project, "colorization", recipe, fold).predict(
             [""], Shown(gray[None], whole[None])
         )
-        of_folds.append(blend_colours(recipe, said[0], "mean"))
+        of_folds.append(blend_colours(recipe, said[0], Composition()))
     total = of_folds[0]
     for one in of_folds[1:]:
         total = total + one
@@ -91,7 +91,7 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
 
 def looks(colours: Colours, gray: Gray, prior: np.ndarray) -> list[Rgb]:
     every = [Composition(hue=hue, prior_weight=PRIOR_WEIGHT) for hue in HUES]
-    return [answer(colours, gray=gray, prior=prior, options=options) for options in every]
+    return [compose_answer(colours, gray=gray, prior=prior, options=options) for options in every]
 
 
 def main() -> None:
@@ -102,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     workspace = Workspace(options.work)
     project = Project.open(workspace, load_config(workspace.config_file))
-    priors = fold_priors(project, range(project.folds.n_folds), threads=2)
+    priors = fit_priors(project, range(project.folds.n_folds), threads=2)
     pictures, captions = [], []
     for seed, name in enumerate(PHOTOGRAPHS):
         pictures += rows(project, priors, photograph(name, options.size), seed)

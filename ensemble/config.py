@@ -153,10 +153,10 @@ class BlendSection(Section):
     """How the blend is tuned."""
 
     trials: int = Field(200, ge=0, description="Optuna trials a stage.")
-    sampler: Literal["tpe", "cma-es", "random", "greedy", "local"] = Field(
-        "tpe", description="Search strategy."
+    sampler: str = Field("tpe", description="Search strategy, such as tpe or greedy.")
+    storage: str = Field(
+        "", description="A journal file, or a database URL of Optuna; empty is oof/study.log."
     )
-    storage: str = Field("", description="Optuna storage; empty is oof/study.db.")
 
 
 class CustomMember(Section):

@@ -121,8 +121,8 @@ class Workspace:
 
     @property
     def study_file(self) -> Path:
-        """The Optuna study, readable by optuna-dashboard."""
-        return self.oof / "study.db"
+        """The journal of the Optuna studies, readable by optuna-dashboard."""
+        return self.oof / "study.log"
 
     def submission_file(self, name: str) -> Path:
         """The zip called `name`; its manifest has the same name and ends in `.json`."""

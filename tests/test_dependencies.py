@@ -11,7 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOADED = {  # without an import in the package
-    "cmaes": "by optuna's CMA-ES sampler",
     "dask": "by distributed; its commands start the scheduler and the workers",
 }
 OPTIONAL = {"tensorboard"}

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ensemble import provenance
-from ensemble.blending.archived import ArchivedEvidence
-from ensemble.blending.candidate import Candidate, rendered
+from ensemble.blending.candidate import Candidate, make_picture
+from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.oof.priors import read_priors
 from ensemble.project import open_project
@@ -63,7 +63,7 @@ CACHED = [
     )
     for fold in (0, 1)
 ]
-DECIDED = ["oof/recipe.json", "oof/scores.json", "oof/study.db"]
+DECIDED = ["oof/recipe.json", "oof/scores.json", "oof/study.log"]
 SENT = [f"submissions/submission.{kind}" for kind in ("zip", "json", "png")]
 
 
@@ -220,7 +220,7 @@ def test_what_is_sent_is_what_was_scored(finished, look):
     assert [answer.image_id for answer in answers] == list(image_ids)
     for answer in answers:
         subject, read = evidence.subject(answer.image_id), evidence.reader(answer.image_id)
-        scored = rendered("colorization", subject, read, Candidate(colors, options))
+        scored = make_picture("colorization", subject, read, Candidate(colors, options))
         assert np.array_equal(answer.gray, subject.gray)
         assert np.array_equal(answer.picture, scored)
 

@@ -1,5 +1,7 @@
-"""The blend: member weights, views and composition, tuned on out-of-fold predictions.
+"""Tune the blend of both stages on out-of-fold predictions.
 
-A search works on sufficient statistics (`moments`), never on pictures; what it finds is scored
-exactly (`exact`), cross-fitted (`cross_fit`), and kept only where the evidence supports it.
+`run` does what `ens blend` does: it fills in what is missing, tunes each stage (`tune`) and writes
+the recipe. To tune a stage, `search` runs trials on `statistics` of the photographs, never on the
+photographs themselves; `decide` scores the best candidates exactly, cross-fits them, and keeps a
+tuned blend only where it is better on photographs it was not tuned on.
 """

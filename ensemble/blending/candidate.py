@@ -1,20 +1,25 @@
-"""A candidate blend of one stage, and the picture it makes of one photograph."""
+"""A candidate blend of one stage: the picture it makes, and its exact score."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Mask
-from ensemble.composition.blend import Read, answer, blend_colours, blend_gray
-from ensemble.composition.chroma import blend_chroma
-from ensemble.composition.compose import compose_gray, compose_rgb
-from ensemble.composition.recipe import ChromaMode, Composition, StageRecipe
-from ensemble.composition.weighted_mean import weighted_mean_of
+from ensemble.blending.evidence import Evidence, Subject, map_photographs
+from ensemble.composition.blend import Read, blend_colours, blend_gray, compose_answer
+from ensemble.composition.compose import compose_gray
+from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.metric.score import TERMS, prepare, prepare_gray
+from ensemble.parallel import Advance
 from ensemble.vocabulary import Stage
+
+Terms = NDArray[np.float64]
+"""(..., T), in the order of `TERMS`; a term that a stage does not have is 0, without weight."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +45,13 @@ class Candidate:
         return len(self.recipe.terms())
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What is known of one photograph before any member speaks.
-
-    Attributes:
-        image_id: Its name.
-        target: The truth, (H, W) uint8 for restoration, (H, W, 3) for colorization.
-        lost_mask: (H, W) bool, the true mask: what the score reads.
-        located: (H, W) bool, the mask as found in the input: what composition reads.
-        gray: (H, W) uint8, the damaged input for restoration, the restored gray for colorization.
-        prior: (180,) hue histogram of what its fold's networks trained on; None for none.
-    """
-
-    image_id: str
-    target: NDArray[np.uint8]
-    lost_mask: Mask
-    located: Mask
-    gray: Gray
-    prior: NDArray[Any] | None = None
-
-
-def rendered(stage: Stage, subject: Subject, read: Read, candidate: Candidate) -> NDArray[np.uint8]:
-    """The picture that is scored, by the very functions that make the one that is sent.
+def make_picture(
+    stage: Stage, subject: Subject, read: Read, candidate: Candidate
+) -> NDArray[np.uint8]:
+    """Make the picture that is scored, by the functions that make the one that is sent.
 
     Args:
-        stage: Which stage is being blended.
+        stage: The stage that is blended.
         subject: The photograph.
         read: Gives the prediction of a member for a view of it.
         candidate: The blend and the options.
@@ -75,26 +61,51 @@ def rendered(stage: Stage, subject: Subject, read: Read, candidate: Candidate) -
     """
     options = candidate.composition
     if stage == "restoration":
+        blend = blend_gray(candidate.recipe, read)
         return compose_gray(
-            blend=blend_gray(candidate.recipe, read),
-            damaged=subject.gray,
-            lost_mask=subject.located,
-            options=options,
+            blend=blend, damaged=subject.gray, lost_mask=subject.located, options=options
         )
-    if options.hue == "none":
-        # Nobody's hues are asked for: counting them would take longer than the score.
-        blend = _blend_rgb(candidate.recipe, read, options.chroma)
-        return compose_rgb(blend=blend, gray=subject.gray, hue_target=None, options=options)
-    colours = blend_colours(candidate.recipe, read, options.chroma)
-    return answer(colours, gray=subject.gray, prior=subject.prior, options=options)
+    colors = blend_colours(candidate.recipe, read, options)
+    return compose_answer(colors, gray=subject.gray, prior=subject.prior, options=options)
 
 
-def _blend_rgb(recipe: StageRecipe, read: Read, mode: ChromaMode) -> NDArray[np.float32]:
-    """The picture of `blend_colours`, without the histograms."""
-    said = [(read(member, view), weight) for member, view, weight in recipe.terms()]
-    drawn = [(picture, weight) for picture, weight in said if picture.ndim == 3]
-    weights = np.array([weight for _, weight in drawn])
-    pictures = [picture for picture, _ in drawn]
-    if mode == "mean":
-        return weighted_mean_of(pictures, (weights / weights.sum()).astype(np.float32))
-    return blend_chroma(pictures=np.stack(pictures), weights=weights, mode=mode)
+def score_exactly(
+    evidence: Evidence,
+    candidates: Sequence[Candidate],
+    image_ids: Sequence[str],
+    *,
+    jobs: int = 1,
+    advance: Advance = lambda _: None,
+) -> Terms:
+    """Compose and score every candidate on every photograph, as it would be sent.
+
+    Each prediction is read once for all candidates; at most `jobs` photographs are in memory.
+
+    Args:
+        evidence: Predictions and targets.
+        candidates: C of them.
+        image_ids: N photographs.
+        jobs: joblib's number of jobs.
+        advance: Called with 1 for each photograph that is done.
+
+    Returns:
+        (C, N, T) float64.
+
+    Raises:
+        ScoreError: A candidate's picture has no score; the message names the photograph.
+    """
+    if not candidates or not image_ids:
+        return np.zeros((len(candidates), len(image_ids), len(TERMS)))
+    score = partial(_score_photograph, evidence, candidates)
+    return np.stack(map_photographs(score, image_ids, jobs=jobs, advance=advance), axis=1)
+
+
+def _score_photograph(evidence: Evidence, candidates: Sequence[Candidate], image_id: str) -> Terms:
+    subject, read = evidence.subject(image_id), evidence.reader(image_id)
+    make: Any = prepare_gray if evidence.stage == "restoration" else prepare
+    target = make(target=subject.target, lost_mask=subject.lost_mask, name=subject.image_id)
+    rows = []
+    for candidate in candidates:
+        scored = target.score(make_picture(evidence.stage, subject, read, candidate)).as_dict()
+        rows.append([scored.get(name, 0.0) for name in TERMS])
+    return np.array(rows)

@@ -1,33 +1,65 @@
-"""What a search reads: photographs, and what every member said of them out of fold."""
+"""Evidence: the input of a search. Targets, and each member's out-of-fold predictions."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+import joblib
+import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending.candidate import Subject
-from ensemble.errors import MissingArtefactError
-from ensemble.parallel import seed_of
-from ensemble.vocabulary import Stage, View
+from ensemble.arrays import Gray, Mask, luma
+from ensemble.composition.hue_prior import HuePrior, gray_statistics
+from ensemble.composition.hue_target import hue_histogram
+from ensemble.composition.recipe import StageRecipe
+from ensemble.manifest import digest_json
+from ensemble.members import Member
+from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_restored
+from ensemble.oof.priors import Priors, priors_digest
+from ensemble.parallel import Advance, seed_of
+from ensemble.project import Project
+from ensemble.vocabulary import VIEWS, Stage, View
 
-DEFAULT_SAMPLE = 1000
+PRIOR_SAMPLE = 2000
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One photograph without its predictions.
+
+    Attributes:
+        image_id: Its name.
+        target: The truth, (H, W) uint8 for restoration, (H, W, 3) for colorization.
+        lost_mask: (H, W) bool, the true mask, which the score reads.
+        located: (H, W) bool, the mask as found in the input, which composition reads.
+        gray: (H, W) uint8, the damaged input for restoration, the restored gray for colorization.
+        prior: (180,) hue histogram predicted from the gray; None for none.
+    """
+
+    image_id: str
+    target: NDArray[np.uint8]
+    lost_mask: Mask
+    located: Mask
+    gray: Gray
+    prior: NDArray[Any] | None = None
 
 
 class Evidence(ABC):
-    """Out-of-fold predictions of one stage, with the truth.
+    """Out-of-fold predictions of one stage, with the targets.
 
-    Implementations guarantee: what is read is the same each time it is read; nothing is kept in
-    memory that grows with the number of photographs' pixels; reading is safe from several threads;
-    `digest` changes whenever anything that is read would.
+    Implementations guarantee: reading again gives the same; memory does not grow with the number
+    of photographs; several threads may read at once; `digest` changes with anything that is read.
 
     Attributes:
         stage: The members' stage.
         views: The views each member has, by member.
-        voters: Members that predict a hue histogram and no picture.
+        histogram_members: Members that predict a hue histogram and no picture.
         folds: The fold that validates each photograph, by image id, in reading order.
         groups: The group of each photograph, by image id.
         digest: Of everything that can be read.
@@ -35,7 +67,7 @@ class Evidence(ABC):
 
     stage: Stage
     views: Mapping[str, tuple[View, ...]]
-    voters: frozenset[str] = frozenset()
+    histogram_members: frozenset[str] = frozenset()
     folds: Mapping[str, int]
     groups: Mapping[str, str]
     digest: str
@@ -45,78 +77,143 @@ class Evidence(ABC):
         """The photographs."""
         return tuple(self.folds)
 
-    @property
-    def members(self) -> tuple[str, ...]:
-        """The members."""
-        return tuple(self.views)
-
     @abstractmethod
     def subject(self, image_id: str) -> Subject:
-        """What is known of one photograph before any member speaks."""
+        """Read one photograph."""
 
     @abstractmethod
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
-        """One prediction, (H, W) uint8, (H, W, 3) uint8, or (180,) float32 of a voter."""
+        """Read one prediction: (H, W) or (H, W, 3) uint8, or a (180,) float32 histogram."""
 
     def reader(self, image_id: str) -> PhotoReader:
-        """Reads predictions of one photograph, each from its source only once."""
+        """A function that reads predictions of one photograph, each only once."""
         return PhotoReader(self, image_id, {})
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoReader:
-    """Predictions of one photograph, kept for as long as this object is."""
+    """Reads predictions of one photograph, and keeps them."""
 
     evidence: Evidence
     image_id: str
     kept: dict[tuple[str, View], NDArray[Any]]
 
     def __call__(self, member: str, view: View) -> NDArray[Any]:
-        """One prediction."""
+        """Read one prediction."""
         if (member, view) not in self.kept:
             self.kept[member, view] = self.evidence.read(self.image_id, member, view)
         return self.kept[member, view]
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayEvidence(Evidence):
-    """Evidence that is in memory already: for tests, benchmarks and other programs.
+class ArchivedEvidence(Evidence):
+    """Evidence from the archives of a project.
 
-    Attributes:
-        stage: See `Evidence`.
-        views: See `Evidence`.
-        subjects: By image id.
-        predictions: By image id, member and view.
-        folds: See `Evidence`.
-        groups: See `Evidence`.
-        digest: See `Evidence`.
-        voters: See `Evidence`.
+    Args:
+        project: Data and folds.
+        members: Members of one stage.
+        folds: Folds that all of them finished.
+        restoration: For colorization, the blend of stage 1 that it started from.
+        priors: Hue prior of each fold, see `fit_priors`.
+
+    Raises:
+        MissingArtefactError: An archive is missing or not complete.
+        StaleArtefactError: An archive was made from something else than the present things.
     """
 
-    stage: Stage
-    views: Mapping[str, tuple[View, ...]]
-    subjects: Mapping[str, Subject]
-    predictions: Mapping[tuple[str, str, View], NDArray[Any]]
-    folds: Mapping[str, int]
-    groups: Mapping[str, str]
-    digest: str = "in memory"
-    voters: frozenset[str] = frozenset()
+    def __init__(
+        self,
+        project: Project,
+        members: Sequence[Member],
+        folds: Sequence[int],
+        *,
+        restoration: StageRecipe | None = None,
+        priors: Priors | None = None,
+    ) -> None:
+        self.predictions = ArchivedPredictions(project, members, folds, restoration=restoration)
+        self.stage = self.predictions.stage
+        # An external member has one picture, which stands for all views.
+        self.views = {m.name: VIEWS[:1] if m.kind == "external" else VIEWS for m in members}
+        self.histogram_members = frozenset(m.name for m in members if m.output == "histogram")
+        self.folds = self.predictions.folds
+        self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
+        self._photographs, self._priors = project.photographs, dict(priors or {})
+        self._restored = {
+            fold: open_restored(project, fold, restoration) for fold in folds if restoration
+        }
+        made_from = self.predictions.made_from()
+        self.digest = digest_json([project.digests, made_from, priors_digest(self._priors)])
 
     def subject(self, image_id: str) -> Subject:
         """See `Evidence.subject`."""
-        return self.subjects[image_id]
+        sample = self._photographs.train_sample(image_id)
+        located = self._photographs.located(image_id)
+        gray, target, prior = sample.damaged, luma(sample.target), None
+        if self._restored:
+            gray = self._restored[self.folds[image_id]].read(image_id, RESTORED_VIEW)
+            target = sample.target
+            fitted = self._priors.get(self.folds[image_id])
+            prior = None if fitted is None else fitted.predict(gray)
+        return Subject(image_id, target, sample.lost_mask, located, gray, prior)
 
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
         """See `Evidence.read`."""
-        if (image_id, member, view) not in self.predictions:
-            raise MissingArtefactError(f"no `{view}` prediction of `{image_id}` by `{member}`")
-        return self.predictions[image_id, member, view]
+        return self.predictions.read(image_id, member, view)
+
+
+def map_photographs(
+    function: Callable[[str], Result],
+    image_ids: Sequence[str],
+    *,
+    jobs: int,
+    advance: Advance = lambda _: None,
+) -> list[Result]:
+    """Apply a function to each photograph, in threads of joblib, in order.
+
+    Args:
+        function: Takes an image id.
+        image_ids: The photographs.
+        jobs: joblib's number of jobs.
+        advance: Called with 1 for each photograph that is done.
+    """
+
+    def apply(image_id: str) -> Result:
+        result = function(image_id)
+        advance(1)
+        return result
+
+    parallel = joblib.Parallel(n_jobs=jobs, prefer="threads")
+    return list(parallel(joblib.delayed(apply)(image_id) for image_id in image_ids))
+
+
+def fit_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[int, HuePrior]:
+    """Fit the hue prior of each fold to photographs that its networks learn from.
+
+    Up to `PRIOR_SAMPLE` photographs are read, whole groups drawn with the settings' seed. The
+    validation photographs of a fold are left out of its prior.
+
+    Args:
+        project: Data and folds.
+        folds: Which folds.
+        threads: joblib's number of jobs.
+    """
+    fold_of = project.folds.fold_of
+    groups = {image_id: str(group) for image_id, group in project.folds.group_of.items()}
+    ids = sample_groups(fold_of, groups, count=PRIOR_SAMPLE, seed=project.config.seed)
+    pairs = map_photographs(partial(_describe_target, project), ids, jobs=threads)
+    statistics, histograms = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+    labels = np.array([fold_of[image_id] for image_id in ids])
+    return {
+        fold: HuePrior.fit(
+            statistics=statistics[labels != fold], histograms=histograms[labels != fold]
+        )
+        for fold in folds
+    }
 
 
 def sample_groups(
     folds: Mapping[str, int], groups: Mapping[str, str], *, count: int, seed: int
 ) -> tuple[str, ...]:
-    """Draw whole groups at random until some `count` photographs are there, alike from each fold.
+    """Draw whole groups at random, some `count` photographs in all, alike from each fold.
 
     Args:
         folds: The fold of each photograph.
@@ -143,3 +240,8 @@ def sample_groups(
             kept.update(members[fold, group])
             taken += len(members[fold, group])
     return tuple(image_id for image_id in folds if image_id in kept)
+
+
+def _describe_target(project: Project, image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    target = project.photographs.target(image_id)
+    return gray_statistics(luma(target)), hue_histogram(target)

@@ -1,4 +1,4 @@
-"""Which members and folds a blend is made of: every member has finished every fold."""
+"""Choose the members and folds of a blend: every member has finished every fold."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ensemble.project import Project
 from ensemble.provenance import finished_folds
 from ensemble.vocabulary import STAGES, Stage
 
-Done = Mapping[Member, frozenset[int]]
+Finished = Mapping[Member, frozenset[int]]
 """The folds that each member has finished."""
 
 
 @dataclass(frozen=True)
 class Lineup:
-    """The members and folds of a blend, and why others are not in it.
+    """The members and folds of a blend.
 
     Attributes:
         members: The members of each stage.
@@ -34,10 +34,10 @@ class Lineup:
 def choose_lineup(project: Project, folds: Sequence[int]) -> Lineup:
     """Choose the folds by the members that are not fixed; fixed members follow them.
 
-    A fixed member is finished on every fold for nothing, so it must not decide: of the sets of
-    folds that trained and external members have in common, the one with the most finished
-    trainings is taken, then the one with the most members. A blend of fixed members alone is made
-    only where no other has finished a fold.
+    A fixed member is finished on every fold without training, so it must not decide: of the sets
+    of folds that trained and external members have in common, the one with the most finished
+    trainings is taken, then the one with the most members. Fixed members alone are blended only
+    where no other member has finished a fold.
 
     Args:
         project: Whose trainings.
@@ -46,13 +46,13 @@ def choose_lineup(project: Project, folds: Sequence[int]) -> Lineup:
     Raises:
         MissingArtefactError: No fold is finished in both stages.
     """
-    done = {
+    finished = {
         member: frozenset(finished_folds(project, member)) & frozenset(folds)
         for member in project.all_members()
     }
-    made = {member: found for member, found in done.items() if member.kind != "fixed" and found}
-    leaders = made or done
-    usable = [chosen for chosen in _common_folds(leaders) if _both_stages(done, chosen)]
+    trained = {member: done for member, done in finished.items() if member.kind != "fixed" and done}
+    leaders = trained or finished
+    usable = [chosen for chosen in _list_common(leaders) if _has_both_stages(finished, chosen)]
     if not usable:
         raise MissingArtefactError(
             "a blend needs one fold at least that a member of each stage has finished, but there "
@@ -65,40 +65,39 @@ def choose_lineup(project: Project, folds: Sequence[int]) -> Lineup:
         return count * len(chosen), count, tuple(-fold for fold in sorted(chosen))
 
     best = max(usable, key=size)
-    members = _members_of(done, best)
+    members = _members_of(finished, best)
     return Lineup(
         {stage: tuple(m for m in members if m.stage == stage) for stage in STAGES},
         tuple(sorted(best)),
-        _reasons(done, members, best, folds),
+        _explain(finished, members, best, folds),
     )
 
 
-def _common_folds(done: Done) -> set[frozenset[int]]:
-    """What one member, or two of them, have finished; quadratic in the distinct sets."""
-    each = set(done.values())
+def _list_common(finished: Finished) -> set[frozenset[int]]:
+    """Folds that one member, or two of them, have finished; quadratic in the distinct sets."""
+    each = set(finished.values())
     return {found for found in each | {a & b for a, b in combinations(each, 2)} if found}
 
 
-def _members_of(done: Done, folds: frozenset[int]) -> list[Member]:
-    return [member for member, finished in done.items() if finished >= folds]
+def _members_of(finished: Finished, folds: frozenset[int]) -> list[Member]:
+    return [member for member, done in finished.items() if done >= folds]
 
 
-def _both_stages(done: Done, folds: frozenset[int]) -> bool:
-    """Whether each stage has a member that makes pictures; a histogram alone is none."""
-    outputs = {member.output for member in _members_of(done, folds)}
-    return {"gray", "rgb"} <= outputs
+def _has_both_stages(finished: Finished, folds: frozenset[int]) -> bool:
+    """Whether each stage has a member that predicts pictures."""
+    return {"gray", "rgb"} <= {member.output for member in _members_of(finished, folds)}
 
 
-def _reasons(
-    done: Done, members: Sequence[Member], chosen: frozenset[int], folds: Sequence[int]
+def _explain(
+    finished: Finished, members: Sequence[Member], chosen: frozenset[int], folds: Sequence[int]
 ) -> tuple[str, ...]:
-    without = [
+    left_out = [
         f"left out: {member.stage} `{member.name}`, which has not finished fold "
-        f"{', '.join(map(str, sorted(chosen - finished)))}"
-        for member, finished in done.items()
+        f"{', '.join(map(str, sorted(chosen - done)))}"
+        for member, done in finished.items()
         if member not in members
     ]
     for fold in sorted(set(folds) - chosen):
-        waiting = [f"{m.stage} `{m.name}`" for m in members if fold not in done[m]]
-        without.append(f"left out: fold {fold}, which {', '.join(waiting)} has not finished")
-    return tuple(without)
+        waiting = [f"{m.stage} `{m.name}`" for m in members if fold not in finished[m]]
+        left_out.append(f"left out: fold {fold}, which {', '.join(waiting)} has not finished")
+    return tuple(left_out)

@@ -1,30 +1,41 @@
-"""The search: trials on the fast objective until there are enough, alone or in company."""
+"""Search: trials of one Optuna study, by one process or several that share it."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import joblib
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial, TrialState
 
 from ensemble.blending.candidate import Candidate
-from ensemble.blending.own_strategies import strategy
+from ensemble.blending.samplers import make_sampler
 from ensemble.blending.space import SearchSpace
-from ensemble.parallel import count_cores
+from ensemble.blending.statistics.moments import VERSION
+from ensemble.blending.statistics.sampling import Plan
+from ensemble.errors import ConfigError
+from ensemble.manifest import digest_json
+from ensemble.parallel import Advance, count_cores
+
+JOURNAL = "journal:///"
+SQLITE_HEAD = b"SQLite format 3\0"
 
 Value = Callable[[Candidate], float]
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found.
+class SearchResult:
+    """The result of a search.
 
     Attributes:
         ranked: Distinct candidates with their estimates, best first.
-        done: Finished trials of the study, whoever ran them.
+        done: Finished trials of the study, by all processes.
         wanted: Trials that were asked for.
     """
 
@@ -38,6 +49,74 @@ class Found:
         return max(0, self.wanted - self.done)
 
 
+class _RepairingLock(JournalFileSymlinkLock):
+    """The lock of a journal, which removes a line that a killed writer left unfinished.
+
+    Optuna would append the next line to it, and then refuse the whole journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Wait for the lock, then repair the journal."""
+        held = super().acquire()
+        try:
+            _cut_unfinished_line(self._path)
+        except BaseException:
+            self.release()
+            raise
+        return held
+
+
+def open_storage(where: str | Path) -> BaseStorage:
+    """Open or make a storage of studies.
+
+    Args:
+        where: A path, or `journal:///PATH`, of a journal file; or a database URL of Optuna.
+            Several processes may share any of them, a journal also over a network file system.
+
+    Raises:
+        ConfigError: There is no such storage and none can be made.
+    """
+    text = str(where)
+    journal = text.startswith(JOURNAL) or "://" not in text
+    try:
+        return _open_journal(Path(text.removeprefix(JOURNAL))) if journal else RDBStorage(text)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever the driver of a database raises
+        raise ConfigError(
+            f"`--storage` must be a journal file, or a database URL that Optuna can open, but "
+            f"`{text}` is not: {error}"
+        ) from error
+
+
+def name_study(stage: str, *, evidence: str, space: SearchSpace, plan: Plan) -> str:
+    """Name a study after everything that its trials depend on.
+
+    Args:
+        stage: The stage.
+        evidence: `Evidence.digest`, of what was sampled of it.
+        space: The candidates.
+        plan: How much of each photograph is read.
+    """
+    coding = {name: str(value) for name, value in space.distributions.items()}
+    views = {member: list(views) for member, views in space.views.items()}
+    parts = [VERSION, evidence, coding, views, sorted(space.histogram_members)]
+    parts += [space.fixed.model_dump(mode="json"), str(plan)]
+    return f"{stage}-{digest_json(parts)[:16]}"
+
+
+def open_study(storage: BaseStorage | None, name: str) -> optuna.Study:
+    """Open or make a study; None keeps it in memory."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        storage=storage, study_name=name, direction="maximize", load_if_exists=True
+    )
+
+
 def search(
     study: optuna.Study,
     space: SearchSpace,
@@ -47,38 +126,38 @@ def search(
     trials: int,
     seed: int,
     jobs: int = 1,
-    advance: Callable[[int], None] = lambda _: None,
-) -> Found:
+    advance: Advance = lambda _: None,
+) -> SearchResult:
     """Run trials until the study has `trials` finished ones.
 
-    The baselines come first. A study that has trials already is continued; other processes may
-    work on it at the same time, and every trial counts, whoever ran it. Ctrl-C ends the search
-    and keeps what is finished.
+    The baselines come first. A study that has trials is continued; several processes may run
+    trials of it at once, and all of them count. Ctrl-C ends the search and keeps finished trials.
 
     Args:
         study: From `open_study`.
-        space: Where to look.
-        value: The objective, to be maximised.
-        sampler: One of `STRATEGIES`.
+        space: The candidates.
+        value: The objective, to be maximized.
+        sampler: One of `SAMPLERS`.
         trials: Finished trials wanted in the study, baselines included.
         seed: Seed of what is drawn; with one job and one process, the result depends on nothing
             else.
         jobs: Threads that run trials, by joblib; -1 for all cores.
-        advance: Told 1 for each trial that finished here.
+        advance: Called with 1 for each trial that finished here.
 
     Returns:
-        What the study holds at the end: at least the baselines, unless interrupted before.
+        The trials of the study: at least the baselines, unless interrupted before.
 
     Raises:
         ConfigError: There is no such sampler.
     """
-    study.sampler = strategy(sampler).sampler(space, seed)
-    _enqueue(study, space)
+    study.sampler = make_sampler(sampler, space, seed)
+    for baseline in space.baselines():
+        study.enqueue_trial(space.encode(baseline), skip_if_exists=True)
     wanted = max(trials, len(space.baselines()))
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.is_set() and _done(study) < wanted:
+        while not stop.is_set() and len(_list_finished(study)) < wanted:
             _run_trial(study, space, value)
             advance(1)
 
@@ -92,42 +171,56 @@ def search(
             )
     except KeyboardInterrupt:
         stop.set()
-    return Found(_ranked(_first(study, wanted), space), _done(study), wanted)
+    # The earliest, so that all processes of a study end with the same trials.
+    finished = _list_finished(study)
+    finished.sort(key=lambda trial: (str(trial.datetime_complete), trial.number))
+    return SearchResult(_rank(finished[:wanted], space), len(finished), wanted)
 
 
-def _enqueue(study: optuna.Study, space: SearchSpace) -> None:
-    """Ask for the baselines first, unless the study has them or is about to."""
-    for baseline in space.baselines():
-        study.enqueue_trial(space.params(baseline), skip_if_exists=True)
+def _open_journal(path: Path) -> JournalStorage:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file() and _read_head(path) == SQLITE_HEAD:
+        raise ConfigError(
+            f"`--storage` must be a journal file or a URL, but `{path}` is an SQLite study; give "
+            f"another file, or go on with this one by --storage sqlite:///{path}"
+        )
+    return JournalStorage(JournalFileBackend(str(path), _RepairingLock(path)))
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE_HEAD))
+
+
+def _cut_unfinished_line(path: Path) -> None:
+    """Cut a file after its last newline. Only the holder of the lock may write to it."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end == 0:
+            return
+        file.seek(end - 1)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _run_trial(study: optuna.Study, space: SearchSpace, value: Value) -> None:
-    trial: Trial = study.ask(space.distributions)
+    trial = study.ask(space.distributions)
     try:
-        study.tell(trial, value(space.candidate(trial.params)))
+        study.tell(trial, value(space.decode(trial.params)))
     except BaseException:
         # An interruption, too, must not leave the trial running for ever.
         study.tell(trial, state=TrialState.FAIL)
         raise
 
 
-def _finished(study: optuna.Study) -> list[FrozenTrial]:
+def _list_finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _done(study: optuna.Study) -> int:
-    return len(_finished(study))
-
-
-def _first(study: optuna.Study, wanted: int) -> list[FrozenTrial]:
-    """The trials that were finished first, so that all processes of a study end with the same."""
-    order = sorted(_finished(study), key=lambda trial: (str(trial.datetime_complete), trial.number))
-    return order[:wanted]
-
-
-def _ranked(trials: list[FrozenTrial], space: SearchSpace) -> tuple[tuple[Candidate, float], ...]:
+def _rank(trials: list[FrozenTrial], space: SearchSpace) -> tuple[tuple[Candidate, float], ...]:
     best: dict[str, tuple[Candidate, float]] = {}
     for trial in sorted(trials, key=lambda trial: (-(trial.value or 0.0), trial.number)):
-        candidate = space.candidate(trial.params)
+        candidate = space.decode(trial.params)
         best.setdefault(candidate.key, (candidate, float(trial.value or 0.0)))
     return tuple(best.values())

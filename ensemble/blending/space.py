@@ -1,4 +1,4 @@
-"""Where a search may look: weights on the simplex, sets of views, options of composition."""
+"""The candidates of a search: weights, sets of views, options of composition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from ensemble.blending.candidate import Candidate
-from ensemble.blending.weights import LEAST_DRAW, LEAST_WEIGHT, draws_of, on_simplex, tidy
+from ensemble.blending.weights import (
+    LEAST_DRAW,
+    LEAST_WEIGHT,
+    round_weights,
+    to_draws,
+    to_weights,
+)
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import VIEWS, View
@@ -32,9 +38,9 @@ class SearchSpace:
 
     Attributes:
         views: The views each member has.
-        voters: Members that only vote on hues: never a blend alone.
+        histogram_members: Members that predict a hue histogram and no picture.
         fixed: The options of composition that are not searched.
-        chroma: Values of `Composition.chroma` to search; empty leaves it as it is in `fixed`.
+        chroma: Values of `Composition.chroma` to search; empty keeps that of `fixed`.
         hue: Values of `Composition.hue`, likewise. With more than `none`, the prior's weight is
             searched too.
         data_range: Values of `Composition.data_range`, likewise.
@@ -42,7 +48,7 @@ class SearchSpace:
     """
 
     views: Mapping[str, tuple[View, ...]]
-    voters: frozenset[str] = frozenset()
+    histogram_members: frozenset[str] = frozenset()
     fixed: Composition = field(default_factory=Composition)
     chroma: tuple[str, ...] = ()
     hue: tuple[str, ...] = ()
@@ -50,7 +56,7 @@ class SearchSpace:
     views_per: Literal["stage", "member"] = "stage"
 
     def __post_init__(self) -> None:
-        if not set(self.views) - self.voters:
+        if not set(self.views) - self.histogram_members:
             raise ConfigError(
                 "a blend needs one member at least that predicts pictures, but got "
                 f"{sorted(self.views) or 'none'}"
@@ -63,12 +69,12 @@ class SearchSpace:
 
     @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """What Optuna is asked to suggest."""
+        """The parameters that Optuna suggests."""
         found: dict[str, BaseDistribution] = {
             f"weight/{member}": FloatDistribution(LEAST_DRAW, 1.0) for member in self.members
         }
         for owner in self._view_owners:
-            sets = [names(views) for views in view_sets(self._available(owner))]
+            sets = [join_views(views) for views in list_view_sets(self._available(owner))]
             if len(sets) > 1:
                 found[f"views/{owner}"] = CategoricalDistribution(sets)
         for option in OPTIONS:
@@ -79,33 +85,30 @@ class SearchSpace:
             found["prior_weight"] = FloatDistribution(0.0, 1.0, step=PRIOR_STEP)
         return found
 
-    def candidate(self, params: Mapping[str, Any]) -> Candidate:
-        """The candidate that parameters stand for, weights tidied: what is scored is what is kept.
+    def decode(self, params: Mapping[str, Any]) -> Candidate:
+        """The candidate of a trial's parameters, weights rounded as they will be kept.
 
         Args:
             params: A value for each of `distributions`.
         """
-        weights = on_simplex([params[f"weight/{member}"] for member in self.members])
-        return self.blend_of(weights.tolist(), params)
+        weights = to_weights([params[f"weight/{member}"] for member in self.members])
+        return self.make_candidate(weights.tolist(), params)
 
-    def blend_of(self, weights: Sequence[float], params: Mapping[str, Any]) -> Candidate:
-        """The candidate of explicit weights, in the order of `members`, with other parameters."""
-        shares = tidy(self._with_a_picture(weights))
+    def make_candidate(self, weights: Sequence[float], params: Mapping[str, Any]) -> Candidate:
+        """The candidate of explicit weights, in the order of `members`, and other parameters."""
+        shares = round_weights(self._give_a_picture(weights))
         kept = {m: float(w) for m, w in zip(self.members, shares, strict=True) if w > 0}
-        views = {member: self._views_of(member, params) for member in kept}
-        return Candidate(StageRecipe(weights=kept, views=views), self._composition(params))
+        views = {member: self._choose_views(member, params) for member in kept}
+        return Candidate(StageRecipe(weights=kept, views=views), self._choose_options(params))
 
-    def params(self, candidate: Candidate) -> Params:
-        """Parameters that stand for a candidate of this space; the inverse of `candidate`."""
+    def encode(self, candidate: Candidate) -> Params:
+        """The parameters of a candidate; the inverse of `decode`."""
         recipe, options = candidate.recipe, candidate.composition
-        weights = [recipe.weights.get(member, 0.0) for member in self.members]
-        params: Params = {
-            f"weight/{member}": draw
-            for member, draw in zip(self.members, draws_of(weights), strict=True)
-        }
+        draws = to_draws([recipe.weights.get(member, 0.0) for member in self.members])
+        params: Params = {f"weight/{m}": d for m, d in zip(self.members, draws, strict=True)}
         for owner in self._view_owners:
             if f"views/{owner}" in self.distributions:
-                params[f"views/{owner}"] = names(self._owned_views(owner, recipe))
+                params[f"views/{owner}"] = join_views(self._views_of(owner, recipe))
         searched = (*OPTIONS, "prior_weight")
         params |= {name: getattr(options, name) for name in searched if name in self.distributions}
         return params
@@ -120,11 +123,11 @@ class SearchSpace:
         return {
             member: Candidate(StageRecipe.single(member, self.views[member]), self._defaults)
             for member in self.members
-            if member not in self.voters
+            if member not in self.histogram_members
         }
 
     def compositions(self) -> tuple[Composition, ...]:
-        """Every combination of the options that are searched, the prior's weight apart."""
+        """Every combination of the options that are searched, without the prior's weight."""
         base = self._defaults.model_dump()
         return tuple(
             Composition.model_validate(
@@ -136,16 +139,16 @@ class SearchSpace:
         )
 
     def every_composition(self) -> tuple[Composition, ...]:
-        """`compositions`, and the slides' way beside them, which the plain mean may keep to."""
+        """`compositions`, and that of the slides, which the plain mean may have."""
         if len(self.compositions()) == 1 or not self.fixed.luma_lock:
             return self.compositions()
         return (*self.compositions(), SLIDES)
 
     def baselines(self) -> list[Candidate]:
-        """What is tried before anything is searched, so that nothing found is worse.
+        """The candidates that are tried first, so that the result is never worse than they are.
 
-        The plain mean with each composition, and each member alone with every view and with none
-        but the picture as it is.
+        The plain mean with each composition, and each member alone with every view and with the
+        identity only.
         """
         mean = self.plain_mean()
         one_view = [
@@ -155,8 +158,8 @@ class SearchSpace:
         every = {one.key: one for one in [mean, *self.singles().values(), *one_view, *means]}
         return list(every.values())
 
-    def _composition(self, params: Mapping[str, Any]) -> Composition:
-        """The options of composition, those that are moot as by default: equal blends are equal."""
+    def _choose_options(self, params: Mapping[str, Any]) -> Composition:
+        """The options of composition. Those without effect stay as by default."""
         options = self._defaults.model_dump()
         options |= {name: params[name] for name in OPTIONS if name in params}
         if options["hue"] != "none" and "prior_weight" in params:
@@ -190,7 +193,7 @@ class SearchSpace:
             return self.views[owner]
         return tuple(view for view in VIEWS if any(view in own for own in self.views.values()))
 
-    def _views_of(self, member: str, params: Mapping[str, Any]) -> tuple[View, ...]:
+    def _choose_views(self, member: str, params: Mapping[str, Any]) -> tuple[View, ...]:
         owner = EVERY_MEMBER if self.views_per == "stage" else member
         chosen = params.get(f"views/{owner}")
         if chosen is None:
@@ -198,29 +201,29 @@ class SearchSpace:
         kept = tuple(view for view in self.views[member] if view in chosen.split("+"))
         return kept or self.views[member][:1]
 
-    def _owned_views(self, owner: str, recipe: StageRecipe) -> tuple[View, ...]:
+    def _views_of(self, owner: str, recipe: StageRecipe) -> tuple[View, ...]:
         if owner != EVERY_MEMBER:
             return recipe.views.get(owner, self.views[owner])
         return max(recipe.views.values(), key=len)
 
-    def _with_a_picture(self, weights: Sequence[float]) -> list[float]:
-        """The weights, with enough for the first member with pictures if only voters have any."""
-        drawn = [k for k, member in enumerate(self.members) if member not in self.voters]
+    def _give_a_picture(self, weights: Sequence[float]) -> list[float]:
+        """The weights, with enough for one member with pictures, so that rounding keeps it."""
+        drawn = [k for k, member in enumerate(self.members) if member not in self.histogram_members]
         largest = max(drawn, key=lambda k: weights[k])
         floor = 2 * LEAST_WEIGHT * float(np.sum(weights))
         return [max(w, floor) if k == largest else w for k, w in enumerate(weights)]
 
 
-def view_sets(available: Sequence[View]) -> list[tuple[View, ...]]:
-    """Every set of views that holds the first of them, the picture as it is; smallest first."""
+def list_view_sets(available: Sequence[View]) -> list[tuple[View, ...]]:
+    """Every set of views that holds the first of them, the identity; smallest first."""
     first, rest = tuple(available[:1]), available[1:]
     return [first + extra for size in range(len(rest) + 1) for extra in combinations(rest, size)]
 
 
-def names(views: Sequence[View]) -> str:
+def join_views(views: Sequence[View]) -> str:
     """Views as one word.
 
-    >>> names(("identity", "hflip"))
+    >>> join_views(("identity", "hflip"))
     'identity+hflip'
     """
     return "+".join(cast(Sequence[str], views))

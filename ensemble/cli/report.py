@@ -26,7 +26,7 @@ def report(
 
         ens report
     """
-    from ensemble.report.page import report_page  # loads Optuna, which help does not need
+    from ensemble.report.page import report_page  # loads numba, which help does not need
 
     context: Context = ctx.obj
     workspace = context.workspace

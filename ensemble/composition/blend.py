@@ -1,4 +1,4 @@
-"""One stage's blend, as its recipe says: the same sums for out-of-fold and for test pictures."""
+"""Blend the predictions of one stage by its recipe, for out-of-fold and for test pictures."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_gray, compose_rgb
 from ensemble.composition.hue_target import hue_histogram, hue_target
-from ensemble.composition.recipe import ChromaMode, Composition, StageRecipe
-from ensemble.vocabulary import View
+from ensemble.composition.recipe import Composition, StageRecipe
+from ensemble.composition.weighted_mean import weighted_mean
+from ensemble.vocabulary import HUE_BINS, View
 
 Read = Callable[[str, View], NDArray[Any]]
 """Gives the prediction of a member for a view of one photograph."""
 
 
 def blend_gray(recipe: StageRecipe, read: Read) -> NDArray[np.float32]:
-    """The weighted mean of the restored grays.
+    """Blend the restored grays: their weighted mean.
 
     Args:
         recipe: Members, views and weights.
@@ -30,15 +31,13 @@ def blend_gray(recipe: StageRecipe, read: Read) -> NDArray[np.float32]:
     Returns:
         (H, W) float32 on the scale 0..255, not yet pasted back or rounded.
     """
-    parts = (np.float32(weight) * read(member, view) for member, view, weight in recipe.terms())
-    blend: NDArray[np.float32] = next(parts)
-    for part in parts:
-        blend += part
-    return blend
+    terms = recipe.terms()
+    shares = np.array([weight for *_, weight in terms], dtype=np.float32)
+    return weighted_mean((read(member, view) for member, view, _ in terms), shares)
 
 
 def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
-    """The gray that stage 2 starts from, out of fold and for a test photograph.
+    """Make the gray that stage 2 starts from, out of fold and for a test photograph.
 
     Args:
         blend: (H, W) float on the scale 0..255, stage 1's blend, see `blend_gray`.
@@ -53,11 +52,12 @@ def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
 
 @dataclass(frozen=True)
 class Colours:
-    """What the colorization members of one fold, or of several, make of one photograph.
+    """The blended colorization of one photograph, of one fold or summed over several.
 
     Attributes:
         picture: (H, W, 3) float32 on the scale 0..255, the sum over `folds` folds.
-        histograms: (K, 180) float64, the hue histogram of each member, view and fold.
+        histograms: (K, 180) float64, the hue histogram of each member, view and fold; K is 0
+            where hues are not moved.
         weights: (K,) float64.
         folds: How many folds were added up.
     """
@@ -76,36 +76,39 @@ class Colours:
         )
 
 
-def blend_colours(recipe: StageRecipe, read: Read, mode: ChromaMode) -> Colours:
+def blend_colours(recipe: StageRecipe, read: Read, options: Composition) -> Colours:
     """Blend one fold's colorization of one photograph.
 
-    A histogram member, whose prediction is (180,), votes on the hues and has no picture.
+    A histogram member, whose prediction is (180,), counts for the hues and has no picture.
 
     Args:
         recipe: Members, views and weights; one member at least has pictures.
         read: Gives (H, W, 3) uint8 or (180,) float32.
-        mode: How chroma is combined, see `blend_chroma`.
+        options: `chroma` says how pictures are blended; with `hue` none, which needs no
+            histograms, none are counted.
     """
     terms = recipe.terms()
     predictions = [read(member, view) for member, view, _ in terms]
     weights = np.array([weight for *_, weight in terms])
     drawn = [index for index, prediction in enumerate(predictions) if prediction.ndim == 3]
-    pictures = np.stack([predictions[index] for index in drawn])
-    votes = [p if p.ndim == 1 else hue_histogram(p) for p in predictions]
-    picture = blend_chroma(pictures=pictures, weights=weights[drawn], mode=mode)
-    return Colours(picture, np.stack(votes).astype(np.float64), weights)
+    pictures = [predictions[index] for index in drawn]
+    picture = blend_chroma(pictures=pictures, weights=weights[drawn], mode=options.chroma)
+    if options.hue == "none":
+        return Colours(picture, np.empty((0, HUE_BINS)), np.empty(0))
+    histograms = [p if p.ndim == 1 else hue_histogram(p) for p in predictions]
+    return Colours(picture, np.stack(histograms).astype(np.float64), weights)
 
 
-def answer(
+def compose_answer(
     colours: Colours, *, gray: Gray, prior: NDArray[Any] | None, options: Composition
 ) -> Rgb:
-    """The uint8 picture that is scored out of fold, and sent.
+    """Compose the uint8 picture that is scored out of fold, and sent.
 
     Args:
         colours: Of one fold out of fold; of all folds for a test photograph.
         gray: (H, W) uint8, the restored gray.
         prior: (180,) of the photographs the folds' networks trained on, or None.
-        options: The recipe's composition.
+        options: The recipe's composition, with which `colours` were blended.
 
     Returns:
         (H, W, 3) uint8.
@@ -118,5 +121,5 @@ def answer(
             prior=prior,
             prior_weight=options.prior_weight,
         )
-    blend = colours.picture / np.float32(colours.folds)
+    blend = colours.picture if colours.folds == 1 else colours.picture / np.float32(colours.folds)
     return compose_rgb(blend=blend, gray=gray, hue_target=wanted, options=options)

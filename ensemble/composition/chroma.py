@@ -7,6 +7,7 @@ as over folds, and locked or not afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ _WEIGHTS = np.array(LUMA_WEIGHTS, dtype=np.float32) / np.float32(65536)
 
 
 def blend_chroma(
-    *, pictures: NDArray[Any], weights: NDArray[Any], mode: ChromaMode
+    *, pictures: Sequence[NDArray[Any]], weights: NDArray[Any], mode: ChromaMode
 ) -> NDArray[np.float32]:
     """Blend pictures by the mean of their lumas and the `mode` of their chroma.
 
@@ -34,7 +35,7 @@ def blend_chroma(
             Members that disagree do not cancel to gray.
 
     Args:
-        pictures: (K, H, W, 3), uint8 or float, scale 0..255; K >= 1.
+        pictures: K arrays (H, W, 3), or one (K, H, W, 3), uint8 or float, scale 0..255; K >= 1.
         weights: (K,), not negative, of any positive sum.
         mode: See above.
 
@@ -50,7 +51,7 @@ def blend_chroma(
         return mean
     own = _luma(mean)
     if mode == "median":
-        planes = weighted_median(_chroma(pictures), shares)
+        planes = weighted_median(np.stack([_chroma(picture) for picture in pictures]), shares)
         return own + planes - _luma(planes)
     direction = mean - own
     strength = np.linalg.norm(direction, axis=-1, keepdims=True)
@@ -61,10 +62,14 @@ def blend_chroma(
     return own + direction * (wanted / np.maximum(strength, np.float32(1e-6)))
 
 
-def _check_weights(pictures: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float32]:
+def _check_weights(pictures: Sequence[NDArray[Any]], weights: NDArray[Any]) -> NDArray[np.float32]:
     """The weights, scaled to the sum 1."""
-    if pictures.ndim != 4 or pictures.shape[-1] != 3 or len(pictures) == 0:
-        raise ArrayError(f"`pictures` must be (K, H, W, 3), K >= 1, but got {pictures.shape}")
+    shapes = {picture.shape for picture in pictures}
+    if len(shapes) != 1 or any(len(shape) != 3 or shape[-1] != 3 for shape in shapes):
+        raise ArrayError(
+            f"`pictures` must be (K, H, W, 3), K >= 1, but got {len(pictures)} of shapes "
+            f"{sorted(shapes)}"
+        )
     shares = np.asarray(weights, dtype=np.float64)
     if shares.shape != (len(pictures),):
         raise ArrayError(

@@ -1,4 +1,4 @@
-"""The weighted mean of pictures: the one sum that every blend is made of."""
+"""The weighted mean of pictures: every blend is this sum."""
 
 from __future__ import annotations
 
@@ -11,39 +11,33 @@ from numpy.typing import NDArray
 from ensemble.compiled import kernel
 from ensemble.errors import ArrayError
 
-_BLOCK = 1 << 14
 
+def weighted_mean(
+    pictures: Iterable[NDArray[Any]], shares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Add up share times picture, in single precision, in the order given.
 
-def weighted_mean(pictures: NDArray[Any], shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sum of share times picture, in single precision, in the order given.
-
-    Works through blocks that fit the cache and skips shares of 0, so it needs no memory beyond
-    its result. The order of summation is fixed, so the result is the same on every machine.
+    Shares of 0 are skipped. The order of summation is fixed, so that the result is the same on
+    every machine. Pictures are not stacked: that would copy them, and hold Python's lock.
 
     Args:
-        pictures: (K, ...) uint8 or float32.
+        pictures: K arrays (...) of one shape, uint8 or float32; or one array (K, ...).
         shares: (K,) float32, sum 1.
 
     Returns:
         (...) float32.
-    """
-    flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
-    mean = np.zeros(flat.shape[1], dtype=np.float32)
-    _add_up(flat, shares, mean)
-    return mean.reshape(pictures.shape[1:])
 
-
-def weighted_mean_of(
-    pictures: Iterable[NDArray[np.uint8]], shares: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """`weighted_mean` of pictures that lie apart, bit for bit, without stacking them first.
-
-    Stacking copies every picture, and holds Python's lock while it does; this does neither.
+    Raises:
+        ArrayError: There is no picture, or they differ in shape.
     """
     mean: NDArray[np.float32] | None = None
     for picture, share in zip(pictures, shares, strict=True):
         if mean is None:
             mean = np.zeros(picture.shape, dtype=np.float32)
+        if picture.shape != mean.shape:
+            raise ArrayError(
+                f"pictures of a mean must have one shape, but got {mean.shape} and {picture.shape}"
+            )
         if share != 0:
             _add(mean.reshape(-1), np.ascontiguousarray(picture).reshape(-1), share)
     if mean is None:
@@ -55,12 +49,3 @@ def weighted_mean_of(
 def _add(mean: Any, picture: Any, share: Any) -> None:
     for j in range(mean.shape[0]):
         mean[j] += share * np.float32(picture[j])
-
-
-@kernel
-def _add_up(pictures: Any, shares: Any, mean: Any) -> None:
-    for start in range(0, mean.shape[0], _BLOCK):
-        stop = min(start + _BLOCK, mean.shape[0])
-        for k in range(shares.shape[0]):
-            if shares[k] != 0:
-                _add(mean[start:stop], pictures[k, start:stop], shares[k])

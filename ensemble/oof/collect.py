@@ -42,6 +42,7 @@ def collect(
     *,
     restoration: StageRecipe | None = None,
     advance: Advance = lambda _: None,
+    wait: bool = False,
 ) -> Archive:
     """Predict all views of a fold's photographs, where that has not been done yet.
 
@@ -53,15 +54,16 @@ def collect(
         fold: Whose photographs, and whose network.
         restoration: For colorization, the blend of the same fold's restoration to start from.
         advance: Told how many photographs are newly done.
+        wait: Wait for another process that is filling the same archive.
 
     Raises:
         MissingArtefactError: The member's training has not finished.
         StaleArtefactError: Its training was made from something else.
-        LockedError: Another process is filling the same archive.
+        LockedError: Another process is filling the same archive, and `wait` is False.
     """
     path = project.archive_folder(member, fold)
     made_from = archive_digests(project, member, fold, restoration)
-    with exclusive_lock(path, what=f"collecting predictions into `{path}`"):
+    with exclusive_lock(path, what=f"collecting predictions into `{path}`", wait=wait):
         if member.kind == "external":
             archive = Archive(path)
             require_same(archive.manifest.made_from, made_from, name=str(path), remedy="import it")

@@ -1,114 +1,33 @@
-"""The tables behind a recipe: as plain data for JSON, and as they are printed."""
+"""The tables of one stage's scores, as `ens blend` prints and `ens report` draws them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
-from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import Terms
-from ensemble.blending.tune import Tuned
-from ensemble.blending.verdict import Judged
-from ensemble.blending.worth import Worth
-from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
+from ensemble.metric.score import TERMS
 
-Summary = dict[str, Any]
+Summary = Mapping[str, Any]
+"""One stage of `scores.json`, see `ensemble.blending.summary`."""
 
 
-def summary(evidence: Evidence, tuned: Tuned, taken_apart: Worth) -> Summary:
-    """Everything that was exactly scored of one stage, as plain data.
-
-    Args:
-        evidence: What was read.
-        tuned: What was found.
-        taken_apart: Scores of the kept blend without each member, and with fewer views.
-
-    Returns:
-        JSON values only; `stage_tables` prints it, and `ens report` draws it.
-    """
-    stage, kept = evidence.stage, float(weigh(evidence.stage, tuned.terms[tuned.kept_name]).mean())
-    folds = np.array([evidence.folds[image_id] for image_id in tuned.image_ids])
-    rows = [
-        {
-            "name": name,
-            "forward_passes": tuned.rows[name].forward_passes,
-            **_mean(stage, terms),
-            "folds": {str(k): _mean(stage, terms[folds == k]) for k in np.unique(folds)},
-        }
-        for name, terms in tuned.terms.items()
-    ]
-    return {
-        "stage": stage,
-        "kept": tuned.kept_name,
-        "photographs": len(tuned.image_ids),
-        "groups": len({evidence.groups[image_id] for image_id in tuned.image_ids}),
-        "folds": [int(fold) for fold in np.unique(folds)],
-        "trials": {"done": tuned.found.done, "wanted": tuned.found.wanted},
-        "rows": rows,
-        "cross_fitted": {name: _mean(stage, terms) for name, terms in tuned.cross_fitted.items()},
-        "judged": [_judged(one) for one in tuned.judged],
-        "leave_one_out": [
-            {"member": member, **_mean(stage, terms), "worth": kept - _score(stage, terms)}
-            for member, terms in taken_apart.without.items()
-        ],
-        "views": _views(stage, taken_apart),
-        "notes": list(tuned.notes),
-    }
-
-
-def stage_tables(found: Summary) -> list[Table]:
-    """The tables of one stage's `summary`: scores, folds, without each member, by views."""
+def make_tables(found: Summary) -> list[Table]:
+    """Make the tables of a stage: scores, folds, without each member, by views."""
     tables = [_score_table(found)]
     if len(found["folds"]) > 1:
         tables.append(_fold_table(found))
     if found["leave_one_out"]:
-        tables.append(_worth_table(found))
+        tables.append(_ablation_table(found))
     if len(found["views"]) > 1:
         tables.append(_view_table(found))
     return tables
 
 
-def sentences(found: Summary) -> list[str]:
-    """The verdicts and notes of one stage's `summary`."""
-    return [*(judged["sentence"] for judged in found["judged"]), *found["notes"]]
-
-
-def _score(stage: Any, terms: Terms) -> float:
-    return float(weigh(stage, terms).mean())
-
-
-def _mean(stage: Any, terms: Terms) -> dict[str, float]:
-    means = dict(zip(TERMS, map(float, terms.mean(axis=0)), strict=True))
-    own = {name: means[name] for name in STAGE_TERMS[stage]}
-    return {**own, "score": _score(stage, terms)}
-
-
-def _judged(one: Judged) -> dict[str, Any]:
-    error = one.cross_fitted.error
-    return {
-        "step": one.name,
-        "against": one.against,
-        "in_sample": one.in_sample,
-        "cross_fitted": one.cross_fitted.gain,
-        "standard_error": error if np.isfinite(error) else None,
-        "interval": [one.cross_fitted.low, one.cross_fitted.high],
-        "groups": one.cross_fitted.groups,
-        "kept": one.cross_fitted.convincing,
-        "sentence": one.sentence,
-    }
-
-
-def _views(stage: Any, taken_apart: Worth) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for name, (passes, terms) in taken_apart.views.items():
-        score = _score(stage, terms)
-        gain = score - rows[-1]["score"] if rows else 0.0
-        rows.append({"views": name, "forward_passes": passes, "score": score, "gain": gain})
-    return rows
+def list_sentences(found: Summary) -> list[str]:
+    """List the verdicts and notes of a stage."""
+    return [*(verdict["sentence"] for verdict in found["judged"]), *found["notes"]]
 
 
 def _terms_of(found: Summary) -> list[str]:
@@ -153,7 +72,7 @@ def _fold_table(found: Summary) -> Table:
     return table
 
 
-def _worth_table(found: Summary) -> Table:
+def _ablation_table(found: Summary) -> Table:
     title = f"{found['stage']}: the kept blend without each member"
     table = _table(title, "without", ["score", "loss"])
     for row in found["leave_one_out"]:
@@ -172,8 +91,3 @@ def _view_table(found: Summary) -> Table:
 
 def _number(value: float, *, bold: bool = False) -> str:
     return f"[bold]{value:.4f}[/bold]" if bold else f"{value:.4f}"
-
-
-def to_json(stages: Mapping[str, Summary]) -> str:
-    """The summaries of all stages as indented JSON."""
-    return json.dumps({"version": 1, "stages": dict(stages)}, indent=2, sort_keys=True) + "\n"

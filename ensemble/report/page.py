@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ensemble.report.blend_tables import Summary, sentences, stage_tables
+from ensemble.report.blend_tables import Summary, list_sentences, make_tables
 
 WIDTH = 110
 
@@ -45,7 +45,7 @@ def report_page(
 
     Args:
         title: Heading of the page.
-        stages: By stage, what `ens blend` found: `scores.json`.
+        stages: By stage, the content of `scores.json`.
         recipe: `recipe.json`, to be shown as it is.
         pictures: (caption, PNG bytes).
     """
@@ -56,8 +56,8 @@ def report_page(
 
 
 def _stage(name: str, summary: Summary) -> str:
-    said = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in sentences(summary))
-    tables = "".join(f"<pre>{_rendered(table)}</pre>\n" for table in stage_tables(summary))
+    said = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in list_sentences(summary))
+    tables = "".join(f"<pre>{_rendered(table)}</pre>\n" for table in make_tables(summary))
     return f"<h2>{html.escape(name)}</h2>\n{said}{tables}"
 
 

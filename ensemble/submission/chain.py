@@ -13,9 +13,9 @@ from ensemble.arrays import Gray, Rgb
 from ensemble.composition.blend import (
     Colours,
     Read,
-    answer,
     blend_colours,
     blend_gray,
+    compose_answer,
     restored_gray,
 )
 from ensemble.composition.recipe import Recipe, StageRecipe
@@ -174,15 +174,15 @@ def _chain(
     shown = Shown(grays, batch.shown.lost_masks)
     colored = colorization.predict(batch.image_ids, shown)
     for image_id, blend, read in zip(batch.image_ids, blends, colored, strict=True):
-        mode = recipe.composition.chroma
-        yield image_id, _Blends(blend, blend_colours(recipe.colorization, read, mode))
+        colours = blend_colours(recipe.colorization, read, recipe.composition)
+        yield image_id, _Blends(blend, colours)
 
 
 def _finish(recipe: Recipe, priors: Priors, batch: _Batch, row: int, sums: _Blends) -> TestAnswer:
     damaged, lost_mask = batch.shown.grays[row], batch.shown.lost_masks[row]
     gray = restored_gray(sums.gray / np.float32(sums.colours.folds), damaged, lost_mask)
     prior = mean_prior(priors, gray) if priors else None
-    picture = answer(sums.colours, gray=gray, prior=prior, options=recipe.composition)
+    picture = compose_answer(sums.colours, gray=gray, prior=prior, options=recipe.composition)
     return TestAnswer(batch.image_ids[row], damaged, gray, picture)
 
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ensemble.arrays import luma
-from ensemble.blending.candidate import Subject
-from ensemble.blending.evidence import ArrayEvidence
+from ensemble.blending.evidence import Subject
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.vocabulary import Stage, View
+from tests.reference.evidence import ArrayEvidence
 
 SIZE = (40, 44)
 

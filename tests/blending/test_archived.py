@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
-from ensemble.blending.archived import ArchivedEvidence, fold_priors
+from ensemble.blending.evidence import ArchivedEvidence, fit_priors
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
@@ -63,7 +63,7 @@ def test_restoration_reads_the_damaged_gray_and_its_truth(collected):
 
 
 def test_colorization_starts_from_the_restored_gray(collected):
-    priors = fold_priors(collected, (0, 1), threads=1)
+    priors = fit_priors(collected, (0, 1), threads=1)
     evidence = colorization(collected, priors)
     image_id = evidence.image_ids[-1]
     subject = evidence.subject(image_id)
@@ -78,7 +78,7 @@ def test_colorization_starts_from_the_restored_gray(collected):
 
 
 def test_a_prior_sees_nothing_of_its_own_fold(project):
-    priors = fold_priors(project, (0, 1), threads=2)
+    priors = fit_priors(project, (0, 1), threads=2)
     for fold in (0, 1):
         seen = [project.competition.target(i) for i in project.folds.training(fold)]
         due = HuePrior.fit(
@@ -90,7 +90,7 @@ def test_a_prior_sees_nothing_of_its_own_fold(project):
 
 
 def test_the_digest_changes_with_what_is_read(collected):
-    priors = fold_priors(collected, (0, 1), threads=1)
+    priors = fit_priors(collected, (0, 1), threads=1)
     digests = {
         restoration(collected).digest,
         colorization(collected).digest,

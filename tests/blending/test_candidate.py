@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.blending.candidate import Candidate, rendered
-from ensemble.composition.blend import answer, blend_colours, blend_gray
+from ensemble.blending.candidate import Candidate, make_picture
+from ensemble.composition.blend import blend_colours, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 
@@ -15,18 +15,21 @@ RECIPE = StageRecipe(
 
 @pytest.mark.parametrize("chroma", ["mean", "median", "preserving"])
 @pytest.mark.parametrize("hue", ["none", "score"])
-def test_colours_are_rendered_as_they_are_sent(colour_evidence, chroma, hue):
+def test_colors_are_scored_as_they_are_sent(colour_evidence, chroma, hue):
     evidence = colour_evidence(count=2)
     subject, read = evidence.subject("P1"), evidence.reader("P1")
     options = Composition(chroma=chroma, hue=hue)
-    sent = answer(
-        blend_colours(RECIPE, read, chroma), gray=subject.gray, prior=subject.prior, options=options
+    sent = compose_answer(
+        blend_colours(RECIPE, read, options),
+        gray=subject.gray,
+        prior=subject.prior,
+        options=options,
     )
-    scored = rendered("colorization", subject, read, Candidate(RECIPE, options))
+    scored = make_picture("colorization", subject, read, Candidate(RECIPE, options))
     assert np.array_equal(scored, sent)
 
 
-def test_voters_have_no_picture(colour_evidence):
+def test_histogram_members_have_no_picture(colour_evidence):
     evidence = colour_evidence(count=1)
     subject, read = evidence.subject("P0"), evidence.reader("P0")
     voting = StageRecipe(weights={"a": 0.5, "v": 0.5}, views=dict.fromkeys("av", ("identity",)))
@@ -36,13 +39,13 @@ def test_voters_have_no_picture(colour_evidence):
         return np.ones(180, np.float32) if member == "v" else read(member, view)
 
     pictures = [
-        rendered("colorization", subject, with_voter, Candidate(recipe, SLIDES))
+        make_picture("colorization", subject, with_voter, Candidate(recipe, SLIDES))
         for recipe in (voting, alone)
     ]
     assert np.array_equal(*pictures)
 
 
-def test_grays_are_rendered_as_they_are_shown_to_stage_2(gray_evidence):
+def test_grays_are_scored_as_they_are_shown_to_stage_2(gray_evidence):
     evidence = gray_evidence(count=2)
     subject, read = evidence.subject("P1"), evidence.reader("P1")
     shown = compose_gray(
@@ -51,7 +54,7 @@ def test_grays_are_rendered_as_they_are_shown_to_stage_2(gray_evidence):
         lost_mask=subject.located,
         options=Composition(),
     )
-    scored = rendered("restoration", subject, read, Candidate(RECIPE))
+    scored = make_picture("restoration", subject, read, Candidate(RECIPE))
     assert np.array_equal(scored, shown)
     assert np.array_equal(scored[~subject.located], subject.gray[~subject.located])
 

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ensemble.blending.candidate import Candidate
-from ensemble.blending.cross_fit import cross_fitted, paired_gain, parts_of
-from ensemble.blending.exact import exact_scores
-from ensemble.blending.verdict import Judged, climb
+from ensemble.blending.candidate import Candidate, score_exactly
+from ensemble.blending.decide.cross_fit import Verdict, choose_step, cross_fit, divide, measure_gain
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.errors import ConfigError
 
@@ -16,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 def test_without_groups_the_error_is_that_of_a_mean():
     differences = RNG.normal(0.01, 0.1, 50)
-    found = paired_gain(differences, [f"g{i}" for i in range(50)], seed=0)
+    found = measure_gain(differences, [f"g{i}" for i in range(50)], seed=0)
     assert found.gain == pytest.approx(differences.mean())
     assert found.error == pytest.approx(stats.sem(differences))
 
@@ -24,8 +22,8 @@ def test_without_groups_the_error_is_that_of_a_mean():
 def test_copies_within_a_group_are_one_observation():
     differences = RNG.normal(0.01, 0.1, 30)
     groups = [f"g{i}" for i in range(30)]
-    once = paired_gain(differences, groups, seed=0)
-    thrice = paired_gain(np.repeat(differences, 3), np.repeat(groups, 3).tolist(), seed=0)
+    once = measure_gain(differences, groups, seed=0)
+    thrice = measure_gain(np.repeat(differences, 3), np.repeat(groups, 3).tolist(), seed=0)
     assert thrice.error == pytest.approx(once.error)
     assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
 
@@ -35,7 +33,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         differences = rng.normal(0.02, 0.1, 60)
-        found = paired_gain(differences, [f"g{i}" for i in range(60)], seed=seed)
+        found = measure_gain(differences, [f"g{i}" for i in range(60)], seed=seed)
         covered += found.low <= 0.02 <= found.high
     assert 180 <= covered <= 198
 
@@ -43,19 +41,19 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 @pytest.mark.parametrize(("shift", "convincing"), [(0.0, False), (0.05, True), (-0.05, False)])
 def test_only_a_gain_of_two_errors_convinces(shift, convincing):
     noise = np.tile([-0.1, 0.1], 50)
-    found = paired_gain(noise + shift, [f"g{i}" for i in range(100)], seed=0)
-    assert found.convincing == convincing
+    found = measure_gain(noise + shift, [f"g{i}" for i in range(100)], seed=0)
+    assert found.significant == convincing
 
 
 def test_one_group_never_convinces():
-    found = paired_gain(np.full(9, 0.5), ["g"] * 9, seed=0)
-    assert not found.convincing
+    found = measure_gain(np.full(9, 0.5), ["g"] * 9, seed=0)
+    assert not found.significant
     assert found.error == np.inf
 
 
 def test_each_fold_is_a_part():
     folds, groups = {"a": 0, "b": 1, "c": 0, "d": 3}, dict.fromkeys("abcd", "g")
-    parts = parts_of("abcd", folds, groups, seed=0)
+    parts = divide("abcd", folds, groups, seed=0)
     assert [rows.tolist() for rows in parts.rows] == [[0, 2], [1], [3]]
     assert not parts.halves
 
@@ -63,7 +61,7 @@ def test_each_fold_is_a_part():
 def test_one_fold_is_halved_by_groups():
     ids = [f"P{i}" for i in range(20)]
     groups = {image_id: f"g{i // 4}" for i, image_id in enumerate(ids)}
-    parts = parts_of(ids, dict.fromkeys(ids, 2), groups, seed=0)
+    parts = divide(ids, dict.fromkeys(ids, 2), groups, seed=0)
     first, second = ({groups[ids[row]] for row in rows} for rows in parts.rows)
     assert parts.halves
     assert not first & second
@@ -74,13 +72,13 @@ def test_one_fold_is_halved_by_groups():
 def test_an_even_number_of_groups_is_halved_equally(count):
     ids = [f"P{i}" for i in range(count)]
     groups = {image_id: f"g{image_id}" for image_id in ids}
-    parts = parts_of(ids, dict.fromkeys(ids, 0), groups, seed=3)
+    parts = divide(ids, dict.fromkeys(ids, 0), groups, seed=3)
     assert [len(rows) for rows in parts.rows] == [count // 2, count // 2]
 
 
 def test_one_group_cannot_be_halved():
     with pytest.raises(ConfigError, match="needs two groups of photographs at least, but all 2"):
-        parts_of("ab", {"a": 0, "b": 0}, {"a": "g", "b": "g"}, seed=0)
+        divide("ab", {"a": 0, "b": 0}, {"a": "g", "b": "g"}, seed=0)
 
 
 def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):
@@ -88,15 +86,15 @@ def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):
     ids = evidence.image_ids
     options = Composition(hue="none")
     choices = [Candidate(StageRecipe.single(member), options) for member in ("a", "b")]
-    parts = parts_of(ids, evidence.folds, evidence.groups, seed=0)
+    parts = divide(ids, evidence.folds, evidence.groups, seed=0)
     seen = []
 
     def fit(rows):
         seen.append(rows)
         return choices[len(seen) - 1]
 
-    terms = cross_fitted(evidence, ids, parts, fit)
-    exact = exact_scores(evidence, choices, ids)
+    terms = cross_fit(evidence, ids, parts, fit)
+    exact = score_exactly(evidence, choices, ids)
     for part, rows, by_choice in zip(parts.rows, seen, exact, strict=True):
         assert not set(rows) & set(part)
         assert sorted([*rows, *part]) == list(range(len(ids)))
@@ -110,7 +108,7 @@ def climbed(gains):
     noise = rng.normal(0, 0.02, (80, 1))
     crossed = {name: base + noise + gain for name, gain in gains.items()}
     groups = [f"g{i}" for i in range(80)]
-    return climb(
+    return choose_step(
         "colorization", {"plain": base, **crossed}, crossed, groups=groups, plain="plain", seed=0
     )
 
@@ -128,8 +126,8 @@ def test_the_second_step_is_compared_to_the_first_if_that_was_kept():
 
 
 def test_the_verdict_is_one_sentence():
-    gain = paired_gain(np.array([0.1, 0.2, 0.3]), ["a", "b", "c"], seed=0)
-    sentence = Judged("the tuned blend", "the plain mean", 0.25, gain).sentence
+    gain = measure_gain(np.array([0.1, 0.2, 0.3]), ["a", "b", "c"], seed=0)
+    sentence = Verdict("the tuned blend", "the plain mean", 0.25, gain).sentence
     assert sentence.startswith(
         "Kept the tuned blend: tuned on some groups and scored on the others, it gains +0.2000 "
         "over the plain mean (standard error 0.0577, 95 % interval "

@@ -5,13 +5,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ensemble.blending.candidate import Candidate
-from ensemble.blending.evidence import ArrayEvidence, sample_groups
-from ensemble.blending.exact import exact_scores
-from ensemble.blending.worth import worth
+from ensemble.blending.candidate import Candidate, score_exactly
+from ensemble.blending.decide.ablation import ablate
+from ensemble.blending.evidence import sample_groups
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.metric.score import gray_score, score, weigh
+from tests.reference.evidence import ArrayEvidence
 
 IDS = [f"P{i:03d}" for i in range(200)]
 FOLDS = {image_id: (i // 4) % 5 for i, image_id in enumerate(IDS)}
@@ -55,7 +55,7 @@ def test_a_reader_reads_each_prediction_once(gray_evidence, monkeypatch):
 def test_exact_scores_are_the_metrics(colour_evidence, gray_evidence, jobs):
     one = Candidate(StageRecipe.single("b"), SLIDES)
     for evidence, metric in ((colour_evidence(), score), (gray_evidence(), gray_score)):
-        terms = exact_scores(evidence, [one], evidence.image_ids, jobs=jobs)
+        terms = score_exactly(evidence, [one], evidence.image_ids, jobs=jobs)
         assert terms.shape == (1, 8, 3)
         for image_id, found in zip(evidence.image_ids, terms[0], strict=True):
             subject = evidence.subject(image_id)
@@ -70,7 +70,7 @@ def test_exact_scores_are_the_metrics(colour_evidence, gray_evidence, jobs):
 
 def test_nothing_to_score_gives_no_scores(gray_evidence):
     evidence = gray_evidence()
-    assert exact_scores(evidence, [], evidence.image_ids).shape == (0, 8, 3)
+    assert score_exactly(evidence, [], evidence.image_ids).shape == (0, 8, 3)
 
 
 def test_worth_leaves_out_each_member_and_adds_one_view_after_another(gray_evidence):
@@ -78,10 +78,10 @@ def test_worth_leaves_out_each_member_and_adds_one_view_after_another(gray_evide
     views = ("identity", "hflip")
     recipe = StageRecipe(weights={"a": 0.5, "b": 0.2, "c": 0.3}, views=dict.fromkeys("abc", views))
     options = Composition(hue="none")
-    found = worth(evidence, Candidate(recipe, options), evidence.image_ids)
+    found = ablate(evidence, Candidate(recipe, options), evidence.image_ids)
     rest = StageRecipe(weights={"b": 0.4, "c": 0.6}, views=dict.fromkeys("bc", views))
     plain = recipe.model_copy(update={"views": dict.fromkeys("abc", views[:1])})
-    due = exact_scores(
+    due = score_exactly(
         evidence, [Candidate(rest, options), Candidate(plain, options)], evidence.image_ids
     )
     assert np.array_equal(found.without["a"], due[0])
@@ -95,4 +95,4 @@ def test_worth_leaves_out_each_member_and_adds_one_view_after_another(gray_evide
 def test_the_only_member_cannot_be_left_out(gray_evidence):
     evidence = gray_evidence()
     alone = Candidate(StageRecipe.single("a"), Composition(hue="none"))
-    assert worth(evidence, alone, evidence.image_ids).without == {}
+    assert ablate(evidence, alone, evidence.image_ids).without == {}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from ensemble.blending.moment_kernels import blend_range
-from ensemble.blending.moments import photo_moments, wanted_hue
-from ensemble.blending.sampling import Plan, draw_places
+from ensemble.blending.statistics.kernels import blend_range
+from ensemble.blending.statistics.moments import collect_moments, estimate_moved_hue
+from ensemble.blending.statistics.sampling import Plan, draw_places
 from ensemble.composition.hue_target import centred, hue_histogram, hue_target
 from ensemble.errors import ArrayError
 from ensemble.metric.score import gray_score, score
@@ -18,7 +18,7 @@ WEIGHTS = np.array([0.4931, 0.0, 0.2137, 0.2932])  # no blend is half way betwee
 
 
 def moments_of(scene, plan=Plan(), **options):
-    return photo_moments(
+    return collect_moments(
         plan,
         image_id="a",
         target=scene.target,
@@ -136,19 +136,19 @@ def test_wanted_hue_is_the_correlation_with_the_hue_target(scene, prior_weight):
     one = scene(5, size=SIZE, terms=4, colour=True)
     prior = np.random.default_rng(0).uniform(size=180)
     votes = np.stack([hue_histogram(picture) for picture in one.pictures])
-    products = moments_of(one, votes=votes, prior=prior).hue_products
+    products = moments_of(one, histograms=votes, prior=prior).hue_products
     wanted = hue_target(histograms=votes, weights=WEIGHTS, prior=prior, prior_weight=prior_weight)
     due = centred(wanted) @ centred(hue_histogram(one.target))
-    assert wanted_hue(products, WEIGHTS, prior_weight) == pytest.approx(due, abs=1e-9)
-    both = wanted_hue(np.stack([products, products]), WEIGHTS, prior_weight)
+    assert estimate_moved_hue(products, WEIGHTS, prior_weight) == pytest.approx(due, abs=1e-9)
+    both = estimate_moved_hue(np.stack([products, products]), WEIGHTS, prior_weight)
     assert both.tolist() == pytest.approx([due, due], abs=1e-9)
 
 
 def test_without_a_prior_its_weight_counts_as_none(scene):
     one = scene(5, size=SIZE, terms=4, colour=True)
     votes = np.stack([hue_histogram(picture) for picture in one.pictures])
-    products = moments_of(one, votes=votes).hue_products
-    assert wanted_hue(products, WEIGHTS, 0.7) == wanted_hue(products, WEIGHTS, 0.0)
+    products = moments_of(one, histograms=votes).hue_products
+    assert estimate_moved_hue(products, WEIGHTS, 0.7) == estimate_moved_hue(products, WEIGHTS, 0.0)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(scene):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from ensemble.blending.exact import exact_scores
-from ensemble.blending.objective import Objective
-from ensemble.blending.sampling import Plan
+from ensemble.blending.candidate import score_exactly
+from ensemble.blending.samplers import draw_params
 from ensemble.blending.space import SearchSpace
-from ensemble.blending.strategies import random_params
+from ensemble.blending.statistics.objective import Objective
+from ensemble.blending.statistics.sampling import Plan
 from ensemble.composition.recipe import SLIDES, Composition
 from ensemble.metric.score import weigh
 
@@ -17,8 +17,8 @@ def compared(evidence, space, count=30):
     """Estimated and exact mean scores of random candidates."""
     objective = Objective(evidence, space, evidence.image_ids, plan=Plan())
     rng = np.random.default_rng(0)
-    candidates = [space.candidate(random_params(space, rng)) for _ in range(count)]
-    exact = weigh(evidence.stage, exact_scores(evidence, candidates, evidence.image_ids))
+    candidates = [space.decode(draw_params(space, rng)) for _ in range(count)]
+    exact = weigh(evidence.stage, score_exactly(evidence, candidates, evidence.image_ids))
     return np.array([objective.value(one) for one in candidates]), exact.mean(axis=1)
 
 
@@ -47,7 +47,7 @@ def test_it_is_exact_for_the_plain_mean_it_was_calibrated_on(colour_evidence):
     mean = space.plain_mean()
     for options in space.compositions():
         one = type(mean)(mean.recipe, options)
-        exact = weigh(evidence.stage, exact_scores(evidence, [one], evidence.image_ids)).mean()
+        exact = weigh(evidence.stage, score_exactly(evidence, [one], evidence.image_ids)).mean()
         assert objective.value(one) == pytest.approx(exact, abs=1e-12)
 
 

@@ -7,10 +7,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from ensemble.blending.candidate import Candidate, rendered
-from ensemble.blending.objective import ESTIMATED, Objective
-from ensemble.blending.sampling import Plan
+from ensemble.blending.candidate import Candidate, make_picture
 from ensemble.blending.space import SearchSpace
+from ensemble.blending.statistics.objective import ESTIMATED, Objective
+from ensemble.blending.statistics.sampling import Plan
 from ensemble.composition.recipe import Composition
 
 FIXED = {
@@ -38,10 +38,10 @@ def test_each_option_changes_the_picture(colour_evidence, gray_evidence, option)
     for evidence in (gray_evidence(count=1), colour_evidence(count=1)):
         subject, read = evidence.subject("P0"), evidence.reader("P0")
         mean = SearchSpace(views=evidence.views).plain_mean()
-        before = rendered(evidence.stage, subject, read, Candidate(mean.recipe))
+        before = make_picture(evidence.stage, subject, read, Candidate(mean.recipe))
         for value in others(option):
             composition = Composition(**{option: value})
-            after = rendered(evidence.stage, subject, read, Candidate(mean.recipe, composition))
+            after = make_picture(evidence.stage, subject, read, Candidate(mean.recipe, composition))
             changed |= {value} if not np.array_equal(after, before) else set()
     assert changed == set(others(option))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.blending.sampling import Plan, draw_places, spread
+from ensemble.blending.statistics.sampling import Plan, draw_places, spread
 
 SIZE = (40, 50)
 

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensemble.blending.space import SearchSpace, view_sets
-from ensemble.blending.strategies import random_params
+from ensemble.blending.samplers import draw_params
+from ensemble.blending.space import SearchSpace, list_view_sets
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import VIEWS
 
 COLOUR = SearchSpace(
     views={"b": VIEWS, "a": VIEWS, "v": VIEWS, "x": ("identity",)},
-    voters=frozenset({"v"}),
+    histogram_members=frozenset({"v"}),
     chroma=("mean", "median", "preserving"),
     hue=("none", "score", "natural"),
     views_per="member",
@@ -25,16 +25,16 @@ GRAY = SearchSpace(views=dict.fromkeys("ab", VIEWS), fixed=Composition(hue="none
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_any_parameters_give_a_valid_candidate_that_codes_back(space, seed):
-    candidate = space.candidate(random_params(space, np.random.default_rng(seed)))
+    candidate = space.decode(draw_params(space, np.random.default_rng(seed)))
     assert sum(candidate.recipe.weights.values()) == pytest.approx(1, abs=1e-12)
-    assert set(candidate.recipe.weights) - space.voters
-    assert space.candidate(space.params(candidate)).key == candidate.key
+    assert set(candidate.recipe.weights) - space.histogram_members
+    assert space.decode(space.encode(candidate)).key == candidate.key
 
 
 @pytest.mark.parametrize("space", [COLOUR, GRAY])
 def test_every_baseline_codes_back(space):
     for baseline in space.baselines():
-        again = space.candidate(space.params(baseline))
+        again = space.decode(space.encode(baseline))
         assert again.composition == baseline.composition
         assert again.recipe.views == baseline.recipe.views
         for member, weight in baseline.recipe.weights.items():
@@ -58,47 +58,47 @@ def test_the_plain_mean_is_the_one_that_stage_2_was_collected_on():
 
 
 def test_a_member_averages_only_views_it_has():
-    params = COLOUR.params(COLOUR.plain_mean())
-    assert COLOUR.candidate(params).recipe.views["x"] == ("identity",)
+    params = COLOUR.encode(COLOUR.plain_mean())
+    assert COLOUR.decode(params).recipe.views["x"] == ("identity",)
 
 
 def test_one_set_of_views_for_all():
     space = SearchSpace(views={"a": VIEWS, "x": ("identity",)})
-    params = {**space.params(space.plain_mean()), "views/every member": "identity+vflip"}
-    assert space.candidate(params).recipe.views == {
+    params = {**space.encode(space.plain_mean()), "views/every member": "identity+vflip"}
+    assert space.decode(params).recipe.views == {
         "a": ("identity", "vflip"),
         "x": ("identity",),
     }
 
 
-def test_voters_alone_are_given_a_picture():
-    candidate = COLOUR.blend_of([0, 0, 1, 0], COLOUR.params(COLOUR.plain_mean()))
+def test_histogram_members_alone_are_given_a_picture():
+    candidate = COLOUR.make_candidate([0, 0, 1, 0], COLOUR.encode(COLOUR.plain_mean()))
     assert candidate.recipe.weights["v"] > 0.9
     assert set(candidate.recipe.weights) - {"v"}
 
 
 def test_view_sets_hold_the_picture_as_it_is():
-    sets = view_sets(VIEWS)
+    sets = list_view_sets(VIEWS)
     assert len(sets) == 8
     assert all(views[0] == "identity" for views in sets)
     assert sets[0] == ("identity",)
     assert sets[-1] == VIEWS
 
 
-def test_voters_only_are_refused():
+def test_histogram_members_only_are_refused():
     with pytest.raises(ConfigError, match="one member at least that predicts pictures, but got"):
-        SearchSpace(views={"v": VIEWS}, voters=frozenset({"v"}))
+        SearchSpace(views={"v": VIEWS}, histogram_members=frozenset({"v"}))
 
 
 def test_options_that_are_moot_make_no_other_candidate():
-    params = COLOUR.params(COLOUR.plain_mean())
+    params = COLOUR.encode(COLOUR.plain_mean())
     unmoved = {
-        COLOUR.candidate({**params, "hue": "none", "prior_weight": weight}).key
+        COLOUR.decode({**params, "hue": "none", "prior_weight": weight}).key
         for weight in (0.0, 0.35, 1.0)
     }
     assert len(unmoved) == 1
 
 
 def test_a_prior_weight_is_a_multiple_of_its_step():
-    params = {**COLOUR.params(COLOUR.plain_mean()), "prior_weight": 7 * 0.05, "hue": "natural"}
-    assert COLOUR.candidate(params).composition.prior_weight == 0.35
+    params = {**COLOUR.encode(COLOUR.plain_mean()), "prior_weight": 7 * 0.05, "hue": "natural"}
+    assert COLOUR.decode(params).composition.prior_weight == 0.35

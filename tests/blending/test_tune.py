@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ensemble.blending.exact import exact_scores
-from ensemble.blending.shortlist import OPTIONS, PLAIN, SLIDES_ROW, TUNED
+from ensemble.blending.candidate import score_exactly
+from ensemble.blending.decide.shortlist import PLAIN, SLIDES_PLAIN, TUNED, TUNED_COMPOSITION
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import Composition
@@ -30,26 +30,29 @@ def tuned(colour_evidence):
 def test_what_is_reported_is_exact(tuned):
     evidence, result = tuned
     rows = list(result.rows)
-    again = exact_scores(evidence, list(result.rows.values()), evidence.image_ids)
+    again = score_exactly(evidence, list(result.rows.values()), evidence.image_ids)
     for name, terms in zip(rows, again, strict=True):
         assert np.array_equal(result.terms[name], terms)
 
 
 def test_rows_are_members_plain_means_and_each_step(tuned):
     _, result = tuned
-    assert list(result.rows) == ["a", "b", "c", SLIDES_ROW, PLAIN, OPTIONS, TUNED]
+    assert list(result.rows) == ["a", "b", "c", SLIDES_PLAIN, PLAIN, TUNED_COMPOSITION, TUNED]
 
 
 def test_the_tuned_blend_is_no_worse_than_any_baseline(tuned):
     evidence, result = tuned
     score = {n: weigh(evidence.stage, terms).mean() for n, terms in result.terms.items()}
-    assert score[TUNED] >= max(score[n] for n in ("a", "b", "c", PLAIN, OPTIONS))
+    assert score[TUNED] >= max(score[n] for n in ("a", "b", "c", PLAIN, TUNED_COMPOSITION))
 
 
 def test_a_step_is_kept_only_where_it_is_convincing(tuned):
     _, result = tuned
-    convincing = [judged.name for judged in result.judged if judged.cross_fitted.convincing]
-    assert [judged.name for judged in result.judged] == [f"the {OPTIONS}", f"the {TUNED}"]
+    convincing = [judged.name for judged in result.verdicts if judged.cross_fitted.significant]
+    assert [judged.name for judged in result.verdicts] == [
+        f"the {TUNED_COMPOSITION}",
+        f"the {TUNED}",
+    ]
     assert result.kept_name == (convincing[-1].removeprefix("the ") if convincing else PLAIN)
     assert result.kept == result.rows[result.kept_name]
 
@@ -66,7 +69,7 @@ def test_the_same_seed_gives_the_same_bit_for_bit(gray_evidence, tmp_path):
     space = space_of(evidence)
     results = [
         tune(evidence, space, evidence.image_ids, replace(SETTINGS, threads=t, storage=storage))
-        for t, storage in ((1, None), (2, str(tmp_path / "study.db")))
+        for t, storage in ((1, None), (2, str(tmp_path / "study.log")))
     ]
     first, second = results
     assert first.kept.key == second.kept.key
@@ -92,7 +95,7 @@ def test_one_group_keeps_the_plain_mean(gray_evidence):
 
 
 def test_an_interrupted_search_keeps_the_best_so_far(gray_evidence, monkeypatch):
-    from ensemble.blending.objective import Objective
+    from ensemble.blending.statistics.objective import Objective
 
     evidence, calls = gray_evidence(), []
     real = Objective.value
@@ -107,7 +110,7 @@ def test_an_interrupted_search_keeps_the_best_so_far(gray_evidence, monkeypatch)
     result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
     assert result.found.missing == 12
     assert "Interrupted: 13 of 25 trials are done and the best so far is used" in result.notes[0]
-    assert result.judged
+    assert result.verdicts
 
 
 def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidence, monkeypatch):
@@ -116,7 +119,7 @@ def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidenc
     def interrupted(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "cross_fitted", interrupted)
+    monkeypatch.setattr(module, "cross_fit", interrupted)
     evidence = gray_evidence()
     result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
     assert result.kept_name == TUNED

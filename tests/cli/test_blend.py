@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ensemble.blending import search
+from ensemble.blending import samplers, search
+from ensemble.blending.samplers import HistorySampler, draw_params
 from ensemble.composition.recipe import Recipe
 from ensemble.config_text import config_text
 from ensemble.oof.archive import Archive
 from ensemble.oof.priors import read_priors
 from ensemble.project import Project
 from ensemble.provenance import read_recipe
-from ensemble.workspace import atomic_write
+from ensemble.workspace import atomic_write, exclusive_lock
 
 MEMBERS = {
     "restoration": {"members": ("navier-stokes", "telea")},
@@ -93,9 +95,42 @@ def test_a_sample_and_one_fold_are_said_so(blend, workspace):
 
 def test_another_storage_is_used(blend, workspace, tmp_path):
     workspace, _ = workspace
-    blend(workspace, "--storage", f"journal:///{tmp_path}/shared.log", "--sampler", "random")
+    blend(workspace, "--storage", f"{tmp_path}/shared.log", "--sampler greedy")
     assert (tmp_path / "shared.log").exists()
     assert not workspace.study_file.exists()
+
+
+def test_a_sampler_that_is_gone_is_refused_by_the_nearest_names(ens, workspace):
+    workspace, config = workspace
+    workspace.config_file.write_text(config_text(config.replace("blend", sampler="cma-es")))
+    refused = ens(workspace.root, "blend")
+    assert refused.status == 2
+    assert "`cma-es` is no sampler; valid, nearest first: `tpe`, `greedy`; set" in refused.err
+    assert not workspace.study_file.exists()
+
+
+class Drawing(HistorySampler):
+    def propose(self, history, rng):
+        return draw_params(self.space, rng)
+
+
+def test_another_sampler_is_one_line_of_the_table(blend, workspace, monkeypatch):
+    workspace, config = workspace
+    monkeypatch.setattr(samplers, "SAMPLERS", {**samplers.SAMPLERS, "drawing": Drawing})
+    workspace.config_file.write_text(config_text(config.replace("blend", sampler="drawing")))
+    blend(workspace, "--trials 20")
+    assert workspace.recipe_file.exists()
+
+
+def test_a_blend_waits_for_another_process_that_collects(blend, workspace):
+    workspace, _ = workspace
+    archive, done = workspace.oof_dir("restoration", "telea", 1), []
+    with ThreadPoolExecutor(1) as pool, exclusive_lock(archive, what="collecting"):
+        waiting = pool.submit(lambda: done.append(blend(workspace)))
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=6)
+        assert not done
+    assert len(done) == 1
 
 
 def test_one_interruption_ends_the_search_of_both_stages(blend, workspace, monkeypatch):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
-from ensemble.composition.blend import Colours, answer, blend_colours, blend_gray
+from ensemble.composition.blend import Colours, blend_colours, blend_gray, compose_answer
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.hue_target import hue_target
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
@@ -58,13 +58,13 @@ def test_only_what_takes_part_is_read_and_once() -> None:
     blend_gray(RECIPE, predictions)
     assert sorted(predictions.was_read) == sorted((member, view) for member, view, _ in TERMS)
     coloured = Predictions(6, 7, 3)
-    blend_colours(RECIPE, coloured, "mean")
+    blend_colours(RECIPE, coloured, Composition(chroma="mean"))
     assert sorted(coloured.was_read) == sorted(predictions.was_read)
 
 
 def test_colours_are_the_mean_picture_and_every_vote() -> None:
     predictions = Predictions(6, 7, 3)
-    colours = blend_colours(RECIPE, predictions, "mean")
+    colours = blend_colours(RECIPE, predictions, Composition(chroma="mean"))
     np.testing.assert_allclose(colours.picture, mean(predictions), atol=1e-3)
     votes = [opencv_hues(predictions.arrays[member, view]) for member, view, _ in TERMS]
     np.testing.assert_array_equal(colours.histograms, votes)
@@ -74,14 +74,18 @@ def test_colours_are_the_mean_picture_and_every_vote() -> None:
 
 def test_the_mode_is_heeded() -> None:
     predictions = Predictions(6, 7, 3)
-    median = blend_colours(StageRecipe.single("b", VIEWS), predictions, "median").picture
+    median = blend_colours(
+        StageRecipe.single("b", VIEWS), predictions, Composition(chroma="median")
+    ).picture
     chroma = [
         p.astype(float) - luma(p)[..., None] for (m, _), p in predictions.arrays.items() if m == "b"
     ]
     expected = np.median(chroma, axis=0)
     spread = [picture - picture.mean(axis=-1, keepdims=True) for picture in (median, expected)]
     np.testing.assert_allclose(*spread, atol=1.0)
-    preserving = blend_colours(StageRecipe.single("b", VIEWS), predictions, "preserving").picture
+    preserving = blend_colours(
+        StageRecipe.single("b", VIEWS), predictions, Composition(chroma="preserving")
+    ).picture
     assert preserving.std(axis=-1).mean() > 1.5 * median.std(axis=-1).mean()
 
 
@@ -93,7 +97,7 @@ def test_a_member_of_histograms_votes_and_has_no_picture() -> None:
         weights={"a": 0.2, "b": 0.3, "votes": 0.5},
         views=dict.fromkeys(("a", "b", "votes"), ("identity",)),
     )
-    colours = blend_colours(recipe, predictions, "mean")
+    colours = blend_colours(recipe, predictions, Composition(chroma="mean"))
     first, second = (predictions.arrays[member, "identity"].astype(float) for member in "ab")
     np.testing.assert_allclose(colours.picture, 0.4 * first + 0.6 * second, atol=1e-3)
     assert colours.histograms.shape == (3, 180)
@@ -103,7 +107,10 @@ def test_a_member_of_histograms_votes_and_has_no_picture() -> None:
 
 @pytest.fixture
 def folds() -> list[Colours]:
-    return [blend_colours(RECIPE, Predictions(24, 24, 3, seed=seed), "mean") for seed in range(3)]
+    return [
+        blend_colours(RECIPE, Predictions(24, 24, 3, seed=seed), Composition(chroma="mean"))
+        for seed in range(3)
+    ]
 
 
 @pytest.fixture
@@ -124,7 +131,7 @@ def test_the_slides_answer_is_the_rounded_mean_over_folds(
     folds: list[Colours], gray: np.ndarray
 ) -> None:
     total = folds[0] + folds[1] + folds[2]
-    given = answer(total, gray=gray, prior=np.ones(180), options=SLIDES)
+    given = compose_answer(total, gray=gray, prior=np.ones(180), options=SLIDES)
     assert given.dtype == np.uint8
     mean_over_folds = np.mean([fold.picture.astype(float) for fold in folds], axis=0)
     assert np.abs(given - mean_over_folds).max() < 0.501
@@ -142,18 +149,18 @@ def test_hues_are_moved_to_what_members_and_prior_want(
         prior_weight=0.4,
     )
     blend = (folds[0].picture + folds[1].picture) / np.float32(2)
-    given = answer(total, gray=gray, prior=prior, options=options)
+    given = compose_answer(total, gray=gray, prior=prior, options=options)
     expected = compose_rgb(blend=blend, gray=gray, hue_target=wanted, options=options)
     np.testing.assert_array_equal(given, expected)
     assert np.abs(luma(given).astype(int) - gray).max() <= 1
-    without_prior = answer(total, gray=gray, prior=None, options=options)
+    without_prior = compose_answer(total, gray=gray, prior=None, options=options)
     assert (without_prior != given).any()
 
 
 def test_hues_that_are_left_alone_need_no_votes(folds: list[Colours], gray: np.ndarray) -> None:
     options = Composition(hue="none", data_range="as-is")
     voteless = Colours(folds[0].picture, np.zeros((0, 180)), np.zeros(0))
-    given = answer(voteless, gray=gray, prior=None, options=options)
+    given = compose_answer(voteless, gray=gray, prior=None, options=options)
     assert np.abs(luma(given).astype(int) - gray).max() <= 1
-    moved = answer(folds[0], gray=gray, prior=None, options=Composition())
+    moved = compose_answer(folds[0], gray=gray, prior=None, options=Composition())
     assert (given != moved).any()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.composition.weighted_mean import weighted_mean, weighted_mean_of
+from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.composition.weighted_median import weighted_median
 from ensemble.errors import ArrayError
 
@@ -41,10 +41,16 @@ def test_the_mean_is_the_sum_of_shares(dtype):
 def test_pictures_that_lie_apart_have_the_same_mean_bit_for_bit():
     pictures = RNG.integers(0, 256, (5, 140, 150, 3), dtype=np.uint8)
     shares = np.array([0.2, 0, 0.3, 0.1, 0.4], dtype=np.float32)
-    apart = weighted_mean_of([picture.copy() for picture in pictures], shares)
+    apart = weighted_mean([picture.copy() for picture in pictures], shares)
     assert np.array_equal(apart, weighted_mean(pictures, shares))
 
 
 def test_a_mean_of_nothing_is_refused():
     with pytest.raises(ArrayError, match="one picture or more, but got none"):
-        weighted_mean_of([], np.empty(0, dtype=np.float32))
+        weighted_mean([], np.empty(0, dtype=np.float32))
+
+
+def test_pictures_of_another_shape_are_refused():
+    pictures = [np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)]
+    with pytest.raises(ArrayError, match=r"one shape, but got \(4, 4\) and \(4, 5\)"):
+        weighted_mean(pictures, np.full(2, 0.5, np.float32))

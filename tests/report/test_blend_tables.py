@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ensemble.blending.candidate import Subject
-from ensemble.blending.evidence import ArrayEvidence
+from ensemble.blending.decide.ablation import ablate
+from ensemble.blending.evidence import Subject
 from ensemble.blending.space import SearchSpace
+from ensemble.blending.summary import summarize, to_json
 from ensemble.blending.tune import Settings, tune
-from ensemble.blending.worth import worth
 from ensemble.composition.recipe import SLIDES
 from ensemble.metric.score import weigh
-from ensemble.report.blend_tables import sentences, stage_tables, summary, to_json
+from ensemble.report.blend_tables import list_sentences, make_tables
+from tests.reference.evidence import ArrayEvidence
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,8 @@ def found():
     )
     space = SearchSpace(views=evidence.views, fixed=SLIDES)
     tuned = tune(evidence, space, ids, Settings(trials=8, threads=1))
-    apart = worth(evidence, tuned.kept, ids)
-    return evidence, tuned, apart, summary(evidence, tuned, apart)
+    apart = ablate(evidence, tuned.kept, ids)
+    return evidence, tuned, apart, summarize(evidence, tuned, apart)
 
 
 def test_the_summary_is_json_and_says_what_was_found(found):
@@ -67,7 +68,7 @@ def test_worth_is_what_is_lost_without_a_member(found):
 def test_restoration_has_no_hue(found):
     evidence, tuned, apart, _ = found
     gray = ArrayEvidence(**{**vars(evidence), "stage": "restoration"})
-    said = summary(gray, tuned, apart)
+    said = summarize(gray, tuned, apart)
     assert "hue" not in said["rows"][0]
     assert said["rows"][0]["score"] == pytest.approx(
         (said["rows"][0]["ssim"] + 2 * said["rows"][0]["masked_ssim"]) / 3
@@ -77,11 +78,11 @@ def test_restoration_has_no_hue(found):
 def test_the_tables_show_every_row_and_the_verdict_is_said(found):
     said = found[3]
     console = Console(width=120, record=True, file=io.StringIO())
-    for table in stage_tables(said):
+    for table in make_tables(said):
         console.print(table)
     text = console.export_text()
     for row in said["rows"]:
         assert f"{row['score']:.4f}" in text
     for words in ("(kept)", "score by fold", "without each member", "cross-fitted"):
         assert words in text
-    assert sentences(said)[0].count("the tuned blend: tuned on some groups") == 1
+    assert list_sentences(said)[0].count("the tuned blend: tuned on some groups") == 1

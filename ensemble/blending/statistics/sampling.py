@@ -1,4 +1,4 @@
-"""Which windows, lost pixels and hue pixels of a photograph stand for all of them."""
+"""Draw the windows, lost pixels and hue pixels of a photograph that a search reads."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ENOUGH = 300
 MOST_TIMES = 4.0
 
 IDLE_SHARE = 4
-"""One window in this many is drawn where nothing can differ, if there is such a place."""
+"""One window in this many is drawn where all candidates are equal, if there is such a place."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much of each photograph a search reads.
 
-    The defaults rank candidates as whole pictures do (see docs/blending.md) at some 300 kB a
-    photograph for 12 member-views in colour.
+    With the defaults candidates rank as whole pictures do (see docs/blending.md), at some 300 kB
+    a photograph for 12 member-views in color.
 
     Attributes:
         windows: 7 x 7 windows for the SSIM.
@@ -51,7 +51,7 @@ class Plan:
 
     @classmethod
     def for_photographs(cls, count: int, *, seed: int) -> Plan:
-        """The defaults, or more of each photograph where there are few to average over."""
+        """The defaults, or up to four times as much of each of fewer than 300 photographs."""
         times = min(MOST_TIMES, max(1.0, ENOUGH / max(count, 1)))
         sizes = (round(times * size) for size in (cls.windows, cls.runs, cls.hue_pixels))
         windows, runs, hue_pixels = sizes
@@ -88,15 +88,15 @@ def draw_places(
 ) -> Places:
     """Draw the places of one photograph.
 
-    Windows are drawn apart where candidates can differ and where they cannot (outside the hole
-    that is pasted back), each half evenly spread over the picture, and weighted accordingly.
+    Windows where candidates can differ and windows where they cannot (outside a hole that is
+    pasted back) are drawn separately, evenly over the picture, and weighted by their areas.
 
     Args:
         plan: How much to draw.
         image_id: Seeds the draw, with the plan's seed.
-        lost_mask: (H, W) bool, the true one: what the masked SSIM reads. At least 7 pixels.
+        lost_mask: (H, W) bool, the true mask, which the masked SSIM reads. At least 7 pixels.
         free: (H, W) bool, where candidates can differ; None for everywhere.
-        with_hue: Whether hue pixels are wanted.
+        with_hue: Whether hue pixels are drawn.
     """
     rng = plan.rng(image_id)
     height, width = lost_mask.shape
@@ -118,9 +118,9 @@ def draw_places(
 
 
 def spread(rng: np.random.Generator, size: int, count: int) -> Indices:
-    """`count` of 0..size-1: one drawn in each of `count` equal stretches.
+    """Draw `count` of 0..size-1, one in each of `count` equal stretches.
 
-    All of them where there are no more; then some come twice, so that `count` stays fixed.
+    Where `count` exceeds `size`, all are drawn and some repeat.
     """
     edges = np.arange(count) * (size / count)
     drawn = np.floor(edges + rng.uniform(size=count) * (size / count)).astype(np.int64)
@@ -131,22 +131,22 @@ def _draw_windows(
     plan: Plan, rng: np.random.Generator, shape: tuple[int, int], free: Mask | None
 ) -> tuple[Indices, NDArray[np.float32], NDArray[np.bool_]]:
     """Top left pixels of windows, their shares, and whether they are active."""
-    active = _active_windows(shape, free)
+    active = _find_active_windows(shape, free)
     halves = [np.flatnonzero(active), np.flatnonzero(~active)]
-    counts = _counts(plan.windows, [half.size for half in halves])
+    counts = _split_count(plan.windows, [half.size for half in halves])
     corners, shares, flags = [], [], []
     for half, count, flag in zip(halves, counts, (True, False), strict=True):
         if count:
             corners.append(half[spread(rng, half.size, count)])
             shares.append(np.full(count, half.size / active.size / count))
             flags.append(np.full(count, flag))
-    chosen = np.concatenate(corners)
-    rows, columns = np.divmod(chosen, active.shape[1])
-    total = np.concatenate(shares).astype(np.float32)
-    return rows * shape[1] + columns, total, np.concatenate(flags)
+    rows, columns = np.divmod(np.concatenate(corners), active.shape[1])
+    each = np.concatenate(shares).astype(np.float32)
+    return rows * shape[1] + columns, each, np.concatenate(flags)
 
 
-def _counts(windows: int, sizes: list[int]) -> tuple[int, int]:
+def _split_count(windows: int, sizes: list[int]) -> tuple[int, int]:
+    """How many windows are drawn of the active and of the other ones."""
     if sizes[0] == 0:
         return 0, windows
     if sizes[1] == 0 or windows == 1:
@@ -155,7 +155,7 @@ def _counts(windows: int, sizes: list[int]) -> tuple[int, int]:
     return windows - idle, idle
 
 
-def _active_windows(shape: tuple[int, int], free: Mask | None) -> Mask:
+def _find_active_windows(shape: tuple[int, int], free: Mask | None) -> Mask:
     """(H - 6, W - 6) bool by top left pixel: whether the window touches a free pixel."""
     rows, columns = shape[0] - WINDOW + 1, shape[1] - WINDOW + 1
     if free is None:

@@ -1,20 +1,18 @@
-"""Sufficient statistics: what a trial reads instead of pictures.
+"""Collect the statistics of a photograph from which the terms of any blend are estimated.
 
-SSIM of a linear blend needs only local means and covariances, and those are linear and quadratic
-in the weights. So for drawn windows the means and covariances of (target, member-views) are kept;
-for drawn stretches of the hole, and for drawn hue pixels, the few pixels themselves, which is
-smaller than their covariances and blends, rounds and clips exactly as a picture does.
+SSIM of a linear blend needs only local means and covariances, which are linear and quadratic in
+the weights. So the means and covariances of target and member-views are kept for drawn windows.
+Of drawn stretches of the hole, and of drawn hue pixels, the pixels themselves are kept, which is
+smaller and blends, rounds and clips exactly as a picture does.
 
-What differs from the exact score, and how it is accounted for:
+Differences from the exact score:
 
 - Rounding to whole levels: exact in the hole and for the hue; in a window it adds the variance
   1/12 of a rounding error (not where all member-views agree, and not for one alone).
-- Clipping: never happens, a mean of uint8 stays in range.
-- The data range is that of the whole pred: kept are the values of all member-views at each one's
-  brightest and darkest place and at those of many tiles of the mean picture, so the blend's range
-  is read off them.
-- Sampling: a bias that is common to all weights, because all read the same places; a search
-  compares, and only exact scores are ever reported.
+- Clipping: none, a mean of uint8 stays in range.
+- The data range is that of the whole picture. It is read off the values of all member-views at
+  the brightest and darkest place of each, and of many tiles of the mean picture.
+- Sampling: a bias that all weights share, because the same places are read for all.
 """
 
 from __future__ import annotations
@@ -28,29 +26,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.blending.moment_kernels import (
+from ensemble.blending.statistics.kernels import (
     blend_planes,
     blend_range,
     runs_ssim,
     windows_ssim,
 )
-from ensemble.blending.sampling import Indices, Plan, draw_places
-from ensemble.blending.weights import blend
+from ensemble.blending.statistics.sampling import Indices, Plan, draw_places
 from ensemble.composition.hue_target import centred
 from ensemble.composition.luma import lock_luma
+from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import count_hues
 from ensemble.metric.ssim import WINDOW, constants, to_planes
 from ensemble.vocabulary import HUE_BINS
 
 VERSION = 2
-"""Part of every study's name: trials on other statistics are never mixed in."""
+"""Part of the name of every study: trials on other statistics are never mixed in."""
 
 TILES = 64
 ROUNDING_VARIANCE = 1 / 12
 
 Settle = Callable[[NDArray[np.uint8], Indices], NDArray[np.uint8]]
-"""What composition does to each pixel before the blend: (K, n, ...) pixels at (n,) flat indices."""
+"""Applies composition to member-views before the blend: (K, n, ...) pixels at (n,) flat indices."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +56,17 @@ class PhotoMoments:
     """The statistics of one photograph for K member-views, C channels.
 
     Attributes:
-        windows: (Q, C n) float32, see `moment_kernels`.
+        windows: (Q, C n) float32, see `kernels`.
         shares: (n,) float32, share of each window, sum 1.
         runs: (C, K + 1, R, L) uint8, the target first.
         run_length: Lost pixels of each run that count.
         extremes: (K, E) uint8, values at candidate places of the brightest and darkest value.
         hue_pixels: (3, K, n) uint8, as predicted; n is 0 for gray.
-        hue_gray: (1, n) uint8, the luma that their blend is locked to; None for no lock. Near
-            gray a hue is all rounding, so it is the blend that is locked here, not each view.
-        hue_truth: (180,) float64, the target's hue histogram, centred, of norm 1.
-        hue_products: (K' + 2, K' + 2) inner products of the centred unit hue histograms of the
-            target, the prior, and whatever votes on hues; empty where that was not asked for.
+        hue_gray: (1, n) uint8, the luma that the blend is locked to; None for no lock. The hue of
+            a nearly gray pixel is mostly rounding, so the blend is locked here, not each view.
+        hue_truth: (180,) float64, the target's hue histogram, centered, of norm 1.
+        hue_products: (K' + 2, K' + 2) inner products of the centered unit hue histograms of the
+            target, the prior, and all K' member-views; empty where hues are not moved.
     """
 
     windows: NDArray[np.float32]
@@ -81,21 +79,15 @@ class PhotoMoments:
     hue_truth: NDArray[np.float64]
     hue_products: NDArray[np.float64]
 
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes."""
-        arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
-        return sum(array.nbytes for array in arrays)
-
     def estimate(
         self, weights: Sequence[float], pred_range: float | None = None
-    ) -> tuple[float, float, float]:
-        """The terms (ssim, masked_ssim, hue) of the blend; hue is 0 for gray.
+    ) -> tuple[float, ...]:
+        """Estimate the terms of a blend, in the order of `TERMS`; hue is 0 for gray.
 
         Args:
             weights: (K,), sum 1.
-            pred_range: Data range of the whole picture, where composition decides it; None for
-                the blend's own.
+            pred_range: Data range of the whole picture, where composition sets it; None for the
+                blend's own.
         """
         given = np.asarray(weights, dtype=np.float32)
         used = np.flatnonzero(given)
@@ -103,11 +95,11 @@ class PhotoMoments:
             pred_range = blend_range(self.extremes, given, used)
         whole = windows_ssim(self.windows, self.shares, given, used, pred_range)
         masked = runs_ssim(self.runs, self.run_length, given, used, *constants(pred_range, WINDOW))
-        if not self.hue_pixels.size:
-            return whole, masked, 0.0
-        return whole, masked, self._hue(given, used)
+        return whole, masked, self._estimate_hue(given, used)
 
-    def _hue(self, weights: NDArray[np.float32], used: Indices) -> float:
+    def _estimate_hue(self, weights: NDArray[np.float32], used: Indices) -> float:
+        if not self.hue_pixels.size:
+            return 0.0
         blended = blend_planes(self.hue_pixels, weights, used)
         if self.hue_gray is None:
             planes = np.rint(blended).astype(np.uint8)
@@ -116,17 +108,17 @@ class PhotoMoments:
         return float(centred(count_hues(planes)) @ self.hue_truth)
 
 
-def wanted_hue(
+def estimate_moved_hue(
     products: NDArray[np.float64], weights: Sequence[float], prior_weight: float
 ) -> NDArray[np.float64]:
-    """Correlation of the truth's hue histogram with the wanted one, see `hue_target`.
+    """Correlation of the true hue histogram with the wanted one, see `hue_target`.
 
-    What hue transport then realises of it is a little less; see `Objective`.
+    Hue transport reaches a little less than that; see `Objective`.
 
     Args:
         products: (..., K + 2, K + 2), `PhotoMoments.hue_products` of some photographs.
-        weights: (K,) of every member-view that votes, sum 1.
-        prior_weight: The prior's share; a photograph without a prior has none to mix in.
+        weights: (K,) of every member-view, sum 1.
+        prior_weight: Share of the prior; 0 where a photograph has no prior.
 
     Returns:
         (...) float64.
@@ -136,13 +128,13 @@ def wanted_hue(
     square = ((products[..., 2:, 2:] @ shares) * shares).sum(axis=-1)
     norm = np.sqrt(np.maximum(square, 1e-18))
     prior = np.where(products[..., 1, 1] > 0, prior_weight, 0.0)
-    votes = 1 - prior
-    towards = votes * to_truth / norm + prior * products[..., 0, 1]
-    length = votes**2 + prior**2 + 2 * votes * prior * to_prior / norm
+    rest = 1 - prior
+    towards = rest * to_truth / norm + prior * products[..., 0, 1]
+    length = rest**2 + prior**2 + 2 * rest * prior * to_prior / norm
     return np.asarray(towards / np.sqrt(np.maximum(length, 1e-18)))
 
 
-def photo_moments(
+def collect_moments(
     plan: Plan,
     *,
     image_id: str,
@@ -152,7 +144,7 @@ def photo_moments(
     free: Mask | None = None,
     settle: Settle | None = None,
     hue_gray: Gray | None = None,
-    votes: NDArray[Any] | None = None,
+    histograms: NDArray[Any] | None = None,
     prior: NDArray[Any] | None = None,
 ) -> PhotoMoments:
     """Collect one photograph's statistics.
@@ -162,12 +154,12 @@ def photo_moments(
         image_id: The photograph; the places drawn depend on it and the seed alone.
         target: (H, W) or (H, W, 3) uint8.
         pictures: (K, H, W) or (K, H, W, 3) uint8, the member-views as predicted.
-        lost_mask: (H, W) bool, the true one.
+        lost_mask: (H, W) bool, the true mask.
         free: Where member-views can differ once settled; None for everywhere.
         settle: Applied to the pixels that are read; None leaves them as they are.
         hue_gray: (H, W) uint8, the luma that blends are locked to; None for no lock.
-        votes: (K', 180) hue histograms for `wanted_hue`: of the pictures, and of members that
-            predict nothing else; None where it will not be asked for.
+        histograms: (K', 180) hue histograms of all member-views, those without pictures included;
+            None where hues are not moved.
         prior: (180,) hue histogram of the training photographs; None for none.
 
     Raises:
@@ -177,20 +169,20 @@ def photo_moments(
         raise ArrayError(
             f"`{image_id}`: pictures must be (K, *{target.shape}), but are {pictures.shape}"
         )
-    colour = target.ndim == 3
-    places = draw_places(plan, image_id=image_id, lost_mask=lost_mask, free=free, with_hue=colour)
+    color = target.ndim == 3
+    places = draw_places(plan, image_id=image_id, lost_mask=lost_mask, free=free, with_hue=color)
     read = _Reader(target, pictures, settle)
     rounding = np.where(places.active, ROUNDING_VARIANCE, 0.0)
     return PhotoMoments(
-        windows=_window_rows(read, places.windows, rounding),
+        windows=_collect_windows(read, places.windows, rounding),
         shares=places.shares,
         runs=np.ascontiguousarray(np.moveaxis(read.both(places.runs), -1, 0)),
         run_length=places.run_length,
-        extremes=_extremes(read),
-        hue_pixels=_hue_pixels(pictures, places.hue) if colour else np.empty((3, 0, 0), np.uint8),
+        extremes=_collect_extremes(read),
+        hue_pixels=_read_planes(pictures, places.hue) if color else np.empty((3, 0, 0), np.uint8),
         hue_gray=None if hue_gray is None else hue_gray.ravel()[places.hue][None],
-        hue_truth=centred(_hue_counts(target)) if colour else np.zeros(HUE_BINS),
-        hue_products=_hue_products(target, votes, prior),
+        hue_truth=centred(count_hues(to_planes(target))) if color else np.zeros(HUE_BINS),
+        hue_products=_multiply_histograms(target, histograms, prior),
     )
 
 
@@ -208,8 +200,7 @@ class _Reader:
 
     def of_views(self, at: Indices) -> NDArray[np.uint8]:
         """(K, *at.shape, C)."""
-        colour = self.pictures.shape[3:]
-        flat = self.pictures.reshape(len(self.pictures), -1, *colour)
+        flat = self.pictures.reshape(len(self.pictures), -1, *self.pictures.shape[3:])
         pixels = np.stack([view[at.ravel()] for view in flat])
         if self.settle is not None:
             pixels = self.settle(pixels, at.ravel())
@@ -220,7 +211,7 @@ class _Reader:
         return np.concatenate([self.of_target(at)[None], self.of_views(at)])
 
 
-def _window_rows(
+def _collect_windows(
     read: _Reader, windows: Indices, rounding: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """(Q, C n) statistics, windows of one channel side by side."""
@@ -242,19 +233,20 @@ def _window_rows(
     return np.concatenate(rows).astype(np.float32)
 
 
-def _extremes(read: _Reader) -> NDArray[np.uint8]:
+def _collect_extremes(read: _Reader) -> NDArray[np.uint8]:
     """(K, E) values where a member-view, or a tile of mean or target, is brightest or darkest."""
     pictures, channels = read.pictures, read.target[0, 0].size
     flat = pictures.reshape(len(pictures), -1)
-    mean = blend(pictures, [1.0] * len(pictures)).ravel()
-    tiles = [_tile_extremes(mean), _tile_extremes(read.target.ravel())]
+    equal = np.full(len(pictures), 1 / len(pictures), dtype=np.float32)
+    mean = weighted_mean(pictures, equal).ravel()
+    tiles = [_find_tile_extremes(mean), _find_tile_extremes(read.target.ravel())]
     spots = np.unique(np.concatenate([flat.argmax(axis=1), flat.argmin(axis=1), *tiles]))
     pixels, channel = np.divmod(spots, channels)
     values = read.of_views(pixels)
     return np.ascontiguousarray(values[:, np.arange(spots.size), channel])
 
 
-def _tile_extremes(values: NDArray[Any]) -> Indices:
+def _find_tile_extremes(values: NDArray[Any]) -> Indices:
     """Where each of `TILES` equal stretches of (n,) values is brightest, and where darkest."""
     edges = np.linspace(0, values.size, TILES + 1).astype(np.int64)
     spans = [(start, stop) for start, stop in pairwise(edges) if stop > start]
@@ -263,20 +255,16 @@ def _tile_extremes(values: NDArray[Any]) -> Indices:
     return np.array([*high, *low], dtype=np.int64)
 
 
-def _hue_pixels(pictures: NDArray[np.uint8], at: Indices) -> NDArray[np.uint8]:
+def _read_planes(pictures: NDArray[np.uint8], at: Indices) -> NDArray[np.uint8]:
     pixels = np.stack([picture.reshape(-1, 3)[at] for picture in pictures])
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
-def _hue_counts(picture: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return count_hues(to_planes(picture))
-
-
-def _hue_products(
-    target: NDArray[np.uint8], votes: NDArray[Any] | None, prior: NDArray[Any] | None
+def _multiply_histograms(
+    target: NDArray[np.uint8], histograms: NDArray[Any] | None, prior: NDArray[Any] | None
 ) -> NDArray[np.float64]:
-    if votes is None:
+    if histograms is None:
         return np.zeros((0, 0))
     of_prior = np.zeros(HUE_BINS) if prior is None else np.asarray(prior, dtype=np.float64)
-    units = centred(np.stack([_hue_counts(target), of_prior, *votes]))
+    units = centred(np.stack([count_hues(to_planes(target)), of_prior, *histograms]))
     return units @ units.T

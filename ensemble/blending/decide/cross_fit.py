@@ -1,4 +1,4 @@
-"""Whether a tuned blend generalises: tuned on some groups, scored on the others."""
+"""Cross-fit: tune on some groups, score on the others, and keep only what gains there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending.candidate import Candidate
+from ensemble.blending.candidate import Candidate, Terms, score_exactly
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import Terms, exact_scores
-from ensemble.blending.objective import Rows
+from ensemble.blending.statistics.objective import Rows
 from ensemble.errors import ConfigError
-from ensemble.metric.score import TERMS
+from ensemble.metric.score import TERMS, weigh
+from ensemble.parallel import Advance
+from ensemble.vocabulary import Stage
 
 RESAMPLES = 2000
 ERRORS_NEEDED = 2.0
@@ -24,14 +25,14 @@ Fit = Callable[[Rows], Candidate]
 
 @dataclass(frozen=True)
 class PairedGain:
-    """How much better one blend is than another, photograph by photograph.
+    """The gain of one blend over another, paired by photographs.
 
     Attributes:
         gain: Mean difference of the score.
         error: Its standard error; photographs of one group count as one observation.
         low: Lower end of the 95 % bootstrap interval over groups.
         high: Its upper end.
-        groups: How many groups there are.
+        groups: Number of groups.
     """
 
     gain: float
@@ -41,18 +42,18 @@ class PairedGain:
     groups: int
 
     @property
-    def convincing(self) -> bool:
+    def significant(self) -> bool:
         """Whether the gain exceeds two standard errors, and there is more than one group."""
         return self.groups > 1 and self.gain > ERRORS_NEEDED * self.error
 
 
-def paired_gain(
+def measure_gain(
     differences: NDArray[np.float64], groups: Sequence[str], *, seed: int
 ) -> PairedGain:
-    """Judge paired differences (N,) whose photographs belong to (N,) groups.
+    """Measure the mean of paired differences (N,) whose photographs belong to (N,) groups.
 
     With d_g the sum of (difference - mean) over group g, the clustered standard error is
-    sqrt(G / (G - 1) * sum d_g^2) / N. One group alone has no error to speak of: infinity.
+    sqrt(G / (G - 1) * sum d_g^2) / N. With one group it is undefined: infinity.
     """
     _, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     count = int(codes.max()) + 1
@@ -76,17 +77,17 @@ class Parts:
 
     Attributes:
         rows: The rows of each part.
-        halves: Whether they are halves of one fold for want of a second fold.
+        halves: Whether they are halves of one fold, for lack of a second fold.
     """
 
     rows: tuple[Rows, ...]
     halves: bool
 
 
-def parts_of(
+def divide(
     image_ids: Sequence[str], folds: Mapping[str, int], groups: Mapping[str, str], *, seed: int
 ) -> Parts:
-    """One part a fold; with one fold only, two halves of its groups.
+    """Divide photographs by folds; with one fold only, into two halves of its groups.
 
     Raises:
         ConfigError: There is one group only.
@@ -107,24 +108,24 @@ def parts_of(
     return Parts(rows, halves)
 
 
-def cross_fitted(
+def cross_fit(
     evidence: Evidence,
     image_ids: Sequence[str],
     parts: Parts,
     fit: Fit,
     *,
     jobs: int = 1,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Advance = lambda _: None,
 ) -> Terms:
     """Score every photograph exactly with a blend that was tuned without its part.
 
     Args:
-        evidence: What to read.
+        evidence: Predictions and targets.
         image_ids: N photographs.
         parts: Their division.
         fit: Tunes on rows.
         jobs: joblib's number of jobs, for the exact scores.
-        advance: Told 1 for each photograph that is scored.
+        advance: Called with 1 for each photograph that is scored.
 
     Returns:
         (N, T) terms.
@@ -134,5 +135,69 @@ def cross_fitted(
     for left_out in parts.rows:
         tuned = fit(np.setdiff1d(every, left_out))
         ids = [image_ids[row] for row in left_out]
-        terms[left_out] = exact_scores(evidence, [tuned], ids, jobs=jobs, advance=advance)[0]
+        terms[left_out] = score_exactly(evidence, [tuned], ids, jobs=jobs, advance=advance)[0]
     return terms
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison of one step of tuning with a simpler blend.
+
+    Attributes:
+        name: The step.
+        against: The simpler blend.
+        in_sample: The gain on the photographs the step was tuned on.
+        cross_fitted: The gain on photographs it was not tuned on.
+    """
+
+    name: str
+    against: str
+    in_sample: float
+    cross_fitted: PairedGain
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        found = self.cross_fitted
+        verb = "Kept" if found.significant else "Did not keep"
+        sign = "exceeds" if found.significant else "does not exceed"
+        error = "unknown" if found.groups < 2 else f"{found.error:.4f}"
+        return (
+            f"{verb} {self.name}: tuned on some groups and scored on the others, it gains "
+            f"{found.gain:+.4f} over {self.against} (standard error {error}, 95 % interval "
+            f"{found.low:+.4f} to {found.high:+.4f} over {found.groups} groups; in sample "
+            f"{self.in_sample:+.4f}), which {sign} {ERRORS_NEEDED:g} standard errors."
+        )
+
+
+def choose_step(
+    stage: Stage,
+    terms: Mapping[str, Terms],
+    crossed: Mapping[str, Terms],
+    *,
+    groups: Sequence[str],
+    plain: str,
+    seed: int,
+) -> tuple[str, tuple[Verdict, ...]]:
+    """Choose the last step of tuning that gains significantly over the one kept before it.
+
+    Args:
+        stage: The stage.
+        terms: Exact terms (N, T), in sample, of the plain blend and of each step.
+        crossed: Cross-fitted terms (N, T) of each step, simplest first.
+        groups: The group of each of the N photographs.
+        plain: The plain blend's name.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The name of the blend to keep, and the verdict on each step.
+    """
+    kept, baseline, verdicts = plain, weigh(stage, terms[plain]), []
+    for step, cross in crossed.items():
+        outside = weigh(stage, cross)
+        inside = float((weigh(stage, terms[step]) - weigh(stage, terms[kept])).mean())
+        gain = measure_gain(outside - baseline, groups, seed=seed)
+        verdicts.append(Verdict(f"the {step}", f"the {kept}", inside, gain))
+        if gain.significant:
+            kept, baseline = step, outside
+    return kept, tuple(verdicts)

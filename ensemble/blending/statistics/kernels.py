@@ -1,11 +1,11 @@
-"""The arithmetic of a trial: terms of the score from sufficient statistics and weights.
+"""Compute the terms of a blend from its weights and a photograph's statistics.
 
 For a window with target mean ux and variance vx, member-view means m, covariances with the target
 c and among themselves V (all with the sample correction), the blend with weights w has
 
     uy = w . m        vxy = w . c        vy = w' V w  (+ 1/12 for rounding to whole levels)
 
-so SSIM is a closed formula of a few sums. Weights that are 0 cost nothing.
+and SSIM is a closed formula of these. Weights of 0 are skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HEAD = 3
 
 @kernel
 def blend_range(extremes: Any, weights: Any, used: Any) -> float:
-    """Brightest less darkest rounded blend over the candidate values, (K, E) uint8; at least 1."""
+    """Data range of the rounded blend over the candidate values, (K, E) uint8; at least 1."""
     blended = np.empty(extremes.shape[1], dtype=np.float32)
     blend_pixels(extremes, weights, used, blended)
     return max(np.float64(blended.max() - blended.min()), 1.0)
@@ -32,7 +32,7 @@ def blend_range(extremes: Any, weights: Any, used: Any) -> float:
 
 @kernel
 def windows_ssim(stats: Any, shares: Any, weights: Any, used: Any, data_range: float) -> float:
-    """Weighted mean SSIM over windows: stats (Q, C * n), shares (n,), repeated a channel."""
+    """Weighted mean SSIM over windows: stats (Q, C * n), shares (n,), the same for each channel."""
     count = stats.shape[1]
     terms = weights.shape[0]
     mean, cross = np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
@@ -86,7 +86,7 @@ def _accumulate(total: Any, row: Any, factor: Any) -> None:
 
 @kernel
 def blend_pixels(pixels: Any, weights: Any, used: Any, out: Any) -> None:
-    """The rounded blend of (K, n) uint8 into (n,) float32, exactly as a picture is rounded."""
+    """Write the rounded blend of (K, n) uint8 into (n,) float32, rounded as pictures are."""
     for j in range(out.shape[0]):
         out[j] = 0
     for k in used:
@@ -100,7 +100,8 @@ def blend_pixels(pixels: Any, weights: Any, used: Any, out: Any) -> None:
 def runs_ssim(runs: Any, length: int, weights: Any, used: Any, c1: float, c2: float) -> float:
     """Mean SSIM along runs of lost pixels: (C, K + 1, R, L) uint8, the target first.
 
-    All runs are one scan line, so that vectors are long; windows across two runs are left out.
+    All runs are computed as one scan line, so that vectors are long; windows across two runs are
+    not counted.
     """
     channels, slots, count, size = runs.shape
     line = count * size

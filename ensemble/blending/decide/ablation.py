@@ -1,67 +1,66 @@
-"""What each member, and each view, is worth to a blend."""
+"""Ablation: the exact score of a blend without each of its members, and with fewer views."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ensemble.blending.candidate import Candidate
+from ensemble.blending.candidate import Candidate, Terms, score_exactly
 from ensemble.blending.evidence import Evidence
-from ensemble.blending.exact import Terms, exact_scores
-from ensemble.blending.space import names
+from ensemble.blending.space import join_views
 from ensemble.composition.recipe import StageRecipe
+from ensemble.parallel import Advance
 from ensemble.vocabulary import VIEWS, View
 
 
 @dataclass(frozen=True)
-class Worth:
-    """A blend taken apart, exactly scored.
+class Ablation:
+    """Exact scores of parts of a blend.
 
     Attributes:
-        without: Terms (N, T) of the blend without each member, its weight shared by the others;
-            a member that cannot be left out is not there.
-        views: Terms (N, T) of the blend when every member averages only these views, and the
-            forward passes that takes, by the views' names, fewest first.
+        without: Terms (N, T) of the blend without each member, whose weight the others share; a
+            member is missing where no picture would be left.
+        views: Forward passes and terms (N, T) of the blend with only these views of every member,
+            by the views' names, fewest first.
     """
 
     without: Mapping[str, Terms]
     views: Mapping[str, tuple[int, Terms]]
 
 
-def worth(
+def ablate(
     evidence: Evidence,
     blend: Candidate,
     image_ids: Sequence[str],
     *,
     jobs: int = 1,
-    advance: Callable[[int], None] = lambda _: None,
-) -> Worth:
-    """Score a blend without each of its members, and with one view after another.
+    advance: Advance = lambda _: None,
+) -> Ablation:
+    """Score a blend without each of its members, and with one, two, three, four views.
 
     Args:
-        evidence: What to read.
+        evidence: Predictions and targets.
         blend: The blend.
         image_ids: N photographs.
         jobs: joblib's number of jobs.
-        advance: Told 1 for each photograph that is done.
+        advance: Called with 1 for each photograph that is done.
     """
-    without = _without_each(blend, evidence.voters)
-    viewed = _with_more_and_more_views(blend, evidence.views)
+    without = _drop_each_member(blend, evidence.histogram_members)
+    viewed = _add_view_by_view(blend, evidence.views)
     candidates = [*without.values(), *viewed.values()]
-    terms = list(exact_scores(evidence, candidates, image_ids, jobs=jobs, advance=advance))
-    by_member = dict(zip(without, terms, strict=False))
+    terms = list(score_exactly(evidence, candidates, image_ids, jobs=jobs, advance=advance))
     by_views = {
         name: (one.forward_passes, found)
         for (name, one), found in zip(viewed.items(), terms[len(without) :], strict=True)
     }
-    return Worth(by_member, by_views)
+    return Ablation(dict(zip(without, terms, strict=False)), by_views)
 
 
-def _without_each(blend: Candidate, voters: frozenset[str]) -> dict[str, Candidate]:
+def _drop_each_member(blend: Candidate, histogram_members: frozenset[str]) -> dict[str, Candidate]:
     recipe, found = blend.recipe, {}
     for member in recipe.weights:
         rest = {name: weight for name, weight in recipe.weights.items() if name != member}
-        if set(rest) - voters:
+        if set(rest) - histogram_members:
             whole = sum(rest.values())
             weights = {name: weight / whole for name, weight in rest.items()}
             views = {name: recipe.views[name] for name in rest}
@@ -69,17 +68,17 @@ def _without_each(blend: Candidate, voters: frozenset[str]) -> dict[str, Candida
     return found
 
 
-def _with_more_and_more_views(
+def _add_view_by_view(
     blend: Candidate, available: Mapping[str, tuple[View, ...]]
 ) -> dict[str, Candidate]:
     recipe, found = blend.recipe, {}
-    there = [view for view in VIEWS if any(view in available[m] for m in recipe.weights)]
-    for count in range(1, len(there) + 1):
-        chosen = there[:count]
+    every = [view for view in VIEWS if any(view in available[m] for m in recipe.weights)]
+    for count in range(1, len(every) + 1):
+        chosen = every[:count]
         views = {
             member: tuple(v for v in available[member] if v in chosen) or available[member][:1]
             for member in recipe.weights
         }
         one = StageRecipe(weights=recipe.weights, views=views)
-        found[names(chosen)] = Candidate(one, blend.composition)
+        found[join_views(chosen)] = Candidate(one, blend.composition)
     return found

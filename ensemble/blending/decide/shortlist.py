@@ -1,0 +1,106 @@
+"""List the candidates that are scored exactly: the baselines, and the best of each step of tuning.
+
+Each step tunes more than the one before: the composition of the plain mean, where there is a
+choice, then weights, views and composition together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ensemble.blending.candidate import Candidate, Terms
+from ensemble.blending.search import SearchResult
+from ensemble.blending.space import OPTIONS, PRIOR_STEP, SearchSpace
+from ensemble.blending.statistics.objective import Objective, Rows
+from ensemble.composition.recipe import SLIDES
+from ensemble.metric.score import weigh
+from ensemble.vocabulary import Stage
+
+SHORTLIST = 8
+SHORTER = 3
+
+PRIOR_WEIGHTS = tuple(round(step * PRIOR_STEP, 9) for step in range(0, 21, 2))
+
+PLAIN, SLIDES_PLAIN = "plain mean", "slides' plain mean"
+TUNED_COMPOSITION, TUNED = "tuned composition", "tuned blend"
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Candidates to be scored exactly.
+
+    Attributes:
+        space: The space they come from.
+        steps: The candidates of each step of tuning, besides the plain mean; the simplest first.
+    """
+
+    space: SearchSpace
+    steps: Mapping[str, tuple[Candidate, ...]]
+
+    @cached_property
+    def baselines(self) -> dict[str, Candidate]:
+        """Each member alone, and the plain mean, as the slides and as by default composed."""
+        plain = self.space.plain_mean()
+        slides = Candidate(plain.recipe, SLIDES)
+        return {**self.space.singles(), SLIDES_PLAIN: slides, PLAIN: plain}
+
+    @cached_property
+    def candidates(self) -> dict[str, Candidate]:
+        """Every distinct candidate, by key."""
+        listed = [*self.baselines.values(), *(one for step in self.steps.values() for one in step)]
+        return {one.key: one for one in listed}
+
+    def choose_best(self, stage: Stage, terms: Mapping[str, Terms]) -> dict[str, Candidate]:
+        """Choose the candidate, or the plain mean, with the best exact score in each step.
+
+        Args:
+            stage: The stage.
+            terms: Exact terms (N, T) of each of `candidates`, by key.
+        """
+
+        def score(one: Candidate) -> float:
+            return float(weigh(stage, terms[one.key]).mean())
+
+        plain = self.baselines[PLAIN]
+        return {name: max([plain, *step], key=score) for name, step in self.steps.items()}
+
+
+def make_shortlist(objective: Objective, found: SearchResult) -> Shortlist:
+    """List the best by estimate, the best of each composition, and each member alone."""
+    space = objective.space
+    best: dict[tuple[str, ...], Candidate] = {}
+    for candidate, _ in found.ranked:
+        options = tuple(getattr(candidate.composition, option) for option in OPTIONS)
+        best.setdefault(options, candidate)
+    tuned = [candidate for candidate, _ in found.ranked[:SHORTLIST]]
+    tuned += [*best.values(), *space.singles().values()]
+    if len(space.compositions()) == 1:
+        return Shortlist(space, {TUNED: tuple(tuned)})
+    composed = rank_compositions(objective, np.arange(len(objective.image_ids)))[:SHORTLIST]
+    composed.append(Candidate(space.plain_mean().recipe, SLIDES))
+    return Shortlist(space, {TUNED_COMPOSITION: tuple(composed), TUNED: (*tuned, *composed)})
+
+
+def list_finalists(objective: Objective, found: SearchResult, rows: Rows) -> list[Candidate]:
+    """List fewer candidates than `make_shortlist`, for tuning on some rows only."""
+    listed = [candidate for candidate, _ in found.ranked[:SHORTER]]
+    by_hue: dict[str, Candidate] = {}
+    for candidate, _ in found.ranked:
+        by_hue.setdefault(candidate.composition.hue, candidate)
+    listed += [*by_hue.values(), *rank_compositions(objective, rows)[:1]]
+    return list({one.key: one for one in listed}.values())
+
+
+def rank_compositions(objective: Objective, rows: Rows) -> list[Candidate]:
+    """The plain mean with every composition, best first by estimate on some rows."""
+    mean = objective.space.plain_mean()
+    candidates = [
+        Candidate(mean.recipe, composition.model_copy(update={"prior_weight": weight}))
+        for composition in objective.space.every_composition()
+        for weight in (PRIOR_WEIGHTS if composition.hue != "none" else (composition.prior_weight,))
+    ]
+    return sorted(candidates, key=lambda one: -objective.value(one, rows))

@@ -1,0 +1,168 @@
+"""Tune both stages of a project and write the recipe: the work of `ens blend`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ensemble.blending.decide.ablation import ablate
+from ensemble.blending.evidence import ArchivedEvidence, fit_priors, sample_groups
+from ensemble.blending.lineup import Lineup, choose_lineup
+from ensemble.blending.samplers import check_sampler
+from ensemble.blending.space import SearchSpace
+from ensemble.blending.summary import Summary, summarize, to_json
+from ensemble.blending.tune import Settings, Tuned, tune
+from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.members import Member
+from ensemble.oof.collect import collect, restore
+from ensemble.oof.priors import Priors, priors_digest, write_priors
+from ensemble.parallel import Progress, silent
+from ensemble.project import Project
+from ensemble.provenance import recipe_digests
+from ensemble.workspace import atomic_write
+
+Say = Callable[[str], None]
+Show = Callable[[Summary], None]
+
+
+def run_blend(
+    project: Project,
+    folds: Sequence[int],
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    say: Say = lambda _: None,
+    show: Show = lambda _: None,
+) -> Recipe:
+    """Tune stage 1, then stage 2 on the restored gray that it makes, and write the recipe.
+
+    Missing predictions are collected first. The recipe, the hue priors and the scores are written
+    at the end, so an error or a second Ctrl-C leaves those of an earlier call.
+
+    Args:
+        project: Data, folds, settings and trainings.
+        folds: Folds that may be used.
+        settings: How to tune.
+        progress: Opens a progress bar.
+        say: Called with each sentence for the user.
+        show: Called with the summary of each stage, once it is tuned.
+
+    Raises:
+        ConfigError: There is no such sampler, or no such storage.
+        MissingArtefactError: No fold is finished in both stages.
+    """
+    check_sampler(settings.sampler)
+    lineup = choose_lineup(project, folds)
+    say(f"folds: {', '.join(map(str, lineup.folds))}")
+    for stage, members in lineup.members.items():
+        say(f"{stage}: {', '.join(member.name for member in members)}")
+    for sentence in lineup.left_out:
+        say(sentence)
+    project.photographs.prepare(progress)
+    run = _Run(project, lineup, settings, progress, say, show)
+    first, first_summary = run.tune_restoration()
+    priors, second, second_summary = run.tune_colorization(first)
+    recipe = _make_recipe(project, lineup, first, second, priors)
+    workspace = project.workspace
+    write_priors(workspace.priors_file, priors)
+    atomic_write(workspace.recipe_file, recipe.to_json())
+    summaries = {"restoration": first_summary, "colorization": second_summary}
+    atomic_write(workspace.table_file, to_json(summaries))
+    return recipe
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What both stages share."""
+
+    project: Project
+    lineup: Lineup
+    settings: Settings
+    progress: Progress
+    say: Say
+    show: Show
+
+    def tune_restoration(self) -> tuple[Tuned, Summary]:
+        members, folds = self.lineup.members["restoration"], self.lineup.folds
+        self._collect(members, None)
+        evidence = ArchivedEvidence(self.project, members, folds)
+        space = SearchSpace(
+            views=evidence.views,
+            fixed=Composition(hue="none"),
+            views_per=self.settings.views_per,
+        )
+        return self._tune(evidence, space, self.settings)
+
+    def tune_colorization(self, first: Tuned) -> tuple[Priors, Tuned, Summary]:
+        members, folds = self.lineup.members["colorization"], self.lineup.folds
+        recipe, settings = first.kept.recipe, self.settings
+        self._restore(recipe)
+        self._collect(members, recipe)
+        priors = fit_priors(self.project, folds, threads=settings.threads)
+        evidence = ArchivedEvidence(self.project, members, folds, restoration=recipe, priors=priors)
+        space = SearchSpace(
+            views=evidence.views,
+            histogram_members=evidence.histogram_members,
+            chroma=("mean", "median", "preserving"),
+            hue=("none", "score", "natural"),
+            data_range=("full", "as-is"),
+            views_per=settings.views_per,
+        )
+        if first.found.missing:
+            self.say("interrupted: colorization is not searched, its plain blends are compared")
+            settings = replace(settings, trials=0)
+        return priors, *self._tune(evidence, space, settings)
+
+    def _tune(
+        self, evidence: ArchivedEvidence, space: SearchSpace, settings: Settings
+    ) -> tuple[Tuned, Summary]:
+        drawn = sample_groups(
+            evidence.folds, evidence.groups, count=settings.sample, seed=settings.seed
+        )
+        if len(drawn) < len(evidence.folds):
+            self.say(
+                f"{evidence.stage}: tuned and scored on {len(drawn)} of {len(evidence.folds)} "
+                "photographs, whole groups drawn at random (--sample)"
+            )
+        tuned = tune(evidence, space, drawn, settings, progress=self.progress)
+        with self.progress(f"{evidence.stage}: leaving out each member", len(drawn)) as advance:
+            ablation = ablate(evidence, tuned.kept, drawn, jobs=settings.threads, advance=advance)
+        summary = summarize(evidence, tuned, ablation)
+        self.show(summary)
+        return tuned, summary
+
+    def _restore(self, restoration: StageRecipe) -> None:
+        for fold in self.lineup.folds:
+            total = len(self.project.folds.validation(fold))
+            with self.progress(f"restoring fold {fold}", total) as advance:
+                restore(self.project, fold, restoration, advance=advance)
+
+    def _collect(self, members: Sequence[Member], restoration: StageRecipe | None) -> None:
+        """Collect what is missing or was made from another blend of stage 1."""
+        for member in members:
+            for fold in self.lineup.folds:
+                what = f"collecting {member.stage} {member.name} fold {fold}"
+                total = len(self.project.folds.validation(fold))
+                with self.progress(what, total) as advance:
+                    collect(
+                        self.project,
+                        member,
+                        fold,
+                        restoration=restoration,
+                        advance=advance,
+                        wait=True,
+                    )
+
+
+def _make_recipe(
+    project: Project, lineup: Lineup, first: Tuned, second: Tuned, priors: Priors
+) -> Recipe:
+    members = [member for chosen in lineup.members.values() for member in chosen]
+    digest = priors_digest(priors)
+    return Recipe(
+        restoration=first.kept.recipe,
+        colorization=second.kept.recipe,
+        composition=second.kept.composition,
+        folds=lineup.folds,
+        made_from=recipe_digests(project, members, lineup.folds, priors=digest),
+    )

@@ -1,0 +1,105 @@
+"""The exact scores behind a recipe as plain data: `scores.json`, for `ens report`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ensemble.blending.candidate import Terms
+from ensemble.blending.decide.ablation import Ablation
+from ensemble.blending.decide.cross_fit import Verdict
+from ensemble.blending.evidence import Evidence
+from ensemble.blending.tune import Tuned
+from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
+from ensemble.vocabulary import Stage
+
+Summary = dict[str, Any]
+
+
+def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
+    """Collect all exact scores of one stage.
+
+    Args:
+        evidence: Predictions and targets.
+        tuned: The tuned stage.
+        ablation: Scores of the kept blend without each member, and with fewer views.
+
+    Returns:
+        JSON values only, see `ensemble.report.blend_tables`.
+    """
+    stage = evidence.stage
+    kept = _mean_score(stage, tuned.terms[tuned.kept_name])
+    folds = np.array([evidence.folds[image_id] for image_id in tuned.image_ids])
+    rows = [
+        {
+            "name": name,
+            "forward_passes": tuned.rows[name].forward_passes,
+            **_mean_terms(stage, terms),
+            "folds": {str(k): _mean_terms(stage, terms[folds == k]) for k in np.unique(folds)},
+        }
+        for name, terms in tuned.terms.items()
+    ]
+    crossed = tuned.cross_fitted.items()
+    return {
+        "stage": stage,
+        "kept": tuned.kept_name,
+        "photographs": len(tuned.image_ids),
+        "groups": len({evidence.groups[image_id] for image_id in tuned.image_ids}),
+        "folds": [int(fold) for fold in np.unique(folds)],
+        "trials": {"done": tuned.found.done, "wanted": tuned.found.wanted},
+        "rows": rows,
+        "cross_fitted": {name: _mean_terms(stage, terms) for name, terms in crossed},
+        "judged": [_list_numbers(verdict) for verdict in tuned.verdicts],
+        "leave_one_out": [
+            {
+                "member": member,
+                **_mean_terms(stage, terms),
+                "worth": kept - _mean_score(stage, terms),
+            }
+            for member, terms in ablation.without.items()
+        ],
+        "views": _list_views(stage, ablation),
+        "notes": list(tuned.notes),
+    }
+
+
+def to_json(stages: Mapping[str, Summary]) -> str:
+    """The summaries of all stages as indented JSON."""
+    return json.dumps({"version": 1, "stages": dict(stages)}, indent=2, sort_keys=True) + "\n"
+
+
+def _mean_score(stage: Stage, terms: Terms) -> float:
+    return float(weigh(stage, terms).mean())
+
+
+def _mean_terms(stage: Stage, terms: Terms) -> dict[str, float]:
+    means = dict(zip(TERMS, map(float, terms.mean(axis=0)), strict=True))
+    own = {name: means[name] for name in STAGE_TERMS[stage]}
+    return {**own, "score": _mean_score(stage, terms)}
+
+
+def _list_numbers(verdict: Verdict) -> Summary:
+    gain = verdict.cross_fitted
+    return {
+        "step": verdict.name,
+        "against": verdict.against,
+        "in_sample": verdict.in_sample,
+        "cross_fitted": gain.gain,
+        "standard_error": gain.error if np.isfinite(gain.error) else None,
+        "interval": [gain.low, gain.high],
+        "groups": gain.groups,
+        "kept": gain.significant,
+        "sentence": verdict.sentence,
+    }
+
+
+def _list_views(stage: Stage, ablation: Ablation) -> list[Summary]:
+    rows: list[Summary] = []
+    for name, (passes, terms) in ablation.views.items():
+        score = _mean_score(stage, terms)
+        gain = score - rows[-1]["score"] if rows else 0.0
+        rows.append({"views": name, "forward_passes": passes, "score": score, "gain": gain})
+    return rows
