@@ -111,6 +111,28 @@ class Project:
             raise ConfigError(unknown_name(f"member of {stage} in ens.toml", name, found))
         return found[name]
 
+    def select_members(self, stage: str | None, name: str | None) -> list[Member]:
+        """The members whose predictions `ens` makes itself: trained or fixed ones.
+
+        Args:
+            stage: Only those of this stage.
+            name: Only the one of this name; two stages may each have one.
+
+        Raises:
+            ConfigError: There is no such member; the valid ones are listed.
+        """
+        members = [
+            member
+            for member in self.all_members()
+            if stage in (None, member.stage) and member.kind != "external"
+        ]
+        found = [member for member in members if name in (None, member.name)]
+        if not found:
+            what = f"{stage} member" if stage else "member"
+            names = [member.name for member in members]
+            raise ConfigError(unknown_name(f"{what} to train or collect", name or "", names))
+        return found
+
     def folder(self, member: Member, fold: int) -> Path:
         """Where the training of a member for a fold lies."""
         return self.workspace.checkpoint_dir(member.stage, member.name, fold)

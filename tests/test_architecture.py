@@ -64,7 +64,7 @@ def test_the_help_of_no_verb_needs_a_framework():
 
 def test_looking_at_a_project_compiles_and_decodes_nothing():
     script = (
-        "import sys; import ensemble.project, ensemble.oof.state, ensemble.provenance; "
+        "import sys; import ensemble.project, ensemble.report.status, ensemble.provenance; "
         "print([name for name in ('cv2', 'numba', 'zarr', 'torch') if name in sys.modules])"
     )
     done = subprocess.run(

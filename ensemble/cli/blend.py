@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.context import Context
-from ensemble.cli.folds_option import parse_folds
-from ensemble.cli.progress import progress_bar
-from ensemble.cli.submit import submit_command
+from ensemble.cli.context import Context, parse_folds
 
 if TYPE_CHECKING:
     from ensemble.blending.summary import Summary
@@ -81,13 +78,13 @@ def blend(
         project,
         parse_folds(fold, project.folds.n_folds),
         settings,
-        progress=partial(progress_bar, context.console),
+        progress=context.progress,
         say=context.say,
         show=partial(_show, context),
     )
     context.say(f"wrote {workspace.recipe_file}")
     context.say(f"wrote {workspace.table_file}")
-    context.say(f"next: {submit_command(context)}")
+    context.say(f"next: {context.submit_command()}")
 
 
 def _show(context: Context, summary: Summary) -> None:

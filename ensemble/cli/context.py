@@ -1,23 +1,28 @@
-"""The context of every verb: where to work, with what settings, and where to print."""
+"""What verbs share: where to work, with what settings, where to print, and what `--fold` takes."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ensemble.cli.progress import progress_bar
 from ensemble.config import Config
-from ensemble.errors import printable
+from ensemble.errors import ConfigError, printable
+from ensemble.parallel import Advance
 from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:
     from ensemble.project import Project
+
+SUBMISSION = "submission"
+"""The zip's name unless another is given."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Context:
         from ensemble.project import Project
 
         project = Project.open(self.workspace, config or self.config)
-        project.competition.digest(partial(progress_bar, self.console))
+        project.competition.digest(self.progress)
         return project
 
     def command(self, verb: str) -> str:
@@ -61,6 +66,63 @@ class Context:
             return f"ens {verb}"
         return f"ens --root {shlex.quote(str(root))} {verb}"
 
+    def submit_command(self) -> str:
+        """The command that builds the zip; with --force if a zip of that name exists."""
+        taken = self.workspace.submission_file(SUBMISSION).exists()
+        return self.command("submit --force" if taken else "submit")
+
     def say(self, text: str) -> None:
         """Print a line as it is: not wrapped, brackets no markup, control characters shown."""
         self.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Advance]:
+        """Show a bar while the block runs, unless the console is no terminal.
+
+        Args:
+            what: Text before the bar.
+            total: Number of items.
+
+        Yields:
+            A function that takes the number of items newly done.
+        """
+        from rich import progress as bars
+
+        columns = (
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeRemainingColumn(),
+        )
+        console = self.console
+        with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
+
+
+def parse_folds(text: str, n_folds: int) -> tuple[int, ...]:
+    """The folds that `--fold` names, ascending, each once.
+
+    Args:
+        text: Numbers and ranges (both ends included), separated by commas; or `all`.
+        n_folds: How many folds there are.
+
+    Raises:
+        ConfigError: It is none of these, or names a fold there is not.
+
+    >>> parse_folds("0,2..4", 5)
+    (0, 2, 3, 4)
+    """
+    if text.strip() == "all":
+        return tuple(range(n_folds))
+    chosen: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last or last >= n_folds:
+            raise ConfigError(
+                f"--fold takes one of 0..{n_folds - 1}, several as `0,2`, a range as "
+                f"`0..{n_folds - 1}`, or `all`, but got `{text}`"
+            )
+        chosen.update(range(first, last + 1))
+    return tuple(sorted(chosen))

@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from joblib import Parallel, delayed
 
 from ensemble.cli.context import Context
-from ensemble.cli.progress import progress_bar
-from ensemble.cli.submit import submit_command
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import MASK_FOLDER
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
-from ensemble.report.holes import Hole, accuracy, hole_sheet, look
+from ensemble.report.holes import accuracy, find_holes, hole_sheet
 
 COLUMNS = 4
 
@@ -45,7 +42,8 @@ def damage(
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--output must end in .png, for it is a PNG, but is `{path}`")
     competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
-    holes = _look(context, competition, split, limit)
+    image_ids = (competition.test_ids if split == "test" else competition.train_ids)[:limit]
+    holes = find_holes(competition, image_ids, context.progress)
     write_png(path, hole_sheet(holes[:shown], columns=COLUMNS))
     doubtful = [hole.image_id for hole in holes if hole.doubtful]
     names = f": {' '.join(doubtful[:20])}" if doubtful else ""
@@ -56,18 +54,7 @@ def damage(
     if split == "test":
         masks = workspace.data / MASK_FOLDER
         tuned = workspace.recipe_file.exists()
-        then = submit_command(context) if tuned else context.command("status")
+        then = context.submit_command() if tuned else context.command("status")
         say(f"next: paint what is wrong into {masks}, then: {then}")
     else:
         say(f"next: {context.command('damage --split test')}")
-
-
-def _look(context: Context, competition: Competition, split: str, limit: int) -> list[Hole]:
-    image_ids = (competition.test_ids if split == "test" else competition.train_ids)[:limit]
-    with progress_bar(context.console, "locating holes", len(image_ids)) as advance:
-        found = []
-        tasks = (delayed(look)(competition, image_id) for image_id in image_ids)
-        for hole in Parallel(n_jobs=-1, prefer="threads", return_as="generator")(tasks):
-            found.append(hole)
-            advance(1)
-    return sorted(found, key=lambda hole: (not hole.doubtful, hole.confidence))

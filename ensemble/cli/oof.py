@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ensemble.cli.context import Context
-from ensemble.cli.folds_option import parse_folds
-from ensemble.cli.progress import progress_bar
-from ensemble.errors import ConfigError, unknown_name
-from ensemble.vocabulary import STAGES, Stage
-
-if TYPE_CHECKING:
-    from ensemble.members import Member
-    from ensemble.project import Project
+from ensemble.cli.context import Context, parse_folds
+from ensemble.errors import ConfigError
+from ensemble.vocabulary import Stage
 
 app = typer.Typer(
     help="Refill the cache of out-of-fold predictions, or import a teammate's.",
@@ -41,56 +34,37 @@ def oof(
     """
     if ctx.invoked_subcommand:
         return
+    from ensemble.networks.colorizers.released import install_weights
     from ensemble.oof.collect import collect
     from ensemble.provenance import finished_folds, restoration_for
 
     context: Context = ctx.obj
     project = context.open_project()
     if weights is not None:
-        _install(member, weights)
+        if member is None:
+            raise ConfigError(
+                "--weights is the file of one released colorizer; name it by --member"
+            )
+        install_weights(member, weights)
     wanted = parse_folds(fold, project.folds.n_folds)
-    jobs = [
+    found = [
         (one, k)
-        for one in _chosen(project, stage, member)
+        for one in project.select_members(stage, member)
         for k in finished_folds(project, one)
         if k in wanted
     ]
-    if jobs:
-        project.photographs.prepare(partial(progress_bar, context.console))
-    for one, k in jobs:
+    if found:
+        project.photographs.prepare(context.progress)
+    for one, k in found:
         total = len(project.folds.validation(k))
-        with progress_bar(context.console, f"{one.stage} {one.name} fold {k}", total) as advance:
+        with context.progress(f"{one.stage} {one.name} fold {k}", total) as advance:
             restoration = restoration_for(project, one, k)
             archive = collect(project, one, k, restoration=restoration, advance=advance)
         context.say(f"complete: {archive.path}")
-    if not jobs:
+    if not found:
         context.say("nothing is trained yet")
-    context.say(
-        f"next: {context.command('blend --trials 200' if jobs else f'train --fold {fold}')}"
-    )
-
-
-def _chosen(project: Project, stage: Stage | None, member: str | None) -> list[Member]:
-    members = [
-        one
-        for one_stage in STAGES
-        if stage in (None, one_stage)
-        for one in project.members(one_stage)
-        if one.kind != "external"
-    ]
-    chosen = [one for one in members if member in (None, one.name)]
-    if member is not None and not chosen:
-        what = f"{stage} member" if stage else "member"
-        raise ConfigError(unknown_name(f"{what} to collect", member, [one.name for one in members]))
-    return chosen
-
-
-def _install(member: str | None, weights: Path) -> None:
-    from ensemble.networks.colorizers.released import install_weights
-
-    if member is None:
-        raise ConfigError("--weights is the file of one released colorizer; name it by --member")
-    install_weights(member, weights)
+    verb = "blend --trials 200" if found else f"train --fold {fold}"
+    context.say(f"next: {context.command(verb)}")
 
 
 @app.command("import")
@@ -112,21 +86,18 @@ def import_(
 
     context: Context = ctx.obj
     project = context.open_project()
-    known = {one.name: one for one in project.members(stage)}
-    if member not in known:
-        raise ConfigError(
-            f"`{member}` must be one of the {stage} members in ens.toml, {sorted(known)}"
-        )
+    one = project.member(stage, member)
     if predictions is None and test is None:
         raise ConfigError("nothing to import: give --oof, --test, or both")
+    archives = []
     if predictions is not None:
         total = len(project.folds.image_ids)
-        with progress_bar(context.console, "importing predictions", total) as advance:
-            for archive in import_oof(project, known[member], predictions, advance=advance):
-                context.say(f"wrote {archive.path}")
+        with context.progress("importing predictions", total) as advance:
+            archives += import_oof(project, one, predictions, advance=advance)
     if test is not None:
         total = len(project.competition.test_ids)
-        with progress_bar(context.console, "importing test predictions", total) as advance:
-            archive = import_test(project, known[member], test, advance=advance)
+        with context.progress("importing test predictions", total) as advance:
+            archives.append(import_test(project, one, test, advance=advance))
+    for archive in archives:
         context.say(f"wrote {archive.path}")
     context.say(f"next: {context.command('blend --trials 200')}")

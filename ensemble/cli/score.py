@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from ensemble.cli.context import Context
-from ensemble.cli.progress import progress_bar
 from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
@@ -44,7 +43,7 @@ def score(
     context: Context = ctx.obj
     loaders = pair_loaders(pred, target, _mask_of(masks, inputs))
     scores: dict[str, Score] = {}
-    with progress_bar(context.console, "scoring", len(loaders)) as advance:
+    with context.progress("scoring", len(loaders)) as advance:
         for name, found in score_pairs(loaders):
             scores[name] = found
             advance(1)

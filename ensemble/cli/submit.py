@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ensemble.cli.context import Context
-from ensemble.cli.progress import progress_bar
-
-if TYPE_CHECKING:
-    from ensemble.submission.submit import Submission
-
-SUBMISSION = "submission"
-"""The zip's name unless another is given."""
+from ensemble.cli.context import SUBMISSION, Context
 
 SHEET_ROWS = 12
 
@@ -35,7 +27,9 @@ def submit(
 
         ens submit --name second --force
     """
+    from ensemble.data.png import write_png
     from ensemble.provenance import read_recipe
+    from ensemble.report.sheets import draw_answers
     from ensemble.submission import submit as room
 
     context: Context = ctx.obj
@@ -43,9 +37,10 @@ def submit(
     project = context.open_project()
     recipe = read_recipe(project)
     total = len(project.competition.test_ids) * len(recipe.folds)
-    with progress_bar(context.console, "predicting test photographs", total) as advance:
+    with context.progress("predicting test photographs", total) as advance:
         made = room.submit(project, recipe, name=name, force=force, advance=advance)
-    sheet = _write_sheet(made)
+    sheet = made.zip_file.with_suffix(".png")
+    write_png(sheet, draw_answers(made.answers[:SHEET_ROWS], made.targets))
     say = context.say
     say(f"wrote {made.zip_file}: {len(made.answers)} pictures, opened again and verified")
     say(f"wrote {made.manifest_file}")
@@ -54,27 +49,3 @@ def submit(
         terms = ", ".join(f"{term} {value:.4f}" for term, value in made.score.items())
         say(f"against data/test_target: {terms}")
     say(f"next: send the zip; what it is made of shows: {context.command('report')}")
-
-
-def submit_command(context: Context) -> str:
-    """The command that builds the zip; with --force if a zip of that name exists."""
-    taken = context.workspace.submission_file(SUBMISSION).exists()
-    return context.command("submit --force" if taken else "submit")
-
-
-def _write_sheet(made: Submission) -> Path:
-    from ensemble.data.png import write_png
-    from ensemble.report.sheets import contact_sheet
-
-    headings = ["damaged input", "restored gray", "colorized"]
-    rows = [[a.damaged, a.gray, a.picture] for a in made.answers[:SHEET_ROWS]]
-    if made.targets:
-        headings.append("target")
-        rows = [
-            [*row, made.targets[answer.image_id]]
-            for row, answer in zip(rows, made.answers[:SHEET_ROWS], strict=True)
-        ]
-    captions = [answer.image_id for answer in made.answers[:SHEET_ROWS]]
-    path = made.zip_file.with_suffix(".png")
-    write_png(path, contact_sheet(rows, headings=headings, captions=captions))
-    return path

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.context import Context
-from ensemble.cli.folds_option import parse_folds
-from ensemble.cli.progress import progress_bar
+from ensemble.cli.context import Context, parse_folds
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import Stage
 
@@ -83,7 +81,7 @@ def train(
         machines,
         restart=restart,
         announce=context.say,
-        progress=partial(progress_bar, context.console),
+        progress=context.progress,
         bars=context.console.is_terminal,
         open_table=partial(_live_table, context, project),
     )

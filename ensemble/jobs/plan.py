@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ensemble.errors import ConfigError
 from ensemble.networks.catalogue import check_member
 from ensemble.project import Project
 from ensemble.training.job import Job
@@ -34,16 +33,7 @@ def plan(
     Raises:
         ConfigError: No member fits, or smp or timm do not know one of your own.
     """
-    members = [
-        one
-        for one in project.all_members()
-        if stage in (None, one.stage) and member in (None, one.name) and one.kind != "external"
-    ]
-    if not members:
-        raise ConfigError(
-            f"no member of ens.toml fits (stage={stage or 'any'}, member={member or 'any'}); "
-            f"its members are {', '.join(one.name for one in project.all_members())}"
-        )
+    members = project.select_members(stage, member)
     own = {(table.stage, table.name) for table in project.config.member}
     for one in members:
         if (one.stage, one.name) in own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from skimage.segmentation import find_boundaries
@@ -12,6 +13,7 @@ from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import drawn_mask
+from ensemble.parallel import Progress, map_in_order, silent
 from ensemble.report.sheets import Cell, picture_grid
 
 GOOD_IOU = 0.99
@@ -41,7 +43,7 @@ class Hole:
     iou: float | None
 
 
-def look(competition: Competition, image_id: str) -> Hole:
+def find_hole(competition: Competition, image_id: str) -> Hole:
     """Locate one photograph's hole; a mask drawn by hand stands as it is."""
     if competition.is_test(image_id):
         damaged, truth = competition.test_input(image_id), None
@@ -54,6 +56,18 @@ def look(competition: Competition, image_id: str) -> Hole:
     found = locate_hole(damaged)
     iou = None if truth is None else _iou(found.lost_mask, truth, damaged, found.fill)
     return Hole(image_id, damaged, found.lost_mask, found.confidence, found.doubtful, iou)
+
+
+def find_holes(
+    competition: Competition, image_ids: Sequence[str], progress: Progress = silent
+) -> list[Hole]:
+    """Locate the holes of some photographs, the doubtful ones first."""
+    holes = []
+    with progress("locating holes", len(image_ids)) as advance:
+        for hole in map_in_order(partial(find_hole, competition), image_ids):
+            holes.append(hole)
+            advance(1)
+    return sorted(holes, key=lambda hole: (not hole.doubtful, hole.confidence))
 
 
 def hole_sheet(holes: Sequence[Hole], *, columns: int) -> Rgb:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from ensemble.arrays import Rgb
 from ensemble.errors import ArrayError
 from ensemble.folds.audit import Audit
+
+if TYPE_CHECKING:  # loads torch, which the help of `ens folds` does not need
+    from ensemble.submission.chain import TestAnswer
 
 SHOWN_SIDE = 192
 GAP = 8
@@ -89,6 +92,20 @@ def contact_sheet(
             raise ArrayError(f"`{caption}` has {len(row)} pictures for {len(headings)} headings")
         cells += [Cell(row[0], caption), *(Cell(picture, "") for picture in row[1:])]
     return picture_grid(cells, columns=len(headings), headings=headings)
+
+
+def draw_answers(answers: Sequence[TestAnswer], targets: Mapping[str, Rgb]) -> Rgb:
+    """Draw test photographs: damaged, restored, colorized, and the target where it is known.
+
+    Args:
+        answers: What was made of each; at least one.
+        targets: The true pictures by image id; empty where they are not known.
+    """
+    headings = ["damaged input", "restored gray", "colorized", *(["target"] if targets else [])]
+    rows = [[a.damaged, a.gray, a.picture] for a in answers]
+    if targets:
+        rows = [[*row, targets[a.image_id]] for row, a in zip(rows, answers, strict=True)]
+    return contact_sheet(rows, headings=headings, captions=[a.image_id for a in answers])
 
 
 def draw_suspects(found: Audit, load: Callable[[str], Rgb]) -> Rgb:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ensemble.cli.context import Context
+from ensemble.cli.context import Context, parse_folds
 from ensemble.config import Config
+from ensemble.errors import ConfigError
 from ensemble.workspace import Workspace
 
 
@@ -59,3 +60,53 @@ def test_reading_the_data_for_the_first_time_is_shown(make_workspace) -> None:
     assert "hashing photographs" in shown[0]
     assert "6/6" in shown[0]
     assert shown[1] == ""
+
+
+def drawn(*, terminal: bool) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=80)
+    with Context(Workspace(Path()), Config(), console).progress("scoring", 7) as advance:
+        advance(2)
+        advance(3)
+    return file.getvalue()
+
+
+def test_a_terminal_sees_how_far_it_is() -> None:
+    shown = drawn(terminal=True)
+    assert "scoring" in shown
+    assert "5/7" in shown
+
+
+def test_a_file_sees_nothing() -> None:
+    assert drawn(terminal=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "folds"),
+    [
+        ("0", (0,)),
+        ("4", (4,)),
+        ("0,2", (0, 2)),
+        ("0..4", (0, 1, 2, 3, 4)),
+        ("1..1", (1,)),
+        ("all", (0, 1, 2, 3, 4)),
+        (" all ", (0, 1, 2, 3, 4)),
+        ("3,0", (0, 3)),
+        ("2,1..3,2", (1, 2, 3)),
+        (" 1 , 3 .. 4 ", (1, 3, 4)),
+    ],
+)
+def test_folds_are_ascending_and_each_once(text: str, folds: tuple[int, ...]) -> None:
+    assert parse_folds(text, 5) == folds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ",", "5", "0,5", "0..5", "3..1", "-1", "1.5", "0-4", "first", "0 1", "all,0", "1.."],
+)
+def test_anything_else_is_told_what_may_be_given(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_folds(text, 5)
+    assert str(error.value) == (
+        f"--fold takes one of 0..4, several as `0,2`, a range as `0..4`, or `all`, but got `{text}`"
+    )

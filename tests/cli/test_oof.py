@@ -62,14 +62,20 @@ def test_one_stage_member_and_fold_when_asked(ens, workspace: Workspace) -> None
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--member", "gry"), "`gry` is no member to collect; valid, nearest first: `gray`, `tel"),
+        (
+            ("--member", "gry"),
+            "`gry` is no member to train or collect; valid, nearest first: `gray`, `tel",
+        ),
         (
             ("--stage", "restoration", "--member", "gray"),
-            "`gray` is no restoration member to collect; valid, nearest first: `telea`",
+            "`gray` is no restoration member to train or collect; valid, nearest first: `telea`",
         ),
         (("--fold", "2"), "--fold takes one of 0..1"),
         (("--weights", "file.pth"), "--weights is the file of one released colorizer; name it"),
-        (("import", "theirs", "--oof", "x"), "`theirs` must be one of the colorization members"),
+        (
+            ("import", "theirs", "--oof", "x"),
+            "`theirs` is no member of colorization in ens.toml; valid, nearest first: `gray`",
+        ),
         (("import", "gray"), "nothing to import: give --oof, --test, or both"),
     ],
 )

@@ -9,9 +9,9 @@ from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.data.png import write_png
-from ensemble.oof import state
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests
+from ensemble.report import status as room
 from ensemble.workspace import Workspace, atomic_write
 
 FIXED = {"restoration": {"members": ("telea",)}, "colorization": {"members": ("gray",)}}
@@ -156,7 +156,7 @@ def test_the_next_command_follows_from_what_is_trained(
         kind, stage = member.kind, member.stage  # type: ignore[attr-defined]
         return words[of[stage][fold]] if kind == "trained" else "-"
 
-    monkeypatch.setattr(state, "member_state", member_state)
+    monkeypatch.setattr(room, "member_state", member_state)
     said = ens(workspace.root, "status")
     assert said.status == 0
     assert last(said, workspace) == command

@@ -28,7 +28,9 @@ def test_stage_and_member_choose(make_project: MakeProject) -> None:
     project = make_project()
     assert {job.stage for job in plan(project, [0], stage="colorization")} == {"colorization"}
     assert plan(project, [0], member="navier-stokes") == (Job("restoration", "navier-stokes", 0),)
-    with pytest.raises(ConfigError, match=r"member=unet.*tiny-restorer, navier-stokes"):
+    with pytest.raises(
+        ConfigError, match=r"`unet` is no member to train or collect; .*`tiny-restorer`"
+    ):
         plan(project, [0], member="unet")
 
 

@@ -17,9 +17,9 @@ from ensemble.inference.fixed import InpaintingPredictor
 from ensemble.oof import collect as room
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.predictions import ArchivedPredictions, open_restored
-from ensemble.oof.state import member_state
 from ensemble.project import Project
 from ensemble.provenance import plain_restoration, restoration_for
+from ensemble.report.status import member_state
 from ensemble.vocabulary import VIEWS
 
 

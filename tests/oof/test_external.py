@@ -17,9 +17,9 @@ from ensemble.errors import (
 )
 from ensemble.oof.external import import_oof, import_test, open_external_test
 from ensemble.oof.predictions import ArchivedPredictions
-from ensemble.oof.state import member_state
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests, submission_digests
+from ensemble.report.status import member_state
 
 
 @pytest.fixture

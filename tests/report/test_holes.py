@@ -10,7 +10,7 @@ from ensemble.data.competition import Competition
 from ensemble.data.photographs import mask_file
 from ensemble.data.png import write_png
 from ensemble.report import holes
-from ensemble.report.holes import ENLARGED, RED, Hole, accuracy, hole_sheet, look, outline
+from ensemble.report.holes import ENLARGED, RED, Hole, accuracy, find_hole, hole_sheet, outline
 from ensemble.report.sheets import WARNING
 
 DAMAGED = np.full((48, 48), 90, np.uint8)
@@ -24,7 +24,7 @@ def hole(iou: float | None, *, doubtful: bool = False) -> Hole:
 
 def test_training_holes_are_judged_by_the_truth(competition: Competition):
     for image_id in competition.train_ids:
-        found = look(competition, image_id)
+        found = find_hole(competition, image_id)
         truth = competition.train_sample(image_id).lost_mask
         filled = truth | (found.damaged != found.damaged[truth][0])
         union = ((found.lost_mask | truth) & filled).sum()
@@ -42,7 +42,7 @@ def test_the_overlap_is_exact_and_the_located_hole_is_told(competition, monkeypa
     for iou, mask in {**expected, 0.0: ~lost}.items():
         located = SimpleNamespace(lost_mask=mask, fill=fill, confidence=0.25, doubtful=True)
         monkeypatch.setattr(holes, "locate_hole", lambda damaged, found=located: found)
-        found = look(competition, "TRAIN_00000")
+        found = find_hole(competition, "TRAIN_00000")
         assert found.iou == pytest.approx(iou)
         assert (found.confidence, found.doubtful) == (0.25, True)
         np.testing.assert_array_equal(found.lost_mask, mask)
@@ -54,7 +54,7 @@ def test_lost_pixels_that_show_no_damage_count_neither_way(competition, monkeypa
     mask = sample.lost_mask | (sample.damaged == fill)
     located = SimpleNamespace(lost_mask=mask, fill=fill, confidence=1.0, doubtful=False)
     monkeypatch.setattr(holes, "locate_hole", lambda damaged: located)
-    assert look(competition, "TRAIN_00001").iou == 1.0
+    assert find_hole(competition, "TRAIN_00001").iou == 1.0
 
 
 def test_captions_tell_the_overlap_where_it_is_known(monkeypatch):
@@ -67,14 +67,14 @@ def test_captions_tell_the_overlap_where_it_is_known(monkeypatch):
 
 
 def test_the_truth_of_a_test_hole_is_not_known(competition: Competition):
-    found = look(competition, "TEST_000")
+    found = find_hole(competition, "TEST_000")
     assert found.iou is None
     np.testing.assert_array_equal(found.damaged, competition.test_input("TEST_000"))
 
 
 def test_a_drawn_hole_is_taken_as_it_is(competition: Competition):
     write_png(mask_file(competition, "TEST_000"), MASK)
-    found = look(competition, "TEST_000")
+    found = find_hole(competition, "TEST_000")
     np.testing.assert_array_equal(found.lost_mask, MASK)
     assert (found.confidence, found.doubtful) == (1.0, False)
 

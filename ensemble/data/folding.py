@@ -1,0 +1,139 @@
+"""Folds of a competition's photographs: made, and audited for leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.data.competition import Competition, check_damage
+from ensemble.data.folds_csv import read_folds
+from ensemble.errors import ConfigError
+from ensemble.folds.audit import Audit, audit
+from ensemble.folds.describe import describe
+from ensemble.folds.match import Groups, find_groups, find_pairs
+from ensemble.folds.split import Folds, make_strata, measure_traits, split
+from ensemble.parallel import Progress, map_in_order, silent
+
+
+@dataclass(frozen=True)
+class MadeFolds:
+    """Folds, and what they were made by.
+
+    Attributes:
+        folds: Which fold validates which photograph.
+        traits: (3,) float64 of each photograph: see `measure_traits`.
+        groups: The near-duplicates that were found; None where none were looked for.
+        max_size: Photographs in a group at most.
+        warnings: One sentence for each photograph with unusual damage.
+    """
+
+    folds: Folds
+    traits: Mapping[str, NDArray[np.float64]]
+    groups: Groups | None
+    max_size: int
+    warnings: list[str]
+
+
+def make_folds(
+    competition: Competition,
+    *,
+    n_folds: int,
+    seed: int,
+    labels: Sequence[str] | None = None,
+    find_duplicates: bool = True,
+    progress: Progress = silent,
+) -> MadeFolds:
+    """Divide the training photographs into folds of equal size and difficulty.
+
+    Args:
+        competition: The photographs.
+        n_folds: Number of folds.
+        seed: Decides which group goes where.
+        labels: The group of each photograph, in the order of `train_ids`; None to find them.
+        find_duplicates: Whether to look for near-duplicates where there are no labels; else each
+            photograph is a group of its own.
+        progress: Shown while photographs are read.
+
+    Raises:
+        DataError: A photograph is not as due, or its damaged input is not of it.
+        ConfigError: There are fewer groups than folds.
+    """
+    image_ids = competition.train_ids
+    find_duplicates = find_duplicates and labels is None
+    described = _describe(competition, progress, with_vectors=find_duplicates)
+    # A fold's share is the largest group that leaves folds of equal size possible.
+    max_size, groups = max(1, len(image_ids) // max(1, n_folds)), None
+    if find_duplicates:
+        pairs = find_pairs(image_ids=image_ids, vectors=described.vectors)
+        groups = find_groups(pairs=pairs, max_size=max_size)
+        group_of = dict(zip(groups.image_ids, groups.labels, strict=True))
+        labels = [group_of[image_id] for image_id in image_ids]
+    folds = split(
+        image_ids=image_ids,
+        groups=labels or image_ids,
+        n_folds=n_folds,
+        seed=seed,
+        strata=make_strata(described.traits),
+    )
+    traits = dict(zip(image_ids, described.traits, strict=True))
+    return MadeFolds(folds, traits, groups, max_size, described.warnings)
+
+
+def audit_folds(competition: Competition, folds: Folds, progress: Progress = silent) -> Audit:
+    """Look for near-duplicates that lie in different folds; see `ensemble.folds.audit`."""
+    vectors = _describe(competition, progress, with_vectors=True).vectors
+    return audit(folds=folds, pairs=find_pairs(image_ids=competition.train_ids, vectors=vectors))
+
+
+def require_replaceable(path: Path, made: Folds, *, force: bool, damaged_too: bool) -> None:
+    """Refuse to replace other folds unasked, and to replace a file that holds no folds.
+
+    Args:
+        path: Where the folds are to be written.
+        made: The new folds; equal ones may always be written.
+        force: Whether other folds may go.
+        damaged_too: Whether, with `force`, the file need not hold folds.
+
+    Raises:
+        ConfigError: Other folds are there.
+        DataError: The file holds no folds.
+    """
+    if not path.exists() or (force and damaged_too):
+        return
+    if read_folds(path).digest() != made.digest() and not force:
+        raise ConfigError(
+            f"`{path}` holds other folds, and all that was trained on them would be stale; "
+            "keep them, or replace them with `--force`"
+        )
+
+
+@dataclass(frozen=True)
+class _Described:
+    """(N, 3) traits, (N, LENGTH or 0) vectors, and the warnings."""
+
+    traits: NDArray[np.float64]
+    vectors: NDArray[Any]
+    warnings: list[str]
+
+
+def _describe(competition: Competition, progress: Progress, *, with_vectors: bool) -> _Described:
+    """Decode every training photograph once."""
+
+    def describe_one(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any], str | None]:
+        sample = competition.train_sample(image_id)
+        warning = check_damage(sample)
+        traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
+        return traits, describe(sample.target) if with_vectors else np.empty(0), warning
+
+    found = []
+    with progress("describing photographs", len(competition.train_ids)) as advance:
+        for one in map_in_order(describe_one, competition.train_ids):
+            found.append(one)
+            advance(1)
+    traits, vectors, warnings = zip(*found, strict=True)
+    return _Described(np.stack(traits), np.stack(vectors), [text for text in warnings if text])

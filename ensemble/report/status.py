@@ -1,0 +1,152 @@
+"""How far a workspace is: its members fold by fold, its recipe and its submissions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.table import Table
+
+from ensemble.composition.recipe import Recipe
+from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
+from ensemble.manifest import differing
+from ensemble.members import Member
+from ensemble.oof.archive import Archive
+from ensemble.project import Project
+from ensemble.provenance import (
+    archive_digests,
+    read_checkpoint,
+    read_recipe,
+    require_current_submission,
+    restoration_for,
+)
+
+State = Literal["-", "started", "trained", "cached", "stale"]
+
+_STYLES = {"-": "dim", "started": "yellow", "trained": "yellow", "cached": "green", "stale": "red"}
+_CURRENT = "up to date"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a workspace is.
+
+    Attributes:
+        members: Each member with its state in every fold, restoration first.
+        tuned: Whether there is a recipe that is up to date.
+        zipped: Whether there is a submission of it.
+        lines: A sentence on the recipe and on each submission.
+    """
+
+    members: list[tuple[Member, tuple[State, ...]]]
+    tuned: bool
+    zipped: bool
+    lines: list[str]
+
+    @property
+    def untrained(self) -> set[int]:
+        """The folds that a trained member has not finished."""
+        return {
+            fold
+            for member, states in self.members
+            for fold, state in enumerate(states)
+            if member.kind == "trained" and state in ("-", "started", "stale")
+        }
+
+    @property
+    def verb_to_train(self) -> str:
+        """What trains the first unfinished fold, as `train --fold 0`; empty if there is none."""
+        return f"train --fold {min(self.untrained)}" if self.untrained else ""
+
+    @property
+    def next_verb(self) -> str:
+        """The next command, as `blend --trials 200`."""
+        n_folds = len(self.members[0][1])
+        if len(self.untrained) == n_folds:
+            return self.verb_to_train
+        if not self.tuned:
+            return "blend --trials 200"
+        return "report" if self.zipped else "submit"
+
+
+def read_status(project: Project) -> Status:
+    """Compare every artefact with what it was made from; no weights and no pictures are read."""
+    folds = range(project.folds.n_folds)
+    members = [
+        (member, tuple(member_state(project, member, fold) for fold in folds))
+        for member in project.all_members()
+    ]
+    recipe, line = _read_recipe(project)
+    zips = sorted(project.workspace.submissions.glob("*.zip"))
+    states = [_submission_state(project, recipe, path) for path in zips]
+    lines = [f"submission {path.name}: {state}" for path, state in zip(zips, states, strict=True)]
+    return Status(
+        members=members,
+        tuned=recipe is not None,
+        zipped=_CURRENT in states,
+        lines=[line, *(lines or ["submissions: none"])],
+    )
+
+
+def status_table(status: Status) -> Table:
+    """One row a member, one column a fold."""
+    n_folds = len(status.members[0][1])
+    table = Table("stage", "member", "kind", *(f"fold {fold}" for fold in range(n_folds)))
+    for index, (member, states) in enumerate(status.members):
+        if index and member.stage != status.members[index - 1][0].stage:
+            table.add_section()
+        styled = [f"[{_STYLES[state]}]{state}[/]" for state in states]
+        table.add_row(member.stage, member.name, member.kind, *styled)
+    return table
+
+
+def member_state(project: Project, member: Member, fold: int) -> State:
+    """How far a member is with a fold.
+
+    Returns:
+        `-` nothing is there; `started`, a training can be resumed; `trained`, its predictions are
+        still to be collected; `cached`, ready for `ens blend`; `stale`, made from something else
+        than the present data, folds, settings or weights.
+    """
+    if member.kind == "trained":
+        folder = project.folder(member, fold)
+        try:
+            read_checkpoint(project, member, fold)
+        except MissingArtefactError:
+            return "started" if folder.exists() and any(folder.iterdir()) else "-"
+        except StaleArtefactError:
+            return "stale"
+    uncollected: State = "trained" if member.kind == "trained" else "-"
+    try:
+        archive = Archive(project.archive_folder(member, fold))
+        restoration = restoration_for(project, member, fold)
+        expected = archive_digests(project, member, fold, restoration)
+    except MissingArtefactError:
+        return uncollected
+    except EnsembleError:
+        return "stale"
+    if differing(archive.manifest.made_from, expected):
+        return "stale"
+    return "cached" if archive.complete else uncollected
+
+
+def _read_recipe(project: Project) -> tuple[Recipe | None, str]:
+    """The recipe if it is up to date, and a sentence on it."""
+    if not project.workspace.recipe_file.exists():
+        return None, "recipe: none"
+    try:
+        recipe = read_recipe(project)
+    except EnsembleError as error:
+        return None, f"recipe: stale: {error}"
+    return recipe, f"recipe: tuned on fold(s) {', '.join(map(str, recipe.folds))}"
+
+
+def _submission_state(project: Project, recipe: Recipe | None, path: Path) -> str:
+    if recipe is None:
+        return "stale: there is no recipe that is up to date"
+    try:
+        require_current_submission(project, recipe, path)
+    except EnsembleError as error:
+        return f"stale: {error}"
+    return _CURRENT
