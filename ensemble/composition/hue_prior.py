@@ -106,7 +106,7 @@ class HuePrior:
 
 
 def gray_statistics(gray: Gray) -> NDArray[np.float64]:
-    """Measure what a gray picture tells of its colors.
+    """Measure what a gray picture shows about its colors.
 
     How bright and how clipped it is, where it is bright, and how much texture it has of which size
     and direction and where. A clear sky, a white studio background and foliage differ in all of

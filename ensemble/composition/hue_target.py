@@ -54,8 +54,8 @@ def lift(direction: NDArray[Any]) -> Histogram:
     A direction without any spread gives the flat histogram.
     """
     lifted = np.asarray(direction, dtype=np.float64) - np.min(direction)
-    total = lifted.sum()
-    return lifted / total if total > 1e-9 else np.full(HUE_BINS, 1 / HUE_BINS)
+    area = lifted.sum()
+    return lifted / area if area > 1e-9 else np.full(HUE_BINS, 1 / HUE_BINS)
 
 
 def hue_target(

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.compiled import kernel
 
 
 @kernel
-def rasterize(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
+def rasterize(vertices: Any, covered: Any) -> int:
     """Set the pixels that a polygon covers.
 
     Args:
@@ -52,9 +51,7 @@ def rasterize(vertices: NDArray[Any], covered: NDArray[Any]) -> int:
 
 
 @kernel
-def _note_crossings(
-    vertices: NDArray[Any], y: int, width: int, right: NDArray[Any], left: NDArray[Any]
-) -> None:
+def _note_crossings(vertices: Any, y: int, width: int, right: Any, left: Any) -> None:
     count = vertices.shape[0]
     for i in range(count):
         xa, ya = vertices[i - 1, 0], vertices[i - 1, 1]
@@ -78,7 +75,7 @@ def _note_crossings(
 
 
 @kernel
-def _cover_vertices(vertices: NDArray[Any], y: int, row: NDArray[Any]) -> int:
+def _cover_vertices(vertices: Any, y: int, row: Any) -> int:
     added = 0
     for i in range(vertices.shape[0]):
         x = vertices[i, 0]

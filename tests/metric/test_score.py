@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import ArrayError, EnsembleError, ScoreError
+from ensemble.metric import score as module
 from ensemble.metric.score import (
+    STAGE_TERMS,
+    TERMS,
     GrayScore,
     Pair,
     Score,
     gray_score,
+    mean_of,
     prepare,
     prepare_gray,
     score,
     score_pairs,
+    weigh,
 )
 from ensemble.parallel import count_cores
 from tests.reference.corpus import Case, blend, hard_cases, photographs, polygon_mask
@@ -195,3 +201,38 @@ def test_an_undefined_picture_is_named() -> None:
     pair = partial(Pair, "TEST_042", black, black, np.zeros((8, 8), bool))
     with pytest.raises(ScoreError, match="TEST_042"):
         list(score_pairs([pair]))
+
+
+ONE, OTHER = Score(0.9, 0.5, 0.25), Score(0.1, 0.3, -0.5)
+
+
+def test_terms_are_weighed_as_in_the_competition():
+    assert ONE.score == pytest.approx(0.2 * 0.9 + 0.4 * 0.5 + 0.4 * 0.25, abs=1e-15)
+    assert GrayScore(0.9, 0.5).score == pytest.approx((0.2 * 0.9 + 0.4 * 0.5) / 0.6, abs=1e-15)
+
+
+def test_arrays_are_weighed_as_scores_are():
+    assert TERMS == ("ssim", "masked_ssim", "hue")
+    terms = np.array([[0.9, 0.5, 0.25], [0.1, 0.3, -0.5]])
+    np.testing.assert_allclose(weigh("colorization", terms), [ONE.score, OTHER.score], atol=1e-15)
+    gray = [GrayScore(0.9, 0.5).score, GrayScore(0.1, 0.3).score]
+    np.testing.assert_allclose(weigh("restoration", terms), gray, atol=1e-15)
+
+
+def test_a_score_is_a_row_of_a_table():
+    assert ONE.as_dict() == {"score": ONE.score, "ssim": 0.9, "masked_ssim": 0.5, "hue": 0.25}
+    assert list(GrayScore(0.9, 0.5).as_dict()) == ["score", *STAGE_TERMS["restoration"]]
+    mean = mean_of([ONE, OTHER])
+    assert mean["hue"] == -0.125
+    assert mean["score"] == pytest.approx((ONE.score + OTHER.score) / 2)
+
+
+def test_nobody_else_spells_the_weights_or_the_terms():
+    """What is written a second time does not follow the first."""
+    here = Path(module.__file__)
+    spelled = [
+        path.name
+        for path in here.parents[1].rglob("*.py")
+        if path != here and re.search(r'"masked_ssim"|0\.2, 0\.4, 0\.4', path.read_text())
+    ]
+    assert spelled == []

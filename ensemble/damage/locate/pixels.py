@@ -133,7 +133,7 @@ def measure_lines(mask: Mask, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 @kernel
-def _scan_undecided(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int64]:
+def _scan_undecided(equal: Any, window: Any) -> NDArray[np.int64]:
     height, width = equal.shape
     found = np.empty((height * width, 2), dtype=np.int64)
     count = 0
@@ -147,7 +147,7 @@ def _scan_undecided(equal: NDArray[Any], window: NDArray[Any]) -> NDArray[np.int
 
 
 @kernel
-def _is_deep(equal: NDArray[Any], y: int, x: int) -> bool:
+def _is_deep(equal: Any, y: int, x: int) -> bool:
     height, width = equal.shape
     for v in range(max(0, y - 2), min(height, y + 3)):
         for u in range(max(0, x - 2), min(width, x + 3)):
@@ -158,14 +158,14 @@ def _is_deep(equal: NDArray[Any], y: int, x: int) -> bool:
 
 @kernel
 def _describe(
-    damaged: NDArray[Any],
-    equal: NDArray[Any],
-    labels: NDArray[Any],
-    areas: NDArray[Any],
+    damaged: Any,
+    equal: Any,
+    labels: Any,
+    areas: Any,
     label: int,
-    box: NDArray[Any],
-    pixels: NDArray[Any],
-    features: NDArray[Any],
+    box: Any,
+    pixels: Any,
+    features: Any,
 ) -> None:
     height, width = damaged.shape
     elsewhere = (areas.sum() - areas[label]) / (height * width)
@@ -184,9 +184,7 @@ def _describe(
 
 
 @kernel
-def _count_in_squares(
-    damaged: NDArray[Any], y: int, x: int, counts: NDArray[Any], row: NDArray[Any]
-) -> None:
+def _count_in_squares(damaged: Any, y: int, x: int, counts: Any, row: Any) -> None:
     """Count in three rings (pixels, equal, near, sum of steps), then add up what is within."""
     height, width = damaged.shape
     value = np.int64(damaged[y, x])
@@ -218,7 +216,7 @@ def _count_in_squares(
 
 
 @kernel
-def _note_blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None:
+def _note_blocks(equal: Any, y: int, x: int, row: Any) -> None:
     """Whether the pixel lies in some 2 x 2, and in some 3 x 3, of its own gray."""
     height, width = equal.shape
     for size in (2, 3):
@@ -236,7 +234,7 @@ def _note_blocks(equal: NDArray[Any], y: int, x: int, row: NDArray[Any]) -> None
 
 
 @kernel
-def _distance(labels: NDArray[Any], label: int, y: int, x: int, scale: float) -> float:
+def _distance(labels: Any, label: int, y: int, x: int, scale: float) -> float:
     """Steps to the main region along the nearest of eight rays, over its longer side, up to 1."""
     height, width = labels.shape
     best = scale
@@ -253,13 +251,7 @@ def _distance(labels: NDArray[Any], label: int, y: int, x: int, scale: float) ->
 
 
 @kernel
-def _count_on_rays(
-    padded: NDArray[Any],
-    row_length: int,
-    rays: NDArray[Any],
-    pixels: NDArray[Any],
-    shares: NDArray[Any],
-) -> None:
+def _count_on_rays(padded: Any, row_length: int, rays: Any, pixels: Any, shares: Any) -> None:
     """Largest share of equal pixels along a ray, and along a ray with its opposite."""
     count, reach = rays.shape
     hits = np.zeros(count, dtype=np.int64)

@@ -163,7 +163,7 @@ def _measure_shape(mask: Mask, area: int) -> tuple[float, float, float, float, f
 
 @kernel
 def _measure_patches(
-    damaged: NDArray[Any], labels: NDArray[Any], count: int
+    damaged: Any, labels: Any, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """By patch: blocks, the share of its rim that differs by more than `_NEAR`, a pixel of it."""
     areas = np.zeros(count, dtype=np.int64)
@@ -190,7 +190,7 @@ def _measure_patches(
 
 @kernel
 def _measure_rim(
-    damaged: NDArray[Any], labels: NDArray[Any], label: int, box: NDArray[Any]
+    damaged: Any, labels: Any, label: int, box: Any
 ) -> tuple[float, float, float, float, float]:
     """Differences across the rim, and the share of the rim that is the picture's border."""
     height, width = labels.shape
