@@ -73,7 +73,7 @@ class ReleasedColorizer(FixedPredictor):
         member: Its `arch` names the colorizer.
 
     Raises:
-        WeightsError: The weights cannot be had (said within seconds), or are not genuine.
+        WeightsError: The weights cannot be had (raised within seconds), or are not genuine.
     """
 
     def __init__(self, member: Member) -> None:

@@ -10,19 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
+import ttach
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensemble.config import NormalisationSection
 from ensemble.damage.fill import fill_hole
-from ensemble.inference.views import augment, deaugment
 from ensemble.members import Member
 from ensemble.networks.device import Precision, autocast, best_device
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
 from ensemble.parallel import map_in_order
-from ensemble.vocabulary import VIEWS, View
+from ensemble.vocabulary import TURNS, VIEWS, View
 
 Predictions = dict[View, NDArray[Any]]
+
+# ttach's own wrappers merge the views at once; here `ens blend` decides which to average.
+_ROTATE = ttach.Rotate90(angles=[0, 90, 180, 270])
+_MIRROR = ttach.HorizontalFlip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +126,25 @@ class NetworkPredictor(Predictor):
         if self.member.output == "histogram":
             return output.float().cpu().numpy()
         return to_uint8(deaugment(output, view), **self.normalization)
+
+
+def augment(batch: Tensor, view: View) -> Tensor:
+    """Turn a batch as the view says.
+
+    Args:
+        batch: (N, C, H, W).
+        view: One of `VIEWS`.
+
+    Returns:
+        (N, C, H, W), the same dtype and device; H and W change places with odd quarter turns.
+    """
+    quarters, mirrored = TURNS[view]
+    turned: Tensor = _ROTATE.apply_aug_image(batch, angle=90 * quarters)
+    return _MIRROR.apply_aug_image(turned, apply=mirrored)
+
+
+def deaugment(batch: Tensor, view: View) -> Tensor:
+    """Undo `augment`: `deaugment(augment(x, view), view) == x` for every view."""
+    quarters, mirrored = TURNS[view]
+    turned: Tensor = _MIRROR.apply_deaug_mask(batch, apply=mirrored)
+    return _ROTATE.apply_deaug_mask(turned, angle=90 * quarters)

@@ -17,14 +17,12 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
+from ensemble.damage.bank import PolygonBank
 from ensemble.damage.fill import fill_hole
 from ensemble.data.competition import Sample
 from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError
 from ensemble.training.progress import Key, Position, make_rng, shuffle
-
-DrawDamage = Callable[[np.random.Generator], tuple[Mask, int]]
-"""Draws the lost pixels (H, W) and the gray that fills them."""
 
 ShownGray = Callable[[Sample, Mask], Gray]
 """From a sample and its located hole, the gray (H, W) uint8 that the network is shown."""
@@ -110,7 +108,7 @@ class TrainingBatches(Dataset[Batch]):
     Args:
         image_ids: The photographs to learn from.
         photographs: Where they come from.
-        draw_damage: Draws what is lost.
+        bank: Draws what is lost; None where nothing is.
         needs: What the batches must hold.
         shape: How an epoch is cut.
         seed: Of everything drawn.
@@ -120,7 +118,7 @@ class TrainingBatches(Dataset[Batch]):
         self,
         image_ids: Sequence[str],
         photographs: Photographs,
-        draw_damage: DrawDamage,
+        bank: PolygonBank | None,
         *,
         needs: Needs,
         shape: Shape,
@@ -128,7 +126,7 @@ class TrainingBatches(Dataset[Batch]):
     ) -> None:
         self.image_ids = tuple(image_ids)
         self.photographs = photographs
-        self.draw_damage = draw_damage
+        self.bank = bank
         self.needs = needs
         self.shape = shape
         self.seed = seed
@@ -148,17 +146,18 @@ class TrainingBatches(Dataset[Batch]):
     def _damage(
         self, batch: Batch, targets: Sequence[Rgb], rngs: Sequence[np.random.Generator]
     ) -> Batch:
-        if not self.needs.damage:
+        if self.bank is None:
             return batch
-        drawn = [self.draw_damage(rng) for rng in rngs]
-        masks = _stack([mask for mask, _ in drawn])
-        fill = torch.tensor([fill for _, fill in drawn], dtype=torch.uint8)
-        batch = batch._replace(lost_mask=masks, fill=fill)
+        size = self.photographs.competition.size
+        drawn = [self.bank.draw(rng, size=size) for rng in rngs]
+        masks = [mask for _, mask in drawn]
+        fills = [damage.fill for damage, _ in drawn]
+        fill = torch.tensor(fills, dtype=torch.uint8)
+        batch = batch._replace(lost_mask=_stack(masks), fill=fill)
         if not self.needs.prefill:
             return batch
-        return batch._replace(
-            prefilled=_stack([_prefill(t, *d) for t, d in zip(targets, drawn, strict=True)])
-        )
+        prefilled = [_prefill(*one) for one in zip(targets, masks, fills, strict=True)]
+        return batch._replace(prefilled=_stack(prefilled))
 
 
 class EpochKeys(Sampler[Key]):

@@ -122,27 +122,25 @@ class MetricsLog(Callback):
 
     Args:
         files: Where to.
+        settings: `[training]` of ens.toml.
         position: How far the training is.
         scores: The `val_score` of each epoch so far.
-        epochs: Most epochs.
         batches: Steps an epoch.
-        batch_size: Photographs a step.
     """
 
     def __init__(
         self,
         files: JobFiles,
+        settings: TrainingSection,
         position: Position,
         scores: Sequence[float],
-        *,
-        epochs: int,
         batches: int,
-        batch_size: int,
     ) -> None:
         self.files = files
+        self.settings = settings
         self.position = position
         self.scores = scores
-        self.epochs, self.batches, self.batch_size = epochs, batches, batch_size
+        self.batches = batches
         self.rate = 0.0
         self._rows = _read_rows(files.metrics, epochs=position.epoch)
         self._started = self._epoch_started = self._written_at = 0.0
@@ -163,7 +161,7 @@ class MetricsLog(Callback):
         """Write the progress, if it is time."""
         seconds = time.monotonic() - self._epoch_started
         steps = self.position.batch - self._first_batch
-        self.rate = steps * self.batch_size / max(seconds, 1e-9)
+        self.rate = steps * self.settings.batch_size / max(seconds, 1e-9)
         if time.monotonic() - self._written_at >= WRITE_EVERY_S:
             self._write_progress(trainer)
 
@@ -194,11 +192,11 @@ class MetricsLog(Callback):
         self._written_at = time.monotonic()
         if not trainer.is_global_zero:
             return
-        total, done = self.epochs * self.batches, self._count_steps()
+        total, done = self.settings.epochs * self.batches, self._count_steps()
         pace = (done - self._done_before) / max(time.monotonic() - self._started, 1e-9)
         progress = {
-            "epoch": min(self.position.epoch + 1, self.epochs),
-            "epochs": self.epochs,
+            "epoch": min(self.position.epoch + 1, self.settings.epochs),
+            "epochs": self.settings.epochs,
             "done": done / total,
             "best_score": self.scores[best_epoch(self.scores)] if self.scores else None,
             "images_per_second": self.rate,

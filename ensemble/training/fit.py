@@ -142,18 +142,8 @@ class _Run:
 
     def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:
         settings, files = self.project.config.training, self.files
-        log = MetricsLog(
-            files,
-            earlier.position,
-            earlier.scores,
-            epochs=settings.epochs,
-            batches=batches,
-            batch_size=settings.batch_size,
-        )
-        checkpointing = Checkpointing(
-            files, settings, earlier.position, earlier.scores, origin.notes()
-        )
-        callbacks = [log, checkpointing]
+        common = (files, settings, earlier.position, earlier.scores)
+        callbacks = [MetricsLog(*common, batches), Checkpointing(*common, origin.notes())]
         return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ensemble.arrays import Mask
 from ensemble.config import TrainingSection
-from ensemble.damage.bank import PolygonBank, make_bank
+from ensemble.damage.bank import make_bank
 from ensemble.parallel import count_cores
 from ensemble.project import Project
 from ensemble.training.batches import (
     Batch,
-    DrawDamage,
     EpochKeys,
     Shape,
     TrainingBatches,
@@ -30,6 +27,8 @@ from ensemble.training.tasks.task import Task
 from ensemble.training.trainer import Hardware
 
 MOST_WORKERS = 12
+
+_bank = lru_cache(maxsize=1)(make_bank)
 
 
 def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
@@ -55,7 +54,7 @@ def training_loader(
     batches = TrainingBatches(
         project.folds.training(job.fold),
         project.photographs,
-        damage_drawer(project.config.seed, project.competition.size),
+        _bank(project.config.seed) if task.needs.damage else None,
         needs=task.needs,
         shape=shape,
         seed=project.config.seed,
@@ -77,11 +76,6 @@ def validation_loader(
     return DataLoader(batches, **_loader_options(project.config.training))
 
 
-def damage_drawer(seed: int, size: tuple[int, int]) -> DrawDamage:
-    """What draws damages of pictures of `size` (H, W) from a bank of polygons."""
-    return partial(_draw_damage, _bank(seed), size)
-
-
 def count_workers(settings: TrainingSection) -> int:
     """How many processes read data.
 
@@ -91,18 +85,6 @@ def count_workers(settings: TrainingSection) -> int:
     if settings.num_workers >= 0:
         return settings.num_workers
     return min(MOST_WORKERS, count_cores() - 1) if torch.cuda.is_available() else 0
-
-
-@lru_cache(maxsize=1)
-def _bank(seed: int) -> PolygonBank:
-    return make_bank(seed)
-
-
-def _draw_damage(
-    bank: PolygonBank, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[Mask, int]:
-    damage, lost_mask = bank.draw(rng, size=size)
-    return lost_mask, damage.fill
 
 
 def _loader_options(settings: TrainingSection) -> dict[str, Any]:

@@ -36,17 +36,6 @@ def mirror(pictures: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(columns, pictures.flip(2), pictures)
 
 
-def damage(gray: Tensor, lost_mask: Tensor, fill: Tensor) -> Tensor:
-    """Fill the lost pixels.
-
-    Args:
-        gray: (N, H, W) uint8.
-        lost_mask: (N, H, W) bool.
-        fill: (N,) uint8.
-    """
-    return torch.where(lost_mask, fill[:, None, None], gray)
-
-
 def hue(pictures: Tensor) -> Tensor:
     """The hue of every pixel, exactly OpenCV's.
 

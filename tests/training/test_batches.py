@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from ensemble.arrays import luma
+from ensemble.damage.bank import make_bank
 from ensemble.damage.fill import fill_hole
 from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError
 from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Needs, Shape, TrainingBatches, ValidationBatches
-from ensemble.training.loaders import damage_drawer
 from ensemble.training.progress import Position, shuffle
 
 ALL = Needs(damage=True, prefill=True, flips=True)
@@ -21,14 +21,14 @@ ALL = Needs(damage=True, prefill=True, flips=True)
 @pytest.fixture
 def make_batches(make_project: Callable[..., Project]) -> Callable[..., TrainingBatches]:
     project = make_project()
-    ids = project.competition.train_ids
+    ids, bank = project.competition.train_ids, make_bank(0)
 
     def make(needs: Needs = ALL, seed: int = 1, **shape: int) -> TrainingBatches:
         cut = Shape(**({"photographs": len(ids), "batch_size": 6} | shape))
         return TrainingBatches(
             ids,
             project.photographs,
-            damage_drawer(0, (32, 32)),
+            bank if needs.damage else None,
             needs=needs,
             shape=cut,
             seed=seed,

@@ -29,13 +29,6 @@ def test_mirror_flips_the_chosen_left_to_right() -> None:
         np.testing.assert_array_equal(out[1], pictures[1])
 
 
-def test_damage_fills_each_hole_with_its_own_gray() -> None:
-    gray, mask = _pictures(2, 4, 4), _pictures(2, 4, 4) > 100
-    fill = torch.tensor([7, 9], dtype=torch.uint8)
-    out = pixels.damage(torch.from_numpy(gray), torch.from_numpy(mask), fill).numpy()
-    np.testing.assert_array_equal(out, np.where(mask, np.array([7, 9])[:, None, None], gray))
-
-
 def test_hue_is_opencvs() -> None:
     levels = np.r_[0:256:5, 1, 254].astype(np.uint8)
     red, green, blue = np.meshgrid(levels, levels, levels, indexing="ij")

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ensemble.arrays import luma
+from ensemble.damage.bank import make_bank
 from ensemble.damage.fill import fill_hole
 from ensemble.networks.tensors import to_tensor
 from ensemble.project import Project
 from ensemble.training.batches import Batch, Shape, TrainingBatches
-from ensemble.training.loaders import damage_drawer
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import Task
@@ -25,7 +25,7 @@ def batch_of(project: Project, task: Task) -> Batch:
     return TrainingBatches(
         ids,
         project.photographs,
-        damage_drawer(0, (32, 32)),
+        make_bank(0) if task.needs.damage else None,
         needs=task.needs,
         shape=Shape(len(ids), 8),
         seed=0,

@@ -1,4 +1,4 @@
-"""From a gray picture to colour, through CIE Lab."""
+"""From a gray picture to color, through CIE Lab."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSIDE = 256
 def lightness(gray: Gray) -> NDArray[np.float32]:
     """CIE Lab lightness of a gray picture taken as R = G = B.
 
-    This task's gray is Rec. 601 luma, so this is not the lightness of the colours it came from,
+    This task's gray is Rec. 601 luma, so this is not the lightness of the colors it came from,
     only the nearest thing that can be known.
 
     Args:
@@ -36,7 +36,7 @@ def lightness(gray: Gray) -> NDArray[np.float32]:
 
 @torch.inference_mode()
 def colorize_with(module: nn.Module, gray: Gray) -> Rgb:
-    """Colour a picture with a released colorizer.
+    """Color a picture with a released colorizer.
 
     The network sees the picture at 256 x 256, as it was trained; its chroma is resized back and
     joined with the lightness at full size.
@@ -46,7 +46,7 @@ def colorize_with(module: nn.Module, gray: Gray) -> Rgb:
         gray: (H, W) uint8.
 
     Returns:
-        (H, W, 3) uint8; colours outside the gamut of sRGB are clipped.
+        (H, W, 3) uint8; colors outside the gamut of sRGB are clipped.
     """
     check_gray(gray, name="the gray to colour")
     device = next(module.parameters()).device

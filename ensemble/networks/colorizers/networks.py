@@ -142,7 +142,7 @@ def _normalize_lightness(lightness: Tensor) -> Tensor:
 
 
 def _block(channels: Sequence[int], *, last_stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """3x3 convolutions, each with a ReLU, and one batch normalisation at the end.
+    """3x3 convolutions, each with a ReLU, and one batch normalization at the end.
 
     Args:
         channels: Of the input and of each convolution; (64, 128, 128) makes two.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -48,7 +49,7 @@ class RestorationTask(Task):
         gray = flipped_gray(batch)  # (N, H, W)
         lost_mask = pixels.mirror(batch.lost_mask, batch.flip)
         if batch.prefilled is None:
-            base = pixels.damage(gray, lost_mask, batch.fill)
+            base = torch.where(lost_mask, batch.fill[:, None, None], gray)
         else:
             base = pixels.mirror(batch.prefilled, batch.flip)
         wanted = normalize(gray, **self.normalization)
