@@ -63,6 +63,17 @@ def map_in_order(
                 future.cancel()
 
 
+def split_in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of `size` items, in order; the last may be shorter.
+
+    >>> list(split_in_batches("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
 def seed_of(*parts: object, bits: int = 64) -> int:
     """A seed for one thing of many, the same in every process, run and version.
 

@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ensemble.arrays import Mask, Rgb, luma
 from ensemble.data.png import decode_rgb, is_png, read_gray, read_mask, read_rgb
@@ -58,6 +58,22 @@ class PngSource:
             self._zip = self._open()
             self.names = tuple(sorted(self._zip.namelist()))
             self._check_names(self._zip)
+
+    def names_by_stem(self) -> dict[str, str]:
+        """The file names by image id.
+
+        Raises:
+            DataError: Two files are of one photograph.
+        """
+        found: dict[str, str] = {}
+        for name in self.names:
+            other = found.setdefault(PurePath(name).stem, name)
+            if other != name:
+                raise DataError(
+                    f"`{self.path}` must have one PNG for a photograph, but has `{other}` and "
+                    f"`{name}`"
+                )
+        return found
 
     def read(self, name: str) -> bytes:
         """Read one file.

@@ -6,7 +6,7 @@ stage 1, so that stage 2 is made from that archive and from nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from ensemble.manifest import require_same
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions
-from ensemble.parallel import Advance, map_in_order
+from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import archive_digests, restored_digests
 from ensemble.vocabulary import HUE_BINS, VIEWS, View
@@ -178,13 +178,8 @@ def _fill(
     advance: Advance,
 ) -> None:
     """Read batches in a thread, while those before are predicted and stored."""
-    batches = list(_batches(archive.missing()))
+    batches = list(split_in_batches(archive.missing(), FLUSH_EVERY))
     ahead = map_in_order(read, batches, n_threads=READ_AHEAD)
     for image_ids, batch in zip(batches, ahead, strict=True):
         archive.write(image_ids, predict(batch))
         advance(len(image_ids))
-
-
-def _batches(image_ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(image_ids), FLUSH_EVERY):
-        yield tuple(image_ids[start : start + FLUSH_EVERY])

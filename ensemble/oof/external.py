@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from functools import partial
-from itertools import islice
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.data.pairs import PngSource
 from ensemble.data.png import decode_gray, decode_rgb
 from ensemble.errors import ConfigError, DataError, MissingFileError
-from ensemble.manifest import MANIFEST, digest_bytes, digest_json, read_manifest, require_same
+from ensemble.manifest import digest_bytes, digest_json
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
-from ensemble.parallel import Advance, map_in_order
+from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
-from ensemble.provenance import (
-    CONTENT,
-    archive_digests,
-    external_test_digests,
-    import_remedy,
-)
+from ensemble.provenance import CONTENT, archive_digests, external_test_digests
 from ensemble.vocabulary import VIEWS
 from ensemble.workspace import atomic_path, exclusive_lock
 
 BATCH = 32
 
-Picture = NDArray[np.uint8]
+Part = tuple[Path, Sequence[str], dict[str, str]]
+"""Where an archive is to lie, for which photographs, and the digests of what it is made from."""
 
 
 def import_oof(
@@ -39,9 +31,9 @@ def import_oof(
 ) -> list[Archive]:
     """Archive out-of-fold predictions made elsewhere, one archive a fold.
 
-    That they were made out of *these* folds cannot be seen from the pictures: whoever made them
-    has to have used `folds.csv`. An external member has one picture a photograph, which stands
-    for all views. An earlier import stays until every picture has been checked.
+    The pictures do not show which folds they were made out of: whoever made them has to have used
+    `folds.csv`. An external member has one picture a photograph, which stands for all views. An
+    earlier import stays until every picture has been checked.
 
     Args:
         project: Whose folds say which photographs are due: all of them.
@@ -54,125 +46,85 @@ def import_oof(
         MissingFileError: A photograph's prediction is not there.
         DataError: A prediction is unreadable, of the wrong mode or size, or there twice.
     """
-    _check_external(member)
-    pictures = _Pictures(source, member, project.competition.size)
-    pictures.require(project.folds.image_ids)
-    with ExitStack() as stack:
-        paths = []
-        for fold in range(project.folds.n_folds):
-            path = project.archive_folder(member, fold)
-            digests = archive_digests(project, member, fold, None)
-            temporary = _enter(stack, path)
-            _fill(temporary, project, pictures, project.folds.validation(fold), digests, advance)
-            paths.append(path)
-    return [Archive(path) for path in paths]
+    parts = (
+        (
+            project.archive_folder(member, fold),
+            project.folds.validation(fold),
+            archive_digests(project, member, fold, None),
+        )
+        for fold in range(project.folds.n_folds)
+    )
+    return _import(project, member, source, parts, advance)
 
 
 def import_test(project: Project, member: Member, source: Path, *, advance: Advance) -> Archive:
     """Archive an external member's predictions of the test photographs; see `import_oof`."""
-    _check_external(member)
-    pictures = _Pictures(source, member, project.competition.size)
-    image_ids = project.competition.test_ids
-    pictures.require(image_ids)
-    path = project.test_archive_folder(member)
-    with ExitStack() as stack:
-        temporary = _enter(stack, path)
-        digests = external_test_digests(project, member)
-        _fill(temporary, project, pictures, image_ids, digests, advance)
-    return Archive(path)
+    image_ids, digests = project.competition.test_ids, external_test_digests(project, member)
+    parts = [(project.test_archive_folder(member), image_ids, digests)]
+    (archive,) = _import(project, member, source, parts, advance)
+    return archive
 
 
-def open_external_test(project: Project, member: Member) -> Archive:
-    """Open an external member's predictions of the present test photographs.
-
-    Raises:
-        MissingArtefactError: They were not imported.
-        StaleArtefactError: They are of other test photographs, or the archive is damaged.
-    """
-    path, remedy = project.test_archive_folder(member), import_remedy(member, "--test")
-    manifest = read_manifest(path / MANIFEST, remedy=remedy)
-    name = f"the test predictions in `{path}`"
-    require_same(
-        manifest.made_from, external_test_digests(project, member), name=name, remedy=remedy
-    )
-    return Archive(path)
-
-
-def _check_external(member: Member) -> None:
+def _import(
+    project: Project, member: Member, source: Path, parts: Iterable[Part], advance: Advance
+) -> list[Archive]:
+    """Archive each part; all of them replace the earlier ones, or none does."""
     if member.kind != "external":
         raise ConfigError(
             f"only external members are imported, but `{member.name}` is {member.kind}; add a "
             '[[member]] table with `arch = "external"` to ens.toml'
         )
-
-
-def _enter(stack: ExitStack, path: Path) -> Path:
-    """Hold an archive's folder, and give a path that replaces it when the stack is left whole."""
-    stack.enter_context(exclusive_lock(path, what=f"importing into `{path}`"))
-    return stack.enter_context(atomic_path(path))
+    parts, pictures = list(parts), PngSource(source)
+    names = pictures.names_by_stem()
+    due = [image_id for _, image_ids, _ in parts for image_id in image_ids]
+    missing = [image_id for image_id in due if image_id not in names]
+    if missing:
+        raise MissingFileError(
+            f"`{source}` must have a PNG for every photograph, but lacks {len(missing)} of "
+            f"{len(due)}, `{missing[0]}.png` among them"
+        )
+    with ExitStack() as stack:
+        for path, image_ids, digests in parts:
+            stack.enter_context(exclusive_lock(path, what=f"importing into `{path}`"))
+            temporary = stack.enter_context(atomic_path(path))
+            files = {image_id: names[image_id] for image_id in image_ids}
+            _fill(temporary, project, member, pictures, files, digests, advance)
+    return [Archive(path) for path, _, _ in parts]
 
 
 def _fill(
     path: Path,
     project: Project,
-    pictures: _Pictures,
-    image_ids: Sequence[str],
+    member: Member,
+    pictures: PngSource,
+    files: dict[str, str],
     made_from: dict[str, str],
     advance: Advance,
 ) -> None:
+    gray = member.output == "gray"
+    size = project.competition.size
     archive = Archive.create(
         path,
-        image_ids=image_ids,
+        image_ids=tuple(files),
         views=VIEWS,
-        item_shape=pictures.shape,
+        item_shape=size if gray else (*size, 3),
         dtype="uint8",
         made_from=made_from,
         seed=project.config.seed,
     )
-    digests: dict[str, str] = {}
-    decoded = zip(image_ids, map_in_order(pictures.read, image_ids), strict=True)
-    for batch in iter(partial(_take, decoded), []):
-        names = [image_id for image_id, _ in batch]
-        stacked = np.stack([picture for _, (picture, _) in batch])
-        archive.write(names, dict.fromkeys(VIEWS, stacked))
-        digests |= {image_id: digest for image_id, (_, digest) in batch}
-        advance(len(batch))
-    archive.add_source(CONTENT, digest_json(digests))
 
-
-def _take(decoded: Iterator[Any]) -> list[Any]:
-    return list(islice(decoded, BATCH))
-
-
-class _Pictures:
-    """PNGs by image id, in a folder or a zip."""
-
-    def __init__(self, path: Path, member: Member, size: tuple[int, int]) -> None:
-        self.source = PngSource(path)
-        gray = member.output == "gray"
-        self.shape = size if gray else (*size, 3)
-        self._decode: Callable[..., Picture] = decode_gray if gray else decode_rgb
-        self._names: dict[str, str] = {}
-        for name in self.source.names:
-            other = self._names.setdefault(PurePath(name).stem, name)
-            if other != name:
-                raise DataError(
-                    f"`{path}` must have one PNG for a photograph, but has `{other}` and `{name}`"
-                )
-
-    def require(self, image_ids: Sequence[str]) -> None:
-        missing = [image_id for image_id in image_ids if image_id not in self._names]
-        if missing:
-            raise MissingFileError(
-                f"`{self.source.path}` must have a PNG for every photograph, but lacks "
-                f"{len(missing)} of {len(image_ids)}, `{missing[0]}.png` among them"
-            )
-
-    def read(self, image_id: str) -> tuple[Picture, str]:
-        """The picture, and the digest of its file."""
-        content = self.source.read(self._names[image_id])
-        name = f"{self.source.path}/{image_id}.png"
-        picture = self._decode(content, name=name)
-        if picture.shape != self.shape:
-            raise DataError(f"`{name}` must be {self.shape[:2]}, but is {picture.shape[:2]}")
+    def read(image_id: str) -> tuple[np.ndarray, str]:
+        content = pictures.read(files[image_id])
+        name = f"{pictures.path}/{image_id}.png"
+        picture = (decode_gray if gray else decode_rgb)(content, name=name)
+        if picture.shape[:2] != size:
+            raise DataError(f"`{name}` must be {size}, but is {picture.shape[:2]}")
         return picture, digest_bytes(content)
+
+    digests: list[str] = []
+    for batch in split_in_batches(zip(files, map_in_order(read, files), strict=True), BATCH):
+        stacked = np.stack([picture for _, (picture, _) in batch])
+        archive.write([image_id for image_id, _ in batch], dict.fromkeys(VIEWS, stacked))
+        digests += [digest for _, (_, digest) in batch]
+        advance(len(batch))
+    archive.add_source(CONTENT, digest_json(dict(zip(files, digests, strict=True))))

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of several members, read as one."""
+"""Archives of predictions, opened only if they are complete and up to date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from ensemble.manifest import require_same
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
-from ensemble.provenance import archive_digests, import_remedy, restored_digests
+from ensemble.provenance import (
+    archive_digests,
+    external_test_digests,
+    import_remedy,
+    restored_digests,
+)
 from ensemble.vocabulary import Stage, View
 
 RESTORED_VIEW: View = "identity"
@@ -57,7 +62,7 @@ class ArchivedPredictions:
             image_id: fold for fold in folds for image_id in project.folds.validation(fold)
         }
         self._archives = {
-            (member.name, fold): open_archive(project, member, fold, restoration)
+            (member.name, fold): _open_archive(project, member, fold, restoration)
             for member in members
             for fold in folds
         }
@@ -79,23 +84,6 @@ class ArchivedPredictions:
         }
 
 
-def open_archive(
-    project: Project, member: Member, fold: int, restoration: StageRecipe | None
-) -> Archive:
-    """The archive of one member's predictions for one fold, complete and up to date.
-
-    Raises:
-        MissingArtefactError: It is missing or not complete.
-        StaleArtefactError: It was made from something else than the present things.
-    """
-    path = project.archive_folder(member, fold)
-    remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
-    if member.kind == "external":
-        remedy = import_remedy(member, "--oof")
-    due = archive_digests(project, member, fold, restoration) if path.exists() else {}
-    return _open_complete(path, due, f"the predictions in `{path}`", remedy)
-
-
 def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Archive:
     """The archived restored gray of one fold's photographs, complete and up to date.
 
@@ -106,15 +94,38 @@ def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Arch
     path = project.restored_folder(fold)
     due = restored_digests(project, fold, restoration)
     remedy = f"run `ens oof --stage colorization --fold {fold}`"
-    return _open_complete(path, due, f"the restored gray in `{path}`", remedy)
+    return _open_complete(path, due, "restored gray", remedy)
 
 
-def _open_complete(path: Path, due: Mapping[str, str], name: str, remedy: str) -> Archive:
+def open_external_test(project: Project, member: Member) -> Archive:
+    """An external member's predictions of the present test photographs.
+
+    Raises:
+        MissingArtefactError: They were not imported.
+        StaleArtefactError: They are of other test photographs, or the archive is damaged.
+    """
+    path, due = project.test_archive_folder(member), external_test_digests(project, member)
+    return _open_complete(path, due, "test predictions", import_remedy(member, "--test"))
+
+
+def _open_archive(
+    project: Project, member: Member, fold: int, restoration: StageRecipe | None
+) -> Archive:
+    """The archive of one member's predictions for one fold."""
+    path = project.archive_folder(member, fold)
+    remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
+    if member.kind == "external":
+        remedy = import_remedy(member, "--oof")
+    due = archive_digests(project, member, fold, restoration) if path.exists() else {}
+    return _open_complete(path, due, "predictions", remedy)
+
+
+def _open_complete(path: Path, due: Mapping[str, str], what: str, remedy: str) -> Archive:
     try:
         archive = Archive(path)
     except MissingArtefactError:
-        raise MissingArtefactError(f"`{path}` holds no predictions; {remedy}") from None
-    require_same(archive.manifest.made_from, due, name=name, remedy=remedy)
+        raise MissingArtefactError(f"`{path}` holds no {what}; {remedy}") from None
+    require_same(archive.manifest.made_from, due, name=f"the {what} in `{path}`", remedy=remedy)
     if not archive.complete:
         raise MissingArtefactError(
             f"`{path}` lacks {len(archive.missing())} of {len(archive.image_ids)} photographs; "

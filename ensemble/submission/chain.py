@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,12 @@ from ensemble.composition.blend import (
     restored_gray,
 )
 from ensemble.composition.recipe import Recipe, StageRecipe
-from ensemble.errors import StaleArtefactError
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Shown
 from ensemble.members import Member
-from ensemble.oof.archive import Archive
-from ensemble.oof.external import open_external_test
+from ensemble.oof.predictions import open_external_test
 from ensemble.oof.priors import Priors, mean_prior
-from ensemble.parallel import map_in_order
+from ensemble.parallel import map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
 
@@ -79,21 +78,17 @@ class StageSource:
         fold: Whose networks.
 
     Raises:
+        ConfigError: The settings no longer name a member.
         MissingArtefactError: A checkpoint, or an external member's test predictions, is missing.
-        StaleArtefactError: One was made from something else, or the recipe names a member that
-            the settings no longer do.
+        StaleArtefactError: One was made from something else.
     """
 
     def __init__(self, project: Project, stage: Stage, recipe: StageRecipe, fold: int) -> None:
         self.recipe = recipe
-        known = {member.name: member for member in project.members(stage)}
-        for name in recipe.weights:
-            if name not in known:
-                raise StaleArtefactError(
-                    f"the recipe blends `{name}`, which is no longer a member of {stage} in "
-                    "ens.toml; run `ens blend` again"
-                )
-        self._sources = {name: _source(project, known[name], fold) for name in recipe.weights}
+        self._sources = {
+            name: _open_source(project, project.member(stage, name), fold)
+            for name in recipe.weights
+        }
 
     def predict(self, image_ids: Sequence[str], shown: Shown) -> list[Read]:
         """Predict the views that the recipe averages.
@@ -109,7 +104,11 @@ class StageSource:
             name: predict(image_ids, shown, self.recipe.views[name])
             for name, predict in self._sources.items()
         }
-        return [_reader(found, row) for row in range(len(image_ids))]
+
+        def read(row: int, member: str, view: View) -> NDArray[Any]:
+            return found[member][view][row]
+
+        return [partial(read, row) for row in range(len(image_ids))]
 
 
 def predict_test(
@@ -155,12 +154,10 @@ def predict_test(
 
 def _batches(project: Project, image_ids: Sequence[str]) -> Iterator[_Batch]:
     photographs, size = project.photographs, project.config.inference.batch_size
-    pairs = map_in_order(lambda i: (photographs.damaged(i), photographs.located(i)), image_ids)
-    found = list(pairs)
-    for start in range(0, len(image_ids), size):
-        here = slice(start, start + size)
-        grays, lost_masks = (np.stack(arrays) for arrays in zip(*found[here], strict=True))
-        yield _Batch(tuple(image_ids[here]), Shown(grays, lost_masks))
+    read = map_in_order(lambda i: (i, photographs.damaged(i), photographs.located(i)), image_ids)
+    for batch in split_in_batches(read, size):
+        ids, grays, lost_masks = zip(*batch, strict=True)
+        yield _Batch(ids, Shown(np.stack(grays), np.stack(lost_masks)))
 
 
 def _chain(
@@ -186,21 +183,12 @@ def _finish(recipe: Recipe, priors: Priors, batch: _Batch, row: int, sums: _Blen
     return TestAnswer(batch.image_ids[row], damaged, gray, picture)
 
 
-def _source(project: Project, member: Member, fold: int) -> Predict:
+def _open_source(project: Project, member: Member, fold: int) -> Predict:
     if member.kind == "external":
-        return _archived(open_external_test(project, member))
+        archive = open_external_test(project, member)
+        return lambda image_ids, shown, views: {
+            view: np.stack([archive.read(image_id, view) for image_id in image_ids])
+            for view in views
+        }
     predictor = load_predictor(project, member, fold)
     return lambda image_ids, shown, views: predictor.predict(shown, views)
-
-
-def _archived(archive: Archive) -> Predict:
-    def read(
-        image_ids: Sequence[str], shown: Shown, views: tuple[View, ...]
-    ) -> Mapping[View, NDArray[Any]]:
-        return {view: np.stack([archive.read(i, view) for i in image_ids]) for view in views}
-
-    return read
-
-
-def _reader(found: Mapping[str, Mapping[View, NDArray[Any]]], row: int) -> Read:
-    return lambda member, view: found[member][view][row]

@@ -15,8 +15,8 @@ from ensemble.errors import (
     MissingFileError,
     StaleArtefactError,
 )
-from ensemble.oof.external import import_oof, import_test, open_external_test
-from ensemble.oof.predictions import ArchivedPredictions
+from ensemble.oof.external import import_oof, import_test
+from ensemble.oof.predictions import ArchivedPredictions, open_external_test
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests, submission_digests
 from ensemble.report.status import member_state
