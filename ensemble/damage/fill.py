@@ -1,32 +1,25 @@
 """The hole filled by classical inpainting, before any network.
 
-Three methods are OpenCV's and scikit-image's. The fourth solves the discrete Laplace equation: each
-lost pixel is the mean of its neighbors, the rim stays as it is. That is the least-squares estimate
-for pictures whose spectrum falls with the square of the frequency, as photographs' does, and of
-the four it has the highest masked SSIM.
+Two methods are OpenCV's. Three are surfaces of least energy (see `surface`): harmonic, biharmonic,
+and the spline in tension that lies between them. Photographs are rougher than a plate and smoother
+than a soap film, so the spline has the highest masked SSIM of the five (`benchmarks/fill.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from skimage.restoration import inpaint_biharmonic
 
 from ensemble.arrays import Gray, Mask, check_gray, check_mask
-from ensemble.compiled import kernel
+from ensemble.damage.surface import Energy, fit_surface
 from ensemble.errors import ArrayError, ConfigError
 
 _RADIUS = 3
-_SWEEPS = 60
-_RELAXATION = 1.9
-_SMALLEST = 8
-
-Plane = NDArray[np.float64]
+_TENSION = 0.4
 
 
 def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") -> Gray:
@@ -35,9 +28,8 @@ def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") 
     Args:
         damaged: (H, W) uint8.
         lost_mask: (H, W) bool, True = lost.
-        method: One of `METHODS`: OpenCV's Navier-Stokes (a few ms) or Telea, scikit-image's
-            biharmonic, which solves one sparse system and takes seconds on a large hole, or our
-            harmonic, to about a gray level at worst.
+        method: One of `METHODS`: OpenCV's Navier-Stokes or Telea, or a surface: harmonic,
+            biharmonic (as scikit-image's, to a gray level), or the spline in tension.
 
     Returns:
         (H, W) uint8, a new array, equal to `damaged` outside the hole. Without a hole, a copy.
@@ -79,74 +71,24 @@ def _opencv(damaged: Gray, lost_mask: Mask, algorithm: int) -> Gray:
     )
 
 
-def _biharmonic(damaged: Gray, lost_mask: Mask) -> Gray:
-    filled: NDArray[np.float64] = inpaint_biharmonic(damaged / 255.0, lost_mask)
-    return np.clip(np.rint(filled * 255.0), 0, 255).astype(np.uint8)
-
-
-def _harmonic(damaged: Gray, lost_mask: Mask) -> Gray:
-    """Solve the Laplace equation in the hole; the picture's edge is free where the hole meets it.
-
-    Solved coarse to fine, each level by successive over-relaxation from the coarser one's solution.
-
-    Source: Briggs, Henson, McCormick, "A Multigrid Tutorial" (2000), nested iteration.
-    """
-    filled = _solve(np.where(lost_mask, 0.0, damaged), lost_mask)
-    return np.where(lost_mask, np.rint(filled), damaged).astype(np.uint8)
-
-
-def _solve(known: Plane, lost: Mask) -> Plane:
-    filled = np.where(lost, _estimate_coarsely(known, lost), known)
-    rows, columns = np.nonzero(lost)
-    _relax(filled, rows, columns, _SWEEPS)
+def _surface(damaged: Gray, lost_mask: Mask, energy: Energy) -> Gray:
+    """A surface, held within the known grays: one that bends can overshoot them without bound."""
+    known = damaged[~lost_mask]
+    filled = damaged.copy()
+    lost = np.rint(fit_surface(damaged.astype(np.float64), lost_mask, energy))
+    filled[lost_mask] = np.clip(lost, known.min(), known.max()).astype(np.uint8)
     return filled
-
-
-def _estimate_coarsely(known: Plane, lost: Mask) -> Plane:
-    """The solution at half the size, enlarged; at the smallest size the mean of what is known."""
-    if not lost.any() or min(lost.shape) <= _SMALLEST:
-        return np.full(known.shape, known[~lost].mean())
-    height, width = lost.shape
-    weights = _halve((~lost).astype(np.float64))
-    means = _halve(np.where(lost, 0.0, known)) / np.maximum(weights, 0.25)
-    coarse = _solve(np.where(weights > 0, means, 0.0), weights == 0)
-    rows, columns = coarse.shape
-    enlarged = cv2.resize(coarse, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(enlarged[:height, :width], dtype=np.float64)
-
-
-def _halve(plane: Plane) -> Plane:
-    """Means of 2 x 2 pixels; an odd side is padded with zeros."""
-    height, width = plane.shape
-    even = np.pad(plane, ((0, height % 2), (0, width % 2)))
-    blocks = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2)
-    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float64)
-
-
-@kernel
-def _relax(filled: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], sweeps: int) -> None:
-    height, width = filled.shape
-    for _ in range(sweeps):
-        for k in range(rows.size):
-            y, x = rows[k], columns[k]
-            total, count = 0.0, 0
-            if y > 0:
-                total, count = total + filled[y - 1, x], count + 1
-            if y < height - 1:
-                total, count = total + filled[y + 1, x], count + 1
-            if x > 0:
-                total, count = total + filled[y, x - 1], count + 1
-            if x < width - 1:
-                total, count = total + filled[y, x + 1], count + 1
-            filled[y, x] += _RELAXATION * (total / count - filled[y, x])
 
 
 _METHODS = MappingProxyType[str, Callable[[Gray, Mask], Gray]](
     {
         "navier-stokes": _navier_stokes,
         "telea": _telea,
-        "biharmonic": _biharmonic,
-        "harmonic": _harmonic,
+        "harmonic": partial(_surface, energy=Energy(bending=0.0, tension=1.0)),
+        "biharmonic": partial(_surface, energy=Energy(bending=1.0, tension=0.0)),
+        "spline": partial(_surface, energy=Energy(bending=1.0, tension=_TENSION)),
     }
 )
 METHODS = tuple(_METHODS)
+SURFACES = ("harmonic", "biharmonic", "spline")
+"""Methods that make of a flipped picture the flipped fill; the others depend on its direction."""
