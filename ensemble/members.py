@@ -15,7 +15,7 @@ from typing import Any, Literal
 from ensemble.config import CustomMember
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.manifest import digest_json
-from ensemble.vocabulary import HUE_BINS, Stage, check_stage
+from ensemble.vocabulary import HUE_BINS, VIEWS, Stage, View, check_stage
 
 Kind = Literal["trained", "fixed", "external"]
 InputMode = Literal["damaged", "prefilled", "prefilled+mask", "restored"]
@@ -24,6 +24,8 @@ Options = tuple[tuple[str, Any], ...]
 
 HISTOGRAM_ARCH = "histogram"
 DEFAULT_INPUT_MODE: InputMode = "prefilled"
+EQUIVARIANT = frozenset({"harmonic", "biharmonic", "spline", "gray"})
+"""Fixed members that make of a flipped picture the flipped prediction: no flip adds anything."""
 SCSE = {"decoder_attention_type": "scse"}
 
 
@@ -58,6 +60,19 @@ class Member:
         if self.stage == "restoration":
             return "gray"
         return "histogram" if self.arch == HISTOGRAM_ARCH else "rgb"
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views worth predicting: all, or one where every view gives the same picture.
+
+        That is so for equivariant methods, and for pictures that were made elsewhere.
+        """
+        one = self.kind == "external" or (self.kind == "fixed" and self.arch in EQUIVARIANT)
+        return VIEWS[:1] if one else VIEWS
+
+    def same_view(self, view: View) -> View:
+        """The one of `views` that gives the same picture as this view."""
+        return view if view in self.views else self.views[0]
 
     @property
     def in_channels(self) -> int:
@@ -115,8 +130,9 @@ _RESTORATION = (
     # classical inpainting
     _fixed("navier-stokes", "restoration"),
     _fixed("telea", "restoration"),
-    _fixed("biharmonic", "restoration"),
     _fixed("harmonic", "restoration"),
+    _fixed("biharmonic", "restoration"),
+    _fixed("spline", "restoration"),
 )
 
 _COLORIZATION = (

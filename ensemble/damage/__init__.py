@@ -3,5 +3,5 @@
 LOCATOR_VERSION = 1
 """Raise it when `locate_hole` gives other masks: caches and archives made from them are stale."""
 
-FILL_VERSION = 1
+FILL_VERSION = 2
 """Raise it when `fill_hole` gives other pictures: archives made from them are stale."""

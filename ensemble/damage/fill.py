@@ -90,5 +90,3 @@ _METHODS = MappingProxyType[str, Callable[[Gray, Mask], Gray]](
     }
 )
 METHODS = tuple(_METHODS)
-SURFACES = ("harmonic", "biharmonic", "spline")
-"""Methods that make of a flipped picture the flipped fill; the others depend on its direction."""

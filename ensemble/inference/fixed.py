@@ -22,7 +22,7 @@ from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
 
 
 class FixedPredictor(Predictor):
-    """Predicts picture by picture with numpy arrays.
+    """Predicts picture by picture with numpy arrays; what is the same in each view, once.
 
     Args:
         member: Its spec.
@@ -36,9 +36,11 @@ class FixedPredictor(Predictor):
     def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
         """Predict a batch; see `Predictor.predict`."""
         pairs = zip(shown.grays, shown.lost_masks, strict=True)
-        jobs = [(gray, lost_mask, view) for gray, lost_mask in pairs for view in views]
+        own = list(dict.fromkeys(map(self.member.same_view, views)))
+        jobs = [(gray, lost_mask, view) for gray, lost_mask in pairs for view in own]
         pictures = list(map_in_order(self._view, jobs, n_threads=self.n_threads))
-        return {view: np.stack(pictures[i :: len(views)]) for i, view in enumerate(views)}
+        found = {view: np.stack(pictures[i :: len(own)]) for i, view in enumerate(own)}
+        return {view: found[self.member.same_view(view)] for view in views}
 
     def _view(self, job: tuple[Gray, Mask, View]) -> NDArray[np.uint8]:
         gray, lost_mask, view = job

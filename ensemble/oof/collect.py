@@ -27,7 +27,7 @@ from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import archive_digests, restored_digests
-from ensemble.vocabulary import HUE_BINS, VIEWS, View
+from ensemble.vocabulary import HUE_BINS, View
 from ensemble.workspace import exclusive_lock
 
 FLUSH_EVERY = 32
@@ -44,7 +44,7 @@ def collect(
     advance: Advance = lambda _: None,
     wait: bool = False,
 ) -> Archive:
-    """Predict all views of a fold's photographs, where that has not been done yet.
+    """Predict the views of a fold's photographs, where that has not been done yet.
 
     An archive made from something else is made anew; an interrupted one is continued.
 
@@ -70,11 +70,11 @@ def collect(
             return archive
         dtype = "float32" if member.output == "histogram" else "uint8"
         shape = _item_shape(project, member)
-        archive = _open_or_create(project, path, fold, made_from, VIEWS, shape, dtype)
+        archive = _open_or_create(project, path, fold, made_from, member.views, shape, dtype)
         if not archive.complete:
             shown = _shown(project, member, fold, restoration)
             predictor = load_predictor(project, member, fold)
-            _fill(archive, shown, predictor.predict, advance)
+            _fill(archive, shown, partial(predictor.predict, views=member.views), advance)
     return archive
 
 

@@ -17,7 +17,6 @@ from ensemble.oof.archive import Archive
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import CONTENT, archive_digests, external_test_digests
-from ensemble.vocabulary import VIEWS
 from ensemble.workspace import atomic_path, exclusive_lock
 
 BATCH = 32
@@ -106,7 +105,7 @@ def _fill(
     archive = Archive.create(
         path,
         image_ids=tuple(files),
-        views=VIEWS,
+        views=member.views,
         item_shape=size if gray else (*size, 3),
         dtype="uint8",
         made_from=made_from,
@@ -124,7 +123,7 @@ def _fill(
     digests: list[str] = []
     for batch in split_in_batches(zip(files, map_in_order(read, files), strict=True), BATCH):
         stacked = np.stack([picture for _, (picture, _) in batch])
-        archive.write([image_id for image_id, _ in batch], dict.fromkeys(VIEWS, stacked))
+        archive.write([image_id for image_id, _ in batch], dict.fromkeys(archive.views, stacked))
         digests += [digest for _, (_, digest) in batch]
         advance(len(batch))
     archive.add_source(CONTENT, digest_json(dict(zip(files, digests, strict=True))))

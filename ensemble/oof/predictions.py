@@ -57,7 +57,8 @@ class ArchivedPredictions:
         restoration: StageRecipe | None = None,
     ) -> None:
         self.stage: Stage = members[0].stage
-        self.members = tuple(member.name for member in members)
+        self._members = {member.name: member for member in members}
+        self.members = tuple(self._members)
         self.folds: dict[str, int] = {
             image_id: fold for fold in folds for image_id in project.folds.validation(fold)
         }
@@ -74,7 +75,8 @@ class ArchivedPredictions:
 
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
         """Read one prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
-        return self._archives[member, self.folds[image_id]].read(image_id, view)
+        archive = self._archives[member, self.folds[image_id]]
+        return archive.read(image_id, self._members[member].same_view(view))
 
     def made_from(self) -> dict[str, dict[str, str]]:
         """Of each archive, by `member/fold-k`, the digests it was made from."""

@@ -187,7 +187,7 @@ def _open_source(project: Project, member: Member, fold: int) -> Predict:
     if member.kind == "external":
         archive = open_external_test(project, member)
         return lambda image_ids, shown, views: {
-            view: np.stack([archive.read(image_id, view) for image_id in image_ids])
+            view: np.stack([archive.read(i, member.same_view(view)) for i in image_ids])
             for view in views
         }
     predictor = load_predictor(project, member, fold)
