@@ -21,7 +21,7 @@ from ensemble.project import Project
 from ensemble.submission.chain import StageSource
 from ensemble.vocabulary import VIEWS
 
-INPAINTING = ("harmonic", "biharmonic")
+INPAINTING = ("spline",)
 RESTORERS = ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1")
 COLORIZERS = ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50")
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.config import NormalisationSection
-from ensemble.damage.fill import fill_hole
+from ensemble.damage.fill import METHODS, fill_hole
 from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.inference import fixed
 from ensemble.inference import predictor as room
@@ -17,7 +17,7 @@ from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import NetworkPredictor, Shown
 from ensemble.members import MEMBERS, Member
 from ensemble.project import Project
-from ensemble.vocabulary import VIEWS
+from ensemble.vocabulary import VIEWS, apply_view, undo_view
 
 RESTORER = MEMBERS["restoration"]["unet-efficientnet-b0"]
 AS_IT_IS = replace(RESTORER, input_mode="damaged")
@@ -100,6 +100,25 @@ def test_inpainting_fills_the_flipped_hole_and_flips_back(name):
     )
     assert np.array_equal(predictions["identity"][1], direct)
     assert np.array_equal(predictions["hflip"][1], flipped[:, ::-1])
+
+
+@pytest.mark.parametrize("name", [*METHODS, "gray"])
+def test_only_members_that_flips_change_predict_every_view(name, monkeypatch):
+    stage = "colorization" if name == "gray" else "restoration"
+    member = MEMBERS[stage][name]
+    predictor = fixed_predictor(member)
+    honest, turned = predictor._predict_one, []
+    monkeypatch.setattr(
+        predictor, "_predict_one", lambda *given: turned.append(1) or honest(*given)
+    )
+    predictions = predictor.predict(SHOWN)
+    assert len(turned) == len(SHOWN.grays) * len(member.views)
+    for view in VIEWS:
+        first = apply_view(SHOWN.grays[0], view), apply_view(SHOWN.lost_masks[0], view)
+        due = undo_view(honest(*first), view).astype(int)
+        apart = np.abs(predictions[view][0] - due)
+        assert apart.max() <= (1 if member.views == ("identity",) else 0)
+        assert (apart > 0).mean() < 0.001
 
 
 def test_gray_has_no_colour():

@@ -40,6 +40,18 @@ def test_each_photograph_is_predicted_by_its_own_fold(project):
     assert np.array_equal(predictions.read(image_id, "navier-stokes", "identity"), expected)
 
 
+def test_what_flips_do_not_change_is_archived_once(make_workspace):
+    project = Project.open(*make_workspace(restoration={"members": ("spline", "telea")}))
+    spline, telea = project.members("restoration")
+    assert collect(project, spline, 0).views == ("identity",)
+    assert collect(project, telea, 0).views == VIEWS
+    predictions = ArchivedPredictions(project, [spline], [0])
+    for view in VIEWS:
+        found = predictions.read(predictions.image_ids[0], "spline", view)
+        first = predictions.read(predictions.image_ids[0], "spline", "identity")
+        assert np.array_equal(found, first)
+
+
 def test_collecting_again_predicts_nothing(project, monkeypatch):
     collect(project, navier_stokes(project), 0)
     monkeypatch.setattr(room, "load_predictor", lambda *_: pytest.fail("predicted again"))
