@@ -145,7 +145,7 @@ def _prolong(coarse: Plane, shape: tuple[int, ...]) -> Plane:
     """A plane on pixels of half the side, (H, W), by bilinear interpolation."""
     height, width = coarse.shape
     fine = cv2.resize(coarse, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    return fine[: shape[0], : shape[1]]
+    return np.asarray(fine[: shape[0], : shape[1]], dtype=np.float64)
 
 
 def _restrict(fine: Plane) -> Plane:
@@ -176,4 +176,5 @@ def _smooth(residual: Plane, lost: Plane, energy: Energy) -> Plane:
 
 def _laplacian(plane: Plane) -> Plane:
     """-D of a plane: sums of the differences to its neighbors."""
-    return cv2.Laplacian(plane, cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REPLICATE)
+    found = cv2.Laplacian(plane, cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(found, dtype=np.float64)
