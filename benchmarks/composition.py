@@ -1,4 +1,4 @@
-"""What each lever of composition is worth, on photographs that nothing was trained or tuned on.
+"""What each step of composition gains, on photographs that nothing was trained or tuned on.
 
     python benchmarks/composition.py PHOTOS [--size 128] [--epochs 2] [--work DIR] [--views 2]
                                      [--free-only] [--table FILE]
@@ -6,7 +6,7 @@
 PHOTOS is a folder of photographs. The last 100 names are held out: they are the test set of a
 workspace in DIR (kept, so that a second run trains nothing again), the others its training set.
 The six networks are trained from random weights on two folds, the slides' way; then the slides'
-composition is scored on the held-out photographs, and each lever is added in turn.
+composition is scored on the held-out photographs, and each step is added in turn.
 `--free-only` scores the training-free pipeline alone: no network, no training.
 """
 
@@ -26,7 +26,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.levers import LEVERS, TRAINING_FREE, Lever, answers, lever_config
+from benchmarks.composition_steps import STEPS, TRAINING_FREE, Step, answers, step_config
 from ensemble.arrays import luma
 from ensemble.config import Config
 from ensemble.config_text import config_text
@@ -47,9 +47,9 @@ SHEET = 12
 
 @dataclass(frozen=True)
 class Result:
-    """One lever's pictures and terms: (N, 4), of score, ssim, masked_ssim and hue."""
+    """One step's pictures and terms: (N, 4), of score, ssim, masked_ssim and hue."""
 
-    lever: Lever
+    step: Step
     pictures: list[NDArray[np.uint8]]
     terms: NDArray[np.float64]
 
@@ -85,33 +85,33 @@ def write_photograph(
         write_png(workspace.data / "test_input" / f"{file.stem}.png", damaged)
 
 
-def measure(project: Project, levers: Sequence[Lever], views: int) -> list[Result]:
+def measure(project: Project, steps: Sequence[Step], views: int) -> list[Result]:
     competition = project.competition
     targets = {
         i: read_rgb(project.workspace.data / "test_target" / f"{i}.png")
         for i in competition.test_ids
     }
     results = []
-    for lever, pictures in answers(project, levers, views=views):
+    for step, pictures in answers(project, steps, views=views):
         terms = []
         for image_id, picture in zip(competition.test_ids, pictures, strict=True):
             mask = competition.test_input(image_id) != luma(targets[image_id])
             one = score(pred=picture, target=targets[image_id], lost_mask=mask, name=image_id)
             terms.append([one.score, one.ssim, one.masked_ssim, one.hue])
-        results.append(Result(lever, pictures, np.array(terms)))
-        print(f"{lever.name}: {results[-1].terms[:, 0].mean():.4f}", flush=True)
+        results.append(Result(step, pictures, np.array(terms)))
+        print(f"{step.name}: {results[-1].terms[:, 0].mean():.4f}", flush=True)
     return results
 
 
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
-    """Each lever's means, its gain over the one before, and the paired standard error of that."""
+    """Each step's means, its gain over the one before, and the paired standard error of that."""
     rows, before = [], results[0].terms[:, 0]
     for result in results:
         means = result.terms.mean(axis=0)
         gain = result.terms[:, 0] - before
         error = gain.std(ddof=1) / np.sqrt(len(gain))
         change = "" if result is results[0] else f"{gain.mean():+.4f} ± {error:.4f}"
-        rows.append([result.lever.name, *(f"{m:.4f}" for m in means[[1, 2, 3, 0]]), change])
+        rows.append([result.step.name, *(f"{m:.4f}" for m in means[[1, 2, 3, 0]]), change])
         before = result.terms[:, 0]
     return rows
 
@@ -134,7 +134,7 @@ def write_sheet(path: Path, project: Project, results: Sequence[Result]) -> None
         ]
         for row, image_id in enumerate(ids)
     ]
-    headings = ["input", *(result.lever.short for result in results), "truth"]
+    headings = ["input", *(result.step.short for result in results), "truth"]
     write_png(path, contact_sheet(rows, headings=headings, captions=list(ids)))
 
 
@@ -157,12 +157,12 @@ def main() -> None:
     parser.add_argument("--free-only", action="store_true")
     parser.add_argument("--table", type=Path, help="Markdown file to write the table to.")
     options = parser.parse_args()
-    config = lever_config(size=options.size, epochs=options.epochs, free=options.free_only)
+    config = step_config(size=options.size, epochs=options.epochs, free=options.free_only)
     project = prepare(options.photos, options.work, options.size, config)
     if not options.free_only:
         train(project)
-    levers = [TRAINING_FREE] if options.free_only else [*LEVERS, TRAINING_FREE]
-    results = measure(project, levers, options.views)
+    steps = [TRAINING_FREE] if options.free_only else [*STEPS, TRAINING_FREE]
+    results = measure(project, steps, options.views)
     rows = rows_of(results)
     table = Table(*HEADINGS)
     for row in rows:
@@ -170,7 +170,7 @@ def main() -> None:
     Console(width=120).print(table)
     if options.table:
         atomic_write(options.table, markdown(rows))
-    shown = [result for result in results if result.lever.shown]
+    shown = [result for result in results if result.step.shown]
     write_sheet(options.work / "composition.png", project, shown)
 
 

@@ -1,14 +1,14 @@
-"""Speed of the parts of composition, and what hue transport reaches and pays.
+"""Speed of the parts of composition, and the reach and cost of hue transport.
 
     python benchmarks/composition_parts.py
     python benchmarks/composition_parts.py --photos FOLDER [--held-out 100]
 
 Without a folder: milliseconds of each part at 512 x 512 on one core, and
-the correlation of the realised with the wanted hue histogram, on scikit-image's photographs. With
+the correlation of the reached with the wanted hue histogram, on scikit-image's photographs. With
 a folder of photographs: the training-free pipeline on the last of them by name, prior from the
-others, lever by lever, with paired standard errors; and what S and M pay for hue transport with
-stand-ins for a fair and a good colorizer (the truth's colours, faded and blurred). Damage is drawn
-afresh from fixed seeds; the true mask is used.
+others, step by step, with paired standard errors; and the cost of hue transport in S and M
+with stand-ins for a fair and a good colorizer (the truth's colors, faded and blurred). Damage is
+drawn afresh from fixed seeds; the true mask is used.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def speed(pictures: list[Rgb]) -> None:
             transport_hue(rgb=p, gray=luma(p), target=target, mode="score") for p in pictures
         )
     ]
-    print(f"realised against wanted      mean {np.mean(reached):.4f}   least {min(reached):.4f}")
+    print(f"reached against wanted       mean {np.mean(reached):.4f}   least {min(reached):.4f}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _answer(gray: Gray, target: np.ndarray | None, options: Composition) -> Rgb:
     return compose_rgb(blend=blend, gray=gray, hue_target=target, options=options)
 
 
-def _levers(
+def _steps(
     prior: np.ndarray, fitted: HuePrior
 ) -> Iterator[tuple[str, Callable[[Case], tuple[Gray, np.ndarray | None, Composition]]]]:
     as_is = Composition(data_range="as-is")
@@ -150,8 +150,8 @@ def training_free(folder: Path, held_out: int) -> None:
     cases = [_case(p, seed) for seed, p in enumerate(unseen, start=len(known))]
     one_prior = lift(centred(histograms).mean(axis=0))
     before: np.ndarray | None = None
-    for name, lever in _levers(one_prior, fitted):
-        wanted = [lever(case) for case in cases]
+    for name, step in _steps(one_prior, fitted):
+        wanted = [step(case) for case in cases]
         answers = [_answer(*w) for w in wanted]
         scores = [c.prepared.score(a) for c, a in zip(cases, answers, strict=True)]
         reached = [
@@ -161,10 +161,10 @@ def training_free(folder: Path, held_out: int) -> None:
         ]
         before = _report(name, scores, reached, before)
 
-    _pay_for_transport(cases, one_prior)
+    _measure_cost(cases, one_prior)
 
 
-def _pay_for_transport(cases: Sequence[Case], prior: np.ndarray) -> None:
+def _measure_cost(cases: Sequence[Case], prior: np.ndarray) -> None:
     for name, (share, blur) in STAND_INS.items():
         pictures = [
             stand_in(case.target, case.fills["navier-stokes"], share=share, blur=blur)
@@ -177,12 +177,14 @@ def _pay_for_transport(cases: Sequence[Case], prior: np.ndarray) -> None:
                 compose_answer(alone(picture), gray=luma(picture), prior=prior, options=options)
                 for picture in pictures
             ]
-            pays = before - _ssim_share(cases, answers)
-            print(f"{name} stand-in, {mode}, prior {prior_weight:4.2f}: S and M pay {pays:+.4f}")
+            cost = before - _ssim_share(cases, answers)
+            print(
+                f"{name} stand-in, {mode}, prior {prior_weight:4.2f}: cost in S and M {cost:+.4f}"
+            )
 
 
 def _ssim_share(cases: Sequence[Case], pictures: Sequence[Rgb]) -> float:
-    """What both SSIM terms bring to the score, on average."""
+    """The share of both SSIM terms in the score, on average."""
     scores = [case.prepared.score(picture) for case, picture in zip(cases, pictures, strict=True)]
     return float(np.mean([0.2 * one.ssim + 0.4 * one.masked_ssim for one in scores]))
 
@@ -196,8 +198,8 @@ def _report(
     if before is not None:
         gain = terms[:, 3] - before[:, 3]
         line += f"  gain {gain.mean():+.4f} (se {gain.std(ddof=1) / np.sqrt(len(gain)):.4f})"
-        pays = (before - terms)[:, :2].mean(axis=0) @ [0.2, 0.4]
-        line += f"  S and M pay {pays:+.4f}  realised {np.mean(reached):.4f}"
+        cost = (before - terms)[:, :2].mean(axis=0) @ [0.2, 0.4]
+        line += f"  cost in S and M {cost:+.4f}  reached {np.mean(reached):.4f}"
     print(line, flush=True)
     return terms
 

@@ -1,4 +1,4 @@
-"""Both looks of composition side by side, on photographs that ship with scikit-image.
+"""`score` and `natural` side by side, on photographs that ship with scikit-image.
 
     python benchmarks/looks.py WORK [--size 256] [--out docs/looks.jpg]
 
@@ -23,7 +23,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.levers import COLORIZERS, INPAINTING
+from benchmarks.composition_steps import COLORIZERS, INPAINTING
 from benchmarks.stand_in import alone, stand_in
 from ensemble.arrays import Gray, Rgb, luma
 from ensemble.blending.evidence import fit_priors

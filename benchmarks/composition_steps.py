@@ -1,4 +1,4 @@
-"""The levers of composition, one added to the other, and the pictures they make."""
+"""The steps of composition, one added to the other, and the pictures they make."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLORIZERS = ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50
 
 
 @dataclass(frozen=True)
-class Lever:
+class Step:
     """One pipeline of the ablation.
 
     Attributes:
@@ -47,7 +47,7 @@ class Lever:
     shown: bool = False
 
 
-_slides = Lever("slides: mean of RGB", "slides", RESTORERS, COLORIZERS, SLIDES, shown=True)
+_slides = Step("slides: mean of RGB", "slides", RESTORERS, COLORIZERS, SLIDES, shown=True)
 _pasted = replace(
     _slides,
     name="+ paste-back",
@@ -62,13 +62,13 @@ _locked = replace(
 _inpainted = replace(_locked, name="+ inpainting instead of these restorers", restorers=INPAINTING)
 
 
-def _with(lever: Lever, name: str, short: str, shown: bool, **options: Any) -> Lever:
+def _with(step: Step, name: str, short: str, shown: bool, **options: Any) -> Step:
     return replace(
-        lever,
+        step,
         name=name,
         short=short,
         shown=shown,
-        composition=lever.composition.model_copy(update=options),
+        composition=step.composition.model_copy(update=options),
     )
 
 
@@ -79,9 +79,9 @@ _prior = _with(_votes, "+ prior, 0.7 of the target", "", False, prior_weight=0.7
 _ranged = _with(_prior, "+ full data range", "ours: score", True, data_range="full")
 _natural = _with(_ranged, "natural instead of score", "ours: natural", True, hue="natural")
 
-LEVERS = (_slides, _pasted, _locked, _inpainted, _votes, _prior, _ranged, _natural)
+STEPS = (_slides, _pasted, _locked, _inpainted, _votes, _prior, _ranged, _natural)
 
-TRAINING_FREE = Lever(
+TRAINING_FREE = Step(
     "training-free: inpainting, gray, prior",
     "training-free",
     INPAINTING,
@@ -91,8 +91,8 @@ TRAINING_FREE = Lever(
 )
 
 
-def lever_config(*, size: int, epochs: int, free: bool) -> Config:
-    """Settings with every member of every lever; only networks of the slides are trained."""
+def step_config(*, size: int, epochs: int, free: bool) -> Config:
+    """Settings with every member of every step; only networks of the slides are trained."""
     config = Config().replace("data", size=size).replace("folds", n_folds=2)
     restorers = INPAINTING if free else (*RESTORERS, *INPAINTING)
     colorizers = ("gray",) if free else (*COLORIZERS, "gray")
@@ -111,22 +111,22 @@ def lever_config(*, size: int, epochs: int, free: bool) -> Config:
 
 
 def answers(
-    project: Project, levers: Sequence[Lever], *, views: int
-) -> Iterator[tuple[Lever, list[Rgb]]]:
-    """Each lever's answers to the test photographs, folds averaged as in a submission.
+    project: Project, steps: Sequence[Step], *, views: int
+) -> Iterator[tuple[Step, list[Rgb]]]:
+    """Each step's answers to the test photographs, folds averaged as in a submission.
 
-    Stage 2 is predicted once for each way of restoring, and serves every lever after it.
+    Stage 2 is predicted once for each way of restoring, and serves every step after it.
     """
     chain = _Chain(project, views)
     priors = fit_priors(project, chain.folds, threads=2)
-    for lever in levers:
+    for step in steps:
         pictures = []
         for image_id in project.competition.test_ids:
-            gray, colours = chain.blend(lever, image_id)
+            gray, colours = chain.blend(step, image_id)
             prior = mean_prior(priors, gray)
-            options = lever.composition
+            options = step.composition
             pictures.append(compose_answer(colours, gray=gray, prior=prior, options=options))
-        yield lever, pictures
+        yield step, pictures
 
 
 class _Chain:
@@ -139,21 +139,21 @@ class _Chain:
         self._sources: dict[tuple[str, tuple[str, ...], int], StageSource] = {}
         self._known: dict[tuple[Any, ...], Any] = {}
 
-    def blend(self, lever: Lever, image_id: str) -> tuple[Gray, Colours]:
+    def blend(self, step: Step, image_id: str) -> tuple[Gray, Colours]:
         damaged = self.project.competition.test_input(image_id)
         hole = self.project.photographs.located(image_id)
-        recipe = StageRecipe.plain_mean(list(lever.restorers), self.views)
+        recipe = StageRecipe.plain_mean(list(step.restorers), self.views)
         blends, total = [], None
         for fold in self.folds:
             blend = self._restored(recipe, fold, image_id, damaged, hole)
-            options = lever.composition
+            options = step.composition
             gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=options)
-            colours = self._coloured(lever, fold, image_id, gray, hole)
+            colours = self._coloured(step, fold, image_id, gray, hole)
             total = colours if total is None else total + colours
             blends.append(blend)
         assert total is not None
         mean = np.mean(blends, axis=0, dtype=np.float32)
-        gray = compose_gray(blend=mean, damaged=damaged, lost_mask=hole, options=lever.composition)
+        gray = compose_gray(blend=mean, damaged=damaged, lost_mask=hole, options=step.composition)
         return gray, total
 
     def _restored(
@@ -168,10 +168,10 @@ class _Chain:
         known: NDArray[np.float32] = self._known[key]
         return known
 
-    def _coloured(self, lever: Lever, fold: int, image_id: str, gray: Gray, hole: Mask) -> Colours:
-        recipe = StageRecipe.plain_mean(list(lever.colorizers), self.views)
-        options = Composition(chroma=lever.composition.chroma)  # counts hues for every lever
-        key = (lever.restorers, lever.colorizers, lever.composition.paste_back, fold, image_id)
+    def _coloured(self, step: Step, fold: int, image_id: str, gray: Gray, hole: Mask) -> Colours:
+        recipe = StageRecipe.plain_mean(list(step.colorizers), self.views)
+        options = Composition(chroma=step.composition.chroma)  # counts hues for every step
+        key = (step.restorers, step.colorizers, step.composition.paste_back, fold, image_id)
         if key not in self._known:
             found = self._source("colorization", recipe, fold).predict(
                 [image_id], Shown(gray[None], hole[None])
