@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -23,9 +24,10 @@ Output = Literal["gray", "rgb", "histogram"]
 Options = tuple[tuple[str, Any], ...]
 
 HISTOGRAM_ARCH = "histogram"
-DEFAULT_INPUT_MODE: InputMode = "prefilled"
 EQUIVARIANT = frozenset({"harmonic", "biharmonic", "spline", "gray"})
 """Fixed members that make of a flipped picture the flipped prediction: no flip adds anything."""
+_LEARNED_FROM: Mapping[Stage, InputMode] = {"restoration": "prefilled", "colorization": "restored"}
+"""What trained members are shown, unless the settings say otherwise."""
 SCSE = {"decoder_attention_type": "scse"}
 
 
@@ -103,20 +105,17 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def _restorer(name: str, arch: str, encoder: str, **options: Any) -> Member:
+def _trained(stage: Stage, name: str, arch: str, encoder: str, **options: Any) -> Member:
     spec = frozen_options(options)
-    return Member(name, "restoration", "trained", arch, encoder, spec, DEFAULT_INPUT_MODE)
+    return Member(name, stage, "trained", arch, encoder, spec, _LEARNED_FROM[stage])
 
 
-def _colorizer(name: str, arch: str, encoder: str, **options: Any) -> Member:
-    spec = frozen_options(options)
-    return Member(name, "colorization", "trained", arch, encoder, spec, "restored")
-
-
-def _fixed(name: str, stage: Stage) -> Member:
+def _fixed(stage: Stage, name: str) -> Member:
     mode: InputMode = "damaged" if stage == "restoration" else "restored"
     return Member(name, stage, "fixed", arch=name, input_mode=mode)
 
+
+_restorer, _colorizer = partial(_trained, "restoration"), partial(_trained, "colorization")
 
 _RESTORATION = (
     # the final solution's
@@ -128,11 +127,11 @@ _RESTORATION = (
     _restorer("unet-regnetx-008", "unet", "tu-regnetx_008"),
     _restorer("unet-efficientnet-b4", "unet", "efficientnet-b4"),
     # classical inpainting
-    _fixed("navier-stokes", "restoration"),
-    _fixed("telea", "restoration"),
-    _fixed("harmonic", "restoration"),
-    _fixed("biharmonic", "restoration"),
-    _fixed("spline", "restoration"),
+    _fixed("restoration", "navier-stokes"),
+    _fixed("restoration", "telea"),
+    _fixed("restoration", "harmonic"),
+    _fixed("restoration", "biharmonic"),
+    _fixed("restoration", "spline"),
 )
 
 _COLORIZATION = (
@@ -148,9 +147,9 @@ _COLORIZATION = (
     _colorizer("histogram-resnet18", HISTOGRAM_ARCH, "resnet18"),
     _colorizer("histogram-efficientnet-b0", HISTOGRAM_ARCH, "efficientnet_b0"),
     # released colorizers, and no colour at all
-    _fixed("eccv16", "colorization"),
-    _fixed("siggraph17", "colorization"),
-    _fixed("gray", "colorization"),
+    _fixed("colorization", "eccv16"),
+    _fixed("colorization", "siggraph17"),
+    _fixed("colorization", "gray"),
 )
 
 MEMBERS: Mapping[Stage, Mapping[str, Member]] = MappingProxyType(
@@ -200,7 +199,7 @@ def custom_member(table: CustomMember) -> Member:
     the names is for `ensemble.networks.catalogue.check_member` to say: they take seconds to import.
     """
     options = frozen_options(table.options)
-    mode: InputMode = DEFAULT_INPUT_MODE if table.stage == "restoration" else "restored"
+    mode = _LEARNED_FROM[table.stage]
     if table.arch == "external":
         return Member(table.name, table.stage, "external", "external", "", options, mode)
     arch = table.arch.lower()

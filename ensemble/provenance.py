@@ -8,7 +8,9 @@
     recipe, test photographs, masks      -> zip
 
 Each `..._digests` function gives the present digests of what an artefact depends on, by name. They
-are written into its manifest when it is made and compared before it is used.
+are written into its manifest when it is made and compared before it is used. They raise
+MissingArtefactError where something it depends on is not there, and StaleArtefactError where that
+was itself made from something else.
 """
 
 from __future__ import annotations
@@ -53,24 +55,13 @@ def learning_settings(config: Config, stage: Stage) -> dict[str, Any]:
     return {**shared, "stage": stage_settings, "training": learning}
 
 
-def settings_digest(config: Config, stage: Stage) -> str:
-    """SHA-256 of `learning_settings`."""
-    return digest_json(learning_settings(config, stage))
-
-
-def views_digest() -> str:
-    """SHA-256 of what every view does: a new view makes every archive stale."""
-    return digest_json(dict(TURNS))
-
-
 def checkpoint_digests(project: Project, member: Member, fold: int) -> dict[str, str]:
-    """The digests that the manifest of a training must carry to be of use."""
-    settings = settings_digest(project.config, member.stage)
+    """The digests that the manifest of a training must carry."""
     return {
         **project.digests,
         "fold": str(fold),
         "member": member.digest(),
-        "settings": settings,
+        "settings": digest_json(learning_settings(project.config, member.stage)),
     }
 
 
@@ -95,16 +86,6 @@ def read_checkpoint(project: Project, member: Member, fold: int) -> Manifest:
     return manifest
 
 
-def weights_digest(project: Project, member: Member, fold: int) -> str:
-    """SHA-256 of a finished training's weights, as its manifest says; see `checked_weights`.
-
-    Raises:
-        MissingArtefactError: The training has not finished.
-        StaleArtefactError: It was made from something else than the present things.
-    """
-    return _noted_weights(project.folder(member, fold), read_checkpoint(project, member, fold))
-
-
 def checked_weights(folder: Path) -> Path:
     """The weights file of a finished training, if it is the one that its manifest was written for.
 
@@ -126,6 +107,7 @@ def checked_weights(folder: Path) -> Path:
 
 
 def _noted_weights(folder: Path, manifest: Manifest) -> str:
+    """SHA-256 of the weights that a manifest was written for."""
     if "weights" not in manifest.facts:
         raise StaleArtefactError(
             f"`{folder / MANIFEST}` does not say which weights it was written for; train anew with "
@@ -144,23 +126,16 @@ def archive_digests(
         member: Whose predictions.
         fold: For whose photographs.
         restoration: The blend of stage 1 that stage 2 was shown; None for stage 1.
-
-    Raises:
-        MissingArtefactError: A training, or an archive of stage 1, is not there.
-        StaleArtefactError: A training was made from something else than the present things.
     """
-    digests = {
-        **project.digests,
-        "fold": str(fold),
-        "member": member.digest(),
-        "views": views_digest(),
-    }
+    checkpoint = checkpoint_digests(project, member, fold)
+    settings = checkpoint.pop("settings")
+    digests = {**checkpoint, "views": _views_digest()}
     if member.kind == "external":
         return {**digests, "name": member.name}
     digests["locator"] = locator_digest()
     if member.kind == "trained":
-        digests["checkpoint"] = weights_digest(project, member, fold)
-        digests["settings"] = settings_digest(project.config, member.stage)
+        digests["checkpoint"] = _source_digest(project, member, fold)
+        digests["settings"] = settings
     if member.stage == "restoration" and (member.kind, member.input_mode) != ("trained", "damaged"):
         digests["fill"] = str(FILL_VERSION)
     if member.stage == "colorization":
@@ -177,9 +152,6 @@ def restored_digests(
         project: The present data and folds, and the archives of stage 1.
         fold: For whose photographs.
         restoration: The blend of stage 1; None where no restoration member has finished.
-
-    Raises:
-        MissingArtefactError: There is no blend, or an archive of stage 1 is not there.
     """
     if restoration is None:
         raise MissingArtefactError(
@@ -187,11 +159,11 @@ def restored_digests(
             f"of fold {fold} first: `ens train --stage restoration --fold {fold}`"
         )
     sources = {
-        member: read_manifest(
-            project.workspace.oof_dir("restoration", member, fold) / MANIFEST,
+        name: read_manifest(
+            project.workspace.oof_dir("restoration", name, fold) / MANIFEST,
             remedy=f"run `ens oof --stage restoration --fold {fold}`",
         ).made_from
-        for member in sorted(restoration.weights)
+        for name in sorted(restoration.weights)
     }
     return {
         **project.digests,
@@ -208,7 +180,7 @@ def external_test_digests(project: Project, member: Member) -> dict[str, str]:
         "test": project.competition.test_digest(),
         "member": member.digest(),
         "name": member.name,
-        "views": views_digest(),
+        "views": _views_digest(),
     }
 
 
@@ -221,19 +193,14 @@ def finished_folds(project: Project, member: Member) -> tuple[int, ...]:
     return tuple(fold for fold in every if (where(member, fold) / MANIFEST).exists())
 
 
-def plain_restoration(project: Project, fold: int) -> StageRecipe | None:
-    """The plain mean, all views, of the restoration members that finished a fold; None if none.
-
-    Colorization starts from it until `ens blend` has tuned stage 1.
-    """
-    done = [m for m in project.members("restoration") if fold in finished_folds(project, m)]
-    return StageRecipe.plain_mean([member.name for member in done]) if done else None
-
-
 def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:
-    """The restoration that a member's archive starts from; None for stage 1.
+    """The blend of stage 1 that a member's archive starts from.
 
-    It is the tuned recipe's where one is there and covers the fold, else the fold's plain mean.
+    The tuned recipe's where one is there and covers the fold; else the plain mean, all views, of
+    the restoration members that have finished the fold.
+
+    Returns:
+        The blend; None for a member of stage 1, and where no restoration member has finished.
     """
     if member.stage == "restoration":
         return None
@@ -242,7 +209,8 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
         recipe = Recipe.from_json(path.read_bytes(), name=str(path))
         if fold in recipe.folds:
             return recipe.restoration
-    return plain_restoration(project, fold)
+    done = [m.name for m in project.members("restoration") if fold in finished_folds(project, m)]
+    return StageRecipe.plain_mean(done) if done else None
 
 
 def recipe_digests(
@@ -255,10 +223,6 @@ def recipe_digests(
         members: The members whose predictions are read.
         folds: Of these folds.
         priors: Digest of the hue priors.
-
-    Raises:
-        MissingArtefactError: A training or an import is not there.
-        StaleArtefactError: A training was made from something else than the present things.
     """
     sources = [(m, fold) for m in members if m.kind != "fixed" for fold in folds]
     return {
@@ -299,12 +263,7 @@ def read_recipe(project: Project) -> Recipe:
 
 
 def submission_digests(project: Project, recipe: Recipe) -> dict[str, str]:
-    """The digests of what a submission is made from; checkpoints and priors are in the recipe's.
-
-    Raises:
-        MissingArtefactError: An external member's test predictions are not imported.
-    """
-    external = [m for m in _blended(project, recipe) if m.kind == "external"]
+    """The digests of what a submission is made from; checkpoints and priors are in the recipe's."""
     return {
         **project.digests,
         "test": project.competition.test_digest(),
@@ -312,7 +271,8 @@ def submission_digests(project: Project, recipe: Recipe) -> dict[str, str]:
         "recipe": digest_bytes(recipe.to_json().encode()),
         **{
             f"{m.stage}/{m.name}/test": _content_digest(project.test_archive_folder(m), m, "--test")
-            for m in external
+            for m in _blended(project, recipe)
+            if m.kind == "external"
         },
     }
 
@@ -339,23 +299,31 @@ def require_current_submission(project: Project, recipe: Recipe, zip_file: Path)
         )
 
 
+def import_remedy(member: Member, flag: str) -> str:
+    """What to run to import an external member's predictions; `flag` is --oof or --test."""
+    return f"run `ens oof import {member.name} --stage {member.stage} {flag} FOLDER_OR_ZIP`"
+
+
+def _views_digest() -> str:
+    """SHA-256 of what every view does: a new view makes every archive stale."""
+    return digest_json(dict(TURNS))
+
+
 def _recipe_surroundings(project: Project) -> dict[str, str]:
-    return {**project.digests, "views": views_digest(), "locator": locator_digest()}
+    return {**project.digests, "views": _views_digest(), "locator": locator_digest()}
 
 
 def _blended(project: Project, recipe: Recipe) -> list[Member]:
     """The members that a recipe blends."""
-    found = []
-    for stage in STAGES:
-        known = {member.name: member for member in project.members(stage)}
-        for name in getattr(recipe, stage).weights:
-            if name not in known:
-                raise StaleArtefactError(
-                    f"the recipe blends `{name}`, which is no longer a member of {stage} in "
-                    "ens.toml; run `ens blend` again"
-                )
-            found.append(known[name])
-    return found
+    known = {(member.stage, member.name): member for member in project.all_members()}
+    names = [(stage, name) for stage in STAGES for name in getattr(recipe, stage).weights]
+    for stage, name in names:
+        if (stage, name) not in known:
+            raise StaleArtefactError(
+                f"the recipe blends `{name}`, which is no longer a member of {stage} in "
+                "ens.toml; run `ens blend` again"
+            )
+    return [known[key] for key in names]
 
 
 def _source_key(member: Member, fold: int) -> str:
@@ -365,7 +333,8 @@ def _source_key(member: Member, fold: int) -> str:
 def _source_digest(project: Project, member: Member, fold: int) -> str:
     """Digest of a trained member's weights, or of an external member's pictures."""
     if member.kind == "trained":
-        return weights_digest(project, member, fold)
+        manifest = read_checkpoint(project, member, fold)
+        return _noted_weights(project.folder(member, fold), manifest)
     return _content_digest(project.archive_folder(member, fold), member, "--oof")
 
 
@@ -375,8 +344,3 @@ def _content_digest(folder: Path, member: Member, flag: str) -> str:
     if CONTENT not in made_from:
         raise StaleArtefactError(f"`{folder}` is of another version of ens; {remedy}")
     return made_from[CONTENT]
-
-
-def import_remedy(member: Member, flag: str) -> str:
-    """What to run to import an external member's predictions; `flag` is --oof or --test."""
-    return f"run `ens oof import {member.name} --stage {member.stage} {flag} FOLDER_OR_ZIP`"

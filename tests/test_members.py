@@ -11,7 +11,6 @@ import pytest
 from ensemble.config import CustomMember
 from ensemble.errors import ConfigError
 from ensemble.members import (
-    DEFAULT_INPUT_MODE,
     MEMBERS,
     Member,
     frozen_options,
@@ -106,7 +105,7 @@ def test_the_input_mode_reaches_trained_restorers_only() -> None:
     assert classical.input_mode == "damaged"
     (colorizer,) = resolve("colorization", ["fpn-resnet50"], input_mode="prefilled+mask")
     assert (colorizer.input_mode, colorizer.in_channels) == ("restored", 1)
-    assert resolve("restoration", names)[0].input_mode == DEFAULT_INPUT_MODE
+    assert resolve("restoration", names)[0].input_mode == "prefilled"
 
 
 def test_outputs() -> None:
@@ -139,7 +138,7 @@ def test_custom_members() -> None:
         table(name="theirs", arch="external", encoder=""),
     ]
     mine, timm, theirs = resolve("restoration", ["mine", "timm", "theirs"], custom=tables)
-    assert (mine.arch, mine.kind, mine.input_mode) == ("unet", "trained", DEFAULT_INPUT_MODE)
+    assert (mine.arch, mine.kind, mine.input_mode) == ("unet", "trained", "prefilled")
     assert dict(mine.options) == {"decoder_channels": (64, 32, 16, 8, 4)}
     assert timm.encoder == "tu-convnext_atto.d2_in1k"
     assert theirs.kind == "external"

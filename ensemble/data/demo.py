@@ -1,6 +1,6 @@
 """Demo data in the competition's layout, cropped from photographs that come with the packages.
 
-scikit-image and scikit-learn ship these colour photographs inside their wheels; nothing is
+scikit-image and scikit-learn ship these color photographs inside their wheels; nothing is
 downloaded and nothing is synthetic but the damage, as in the competition itself.
 """
 
@@ -18,7 +18,15 @@ from PIL import Image
 
 from ensemble.arrays import Rgb, luma
 from ensemble.damage.draw import apply_damage, draw_damage
-from ensemble.data.layout import TEST_COLUMNS, TEST_INPUT, TRAIN_COLUMNS, TRAIN_GT, TRAIN_INPUT
+from ensemble.data.layout import (
+    SAMPLE_SUBMISSION,
+    TEST_COLUMNS,
+    TEST_INPUT,
+    TEST_TARGET,
+    TRAIN_COLUMNS,
+    TRAIN_GT,
+    TRAIN_INPUT,
+)
 from ensemble.data.png import encode_png, write_png
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
@@ -98,7 +106,13 @@ def build_demo(folder: Path, *, size: int, n_train: int, n_test: int, seed: int)
     with atomic_path(folder) as temporary:
         _write_train(temporary, demo.train, seed)
         _write_test(temporary, demo.test, seed)
-        atomic_write(temporary / MARKER, _marker_text(size, seed))
+        names = ", ".join(Path(file).stem for _, file in SOURCES)
+        text = (
+            f"Made by `ens demo` (size {size}, seed {seed}); it may replace this folder.\n\n"
+            f"Crops of photographs that scikit-image and scikit-learn ship: {names}.\n"
+            "Their authors and licenses are named in those packages' data folders.\n"
+        )
+        atomic_write(temporary / MARKER, text)
 
 
 def crop_demo(*, size: int, n_train: int, n_test: int, seed: int) -> Demo:
@@ -111,7 +125,8 @@ def crop_demo(*, size: int, n_train: int, n_test: int, seed: int) -> Demo:
         ConfigError: The shipped photographs are too small for such a size, or too few.
     """
     rng = np.random.default_rng(seed)
-    regions = _shuffled_regions(size, rng)
+    found = [region for source in SOURCES for region in _regions(*source, size)]
+    regions = [found[index] for index in rng.permutation(len(found))]
     needed_test = max(1, round(len(regions) * n_test / (n_train + n_test)))
     if len(regions) < 2 or needed_test >= len(regions):
         raise ConfigError(
@@ -120,11 +135,6 @@ def crop_demo(*, size: int, n_train: int, n_test: int, seed: int) -> Demo:
         )
     test = tuple(_crops(regions[:needed_test], size, n_test, rng))
     return Demo(tuple(_crops(regions[needed_test:], size, n_train, rng)), test)
-
-
-def _shuffled_regions(size: int, rng: np.random.Generator) -> list[Region]:
-    regions = [region for source in SOURCES for region in _regions(*source, size)]
-    return [regions[index] for index in rng.permutation(len(regions))]
 
 
 def _regions(package: str, file: str, size: int) -> list[Region]:
@@ -183,20 +193,9 @@ def _cut(region: Region, window: Window) -> Rgb:
     return region.pixels[y : y + side, x : x + side]
 
 
-def _marker_text(size: int, seed: int) -> str:
-    names = ", ".join(Path(file).stem for _, file in SOURCES)
-    return (
-        f"Made by `ens demo` (size {size}, seed {seed}); it may replace this folder.\n\n"
-        f"Crops of photographs that scikit-image and scikit-learn ship: {names}.\n"
-        "Their authors and licences are told in those packages' data folders.\n"
-    )
-
-
 def _write_train(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     names = [f"TRAIN_{index:05d}" for index in range(len(crops))]
-    for index, (name, crop) in enumerate(zip(names, crops, strict=True)):
-        write_png(folder / "train_gt" / f"{name}.png", crop.pixels)
-        _write_damaged(folder / "train_input" / f"{name}.png", crop, seed + 2 * index)
+    _write_pairs(folder, names, crops, (TRAIN_INPUT, TRAIN_GT), seed)
     paths = ([f"./{room}/{name}.png" for name in names] for room in (TRAIN_INPUT, TRAIN_GT))
     write_columns(folder / "train.csv", dict(zip(TRAIN_COLUMNS, paths, strict=True)))
     groups = {"image": names, "label": [crop.group for crop in crops]}
@@ -205,17 +204,20 @@ def _write_train(folder: Path, crops: Sequence[Crop], seed: int) -> None:
 
 def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     names = [f"TEST_{index:03d}" for index in range(len(crops))]
-    for index, (name, crop) in enumerate(zip(names, crops, strict=True)):
-        write_png(folder / "test_target" / f"{name}.png", crop.pixels)
-        _write_damaged(folder / "test_input" / f"{name}.png", crop, seed + 2 * index + 1)
+    _write_pairs(folder, names, crops, (TEST_INPUT, TEST_TARGET), seed + 1)
     paths = [f"./{TEST_INPUT}/{name}.png" for name in names]
     write_columns(folder / "test.csv", {TEST_COLUMNS[0]: paths})
     blank = encode_png(np.zeros_like(crops[0].pixels))
-    with zipfile.ZipFile(folder / "sample_submission.zip", "w") as archive:
+    with zipfile.ZipFile(folder / SAMPLE_SUBMISSION, "w") as archive:
         for name in names:
             archive.writestr(zipfile.ZipInfo(f"{name}.png", _EPOCH), blank)
 
 
-def _write_damaged(path: Path, crop: Crop, seed: int) -> None:
-    damage = draw_damage(size=crop.pixels.shape[:2], seed=seed)
-    write_png(path, apply_damage(luma(crop.pixels), damage))
+def _write_pairs(
+    folder: Path, names: list[str], crops: Sequence[Crop], rooms: tuple[str, str], seed: int
+) -> None:
+    """Write damaged photographs and their targets; each damage has a seed of its own."""
+    for index, (name, crop) in enumerate(zip(names, crops, strict=True)):
+        damage = draw_damage(size=crop.pixels.shape[:2], seed=seed + 2 * index)
+        write_png(folder / rooms[0] / f"{name}.png", apply_damage(luma(crop.pixels), damage))
+        write_png(folder / rooms[1] / f"{name}.png", crop.pixels)

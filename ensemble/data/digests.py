@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 
 from ensemble.data.png import file_status
 from ensemble.manifest import digest_file
-from ensemble.parallel import Progress, silent
+from ensemble.parallel import Progress, map_in_order, silent
 from ensemble.workspace import atomic_write
 
 CACHE_NAME = ".ens-digests.json"
@@ -26,10 +25,10 @@ def digest_files(
 ) -> dict[str, str]:
     """SHA-256 of each file's content.
 
-    Digests are kept in `folder` with the file's size and modification time, and computed again
-    once either differs. A file modified in the last two seconds is not remembered: another change
-    within the clock's resolution would go unseen. A folder that may not be written to is digested
-    anew each time. What was digested before an interruption is remembered, too.
+    Digests are kept in `folder` with the file's size and modification time, also after an
+    interruption, and computed again once either differs. A file modified in the last two seconds
+    is not remembered: another change within the clock's resolution would go unseen. In a folder
+    that may not be written to nothing is remembered.
 
     Args:
         paths: The files, somewhere below `folder`.
@@ -44,7 +43,8 @@ def digest_files(
         DataError: Instead of a file there is a folder, a pipe or a loop of links.
     """
     files = {os.path.relpath(path, folder): path for path in paths}
-    fingerprints = {name: _fingerprint(path) for name, path in files.items()}
+    statuses = {name: file_status(path) for name, path in files.items()}
+    fingerprints = {name: (s.st_size, s.st_mtime_ns) for name, s in statuses.items()}
     cache = _read_cache(folder / CACHE_NAME)
     known = {
         name: cache[name][1]
@@ -54,29 +54,16 @@ def digest_files(
     changed = {name: path for name, path in files.items() if name not in known}
     if changed:
         fresh: dict[str, tuple[Fingerprint, str]] = {}
+        digests = map_in_order(digest_file, changed.values())
         try:
-            for name, digest in _read(changed, progress):
-                fresh[name] = fingerprints[name], digest
+            with progress("hashing photographs", len(changed)) as advance:
+                for name, digest in zip(changed, digests, strict=True):
+                    fresh[name] = fingerprints[name], digest
+                    advance(1)
         finally:
             _write_cache(folder, cache, fresh)
         known.update({name: digest for name, (_, digest) in fresh.items()})
     return {name: known[name] for name in files}
-
-
-def _read(files: dict[str, Path], progress: Progress) -> Iterator[tuple[str, str]]:
-    """The name and the digest of each file, in order."""
-    with (
-        progress("hashing photographs", len(files)) as advance,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        for name, digest in zip(files, pool.map(digest_file, files.values()), strict=True):
-            yield name, digest
-            advance(1)
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    status = file_status(path)
-    return status.st_size, status.st_mtime_ns
 
 
 def _read_cache(path: Path) -> dict[str, tuple[Fingerprint, str]]:

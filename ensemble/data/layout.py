@@ -17,6 +17,8 @@ from ensemble.errors import DataError, MissingFileError
 TRAIN_COLUMNS = ("input_image_path", "gt_image_path")
 TEST_COLUMNS = ("input_image_path",)
 TRAIN_INPUT, TRAIN_GT, TEST_INPUT = "train_input", "train_gt", "test_input"
+TEST_TARGET = "test_target"
+"""Where `ens demo` keeps the answers to the test photographs, to score against."""
 SAMPLE_SUBMISSION = "sample_submission.zip"
 
 

@@ -1,9 +1,7 @@
 """The photographs of a workspace, from one place: each decoded once, and its hole located once.
 
-Decoding a 512 px PNG takes about 15 ms and locating its hole some more. So the training photographs
-are decoded into memory-mapped files, with the true and the located mask of each at one bit a pixel:
-1.1 MB a photograph at 512 px. Reading them costs nothing, for the operating system keeps them in
-memory and all processes share it. Training, collection, blending and report read from here.
+The training photographs are decoded into memory-mapped files, with the true and the located mask of
+each at one bit a pixel: 1.1 MB a photograph at 512 px. All processes share the mapped memory.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ KEPT = 64
 """Photographs kept in memory where there is no cache."""
 
 _NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
-_LAYOUT = "targets, damaged, lost, located"
+_NAMES = ("targets", "damaged", "lost", "located")
 _SPARE_BYTES = 64 * 2**20
 _FLUSH_EVERY = 256
 _ZEROS_BYTES = 16 * 2**20
@@ -57,8 +55,20 @@ class Photographs:
     def __init__(self, competition: Competition, folder: Path | None = None) -> None:
         self.competition = competition
         self.folder = folder
-        self._read = lru_cache(KEPT)(self._decode)
-        self._locate = lru_cache(KEPT)(self._find_hole)
+
+        @lru_cache(KEPT)
+        def read(image_id: str) -> Sample:
+            sample = competition.train_sample(image_id)
+            for array in (sample.target, sample.damaged, sample.lost_mask):
+                array.flags.writeable = False
+            return sample
+
+        @lru_cache(KEPT)
+        def locate(image_id: str) -> Mask:
+            drawn = drawn_mask(competition, image_id)
+            return _locate_hole(self.damaged(image_id)) if drawn is None else drawn
+
+        self._read, self._locate = read, locate
 
     def __reduce__(self) -> tuple[type[Photographs], tuple[Competition, Path | None]]:
         return Photographs, (self.competition, self.folder)
@@ -130,7 +140,7 @@ class Photographs:
     def _mapped(self) -> dict[str, NDArray[np.uint8]]:
         self.prepare()
         assert self.folder is not None
-        return {name: np.load(_file(self.folder, name), mmap_mode="r") for name in _names()}
+        return {name: np.load(_file(self.folder, name), mmap_mode="r") for name in _NAMES}
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -142,16 +152,6 @@ class Photographs:
                 f"no training photograph in `{self.competition.folder}` is called `{image_id}`"
             )
         return self._rows[image_id]
-
-    def _decode(self, image_id: str) -> Sample:
-        sample = self.competition.train_sample(image_id)
-        for array in (sample.target, sample.damaged, sample.lost_mask):
-            array.flags.writeable = False
-        return sample
-
-    def _find_hole(self, image_id: str) -> Mask:
-        drawn = drawn_mask(self.competition, image_id)
-        return _locate_hole(self.damaged(image_id)) if drawn is None else drawn
 
 
 def drawn_mask(competition: Competition, image_id: str) -> Mask | None:
@@ -231,16 +231,13 @@ def _locate_hole(damaged: Gray) -> Mask:
     return locate_hole(damaged).lost_mask
 
 
-def _names() -> list[str]:
-    return _LAYOUT.split(", ")
-
-
 def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.npy"
 
 
 def _digests(competition: Competition) -> dict[str, str]:
-    return {"data": competition.digest(), "layout": _LAYOUT, "locator": locator_digest()}
+    layout = ", ".join(_NAMES)
+    return {"data": competition.digest(), "layout": layout, "locator": locator_digest()}
 
 
 def _is_current(folder: Path, competition: Competition, *, but: str = "") -> bool:
@@ -250,7 +247,7 @@ def _is_current(folder: Path, competition: Competition, *, but: str = "") -> boo
     except EnsembleError:
         return False
     due = {name: digest for name, digest in _digests(competition).items() if name != but}
-    there = all(_file(folder, name).is_file() for name in _names())
+    there = all(_file(folder, name).is_file() for name in _NAMES)
     return there and not differing(manifest.made_from, due)
 
 
@@ -258,7 +255,7 @@ def _build(folder: Path, competition: Competition, progress: Progress) -> None:
     unfinished = folder.with_name(f".{folder.name}-unfinished")
     if not _is_current(unfinished, competition):
         _reserve(folder, unfinished, competition)
-    files = {n: np.load(_file(unfinished, n), mmap_mode="r+") for n in [*_names(), "done"]}
+    files = {n: np.load(_file(unfinished, n), mmap_mode="r+") for n in (*_NAMES, "done")}
     todo = np.flatnonzero(files["done"] == 0).tolist()
     store = partial(_store, files, competition)
     stored: list[int] = []

@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ensemble.arrays import Rgb, luma
 from ensemble.composition.recipe import Recipe
+from ensemble.data.layout import TEST_TARGET
 from ensemble.data.png import read_rgb
 from ensemble.errors import EnsembleError, SubmissionError
 from ensemble.manifest import digest_file, read_manifest, write_manifest
@@ -23,8 +23,6 @@ from ensemble.provenance import submission_digests
 from ensemble.submission.chain import TestAnswer, predict_test
 from ensemble.submission.zip import build_zip, verify_zip
 from ensemble.workspace import atomic_path, exclusive_lock
-
-TEST_TARGET = "test_target"
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,8 @@ def submit(
     made_from = submission_digests(project, recipe)
     with exclusive_lock(path, what=f"building `{path}`"):
         answers = predict_test(project, recipe, priors, advance=advance)
-        mean = _mean_score(answers, targets)
+        scores = [_score(answer, targets[answer.image_id]) for answer in answers if targets]
+        mean = mean_of(scores) if scores else None
         names = dict(zip(competition.test_ids, competition.test_names, strict=True))
         with atomic_path(path) as temporary:
             build_zip(temporary, ((names[a.image_id], a.picture) for a in answers))
@@ -86,7 +85,13 @@ def submit(
                 kind="submission",
                 made_from=made_from,
                 seed=project.config.seed,
-                facts=_facts(recipe, temporary, answers, mean),
+                facts={
+                    "zip": digest_file(temporary),
+                    "pictures": len(answers),
+                    "folds": list(recipe.folds),
+                    "recipe": json.loads(recipe.to_json()),
+                    "score": mean,
+                },
             )
     return Submission(path, path.with_suffix(".json"), answers, targets, mean)
 
@@ -132,24 +137,6 @@ def _targets(project: Project) -> dict[str, Rgb]:
     return {image_id: read_rgb(folder / file_name) for image_id, file_name in named}
 
 
-def _mean_score(answers: list[TestAnswer], targets: dict[str, Rgb]) -> dict[str, float] | None:
-    if not targets:
-        return None
-    return mean_of([_score(answer, targets[answer.image_id]) for answer in answers])
-
-
 def _score(answer: TestAnswer, target: Rgb) -> Score:
     lost_mask = answer.damaged != luma(target)
     return score(pred=answer.picture, target=target, lost_mask=lost_mask, name=answer.image_id)
-
-
-def _facts(
-    recipe: Recipe, zip_file: Path, answers: list[TestAnswer], mean: dict[str, float] | None
-) -> dict[str, Any]:
-    return {
-        "zip": digest_file(zip_file),
-        "pictures": len(answers),
-        "folds": list(recipe.folds),
-        "recipe": json.loads(recipe.to_json()),
-        "score": mean,
-    }

@@ -18,7 +18,7 @@ from ensemble.oof import collect as room
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.predictions import ArchivedPredictions, open_restored
 from ensemble.project import Project
-from ensemble.provenance import plain_restoration, restoration_for
+from ensemble.provenance import restoration_for
 from ensemble.report.status import member_state
 from ensemble.vocabulary import VIEWS
 
@@ -139,7 +139,8 @@ def test_an_incomplete_archive_is_not_read(project, monkeypatch):
 
 
 def test_the_plain_mean_is_of_the_members_that_are_there(project):
-    recipe = plain_restoration(project, 0)
+    gray = project.member("colorization", "gray")
+    recipe = restoration_for(project, gray, 0)
     assert recipe is not None
     assert recipe.weights == {"navier-stokes": 0.5, "telea": 0.5}
     assert restoration_for(project, navier_stokes(project), 0) is None
@@ -149,7 +150,7 @@ def test_the_plain_mean_is_of_the_members_that_are_there(project):
         project.competition,
         project.folds,
     )
-    assert plain_restoration(untrained, 0) is None
+    assert restoration_for(untrained, gray, 0) is None
 
 
 @pytest.mark.parametrize("changed", ["views", "locator", "fill"])
