@@ -21,7 +21,7 @@ def best_device() -> torch.device:
 def choose_precision(setting: Literal["auto", "float32", "bf16", "fp16"]) -> Precision:
     """The precision that training and prediction both use.
 
-    torch says of every GPU that it supports bf16, but below compute capability 8.0 that is a slow
+    torch reports bf16 support for every GPU, but below compute capability 8.0 it is a slow
     emulation. T4 (7.5) and V100 (7.0) are fast in fp16; a P100 (6.0) has no tensor cores at all.
 
     Args:

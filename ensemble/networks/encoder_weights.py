@@ -22,7 +22,7 @@ from ensemble.networks.weights import answers
 
 TENSORS = "model.safetensors"
 REMEDY = (
-    "connect to the network; or put the file into the cache (HF_HOME names its folder; a copy of "
+    "connect to the internet; or put the file into the cache (HF_HOME names its folder; a copy of "
     "the folder from a connected machine will do); or start from random encoders with "
     "`--encoder-weights none`"
 )

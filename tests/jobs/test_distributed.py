@@ -29,7 +29,7 @@ NORMLESS = Job("restoration", "normless", 0)
 
 
 def _project(make_project: MakeProject, root: Path) -> Project:
-    project = make_project(root, section="restoration", members=("normless",))
+    project = make_project(root, section="restoration", members=("normless",), hole_loss=0.5)
     config = project.config.replace("training", epochs=2, checkpoint_minutes=1e-9)
     return Project(project.workspace, config, project.competition, project.folds)
 

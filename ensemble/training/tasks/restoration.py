@@ -44,14 +44,15 @@ class RestorationTask(Task):
 
     def example(self, batch: Batch) -> Example:
         """See `Task.example`."""
-        if batch.lost_mask is None or batch.fill is None:
-            raise ValueError("restoration learns from damaged photographs, but got whole ones")
+        assert batch.lost_mask is not None
+        assert batch.fill is not None
         gray = flipped_gray(batch)  # (N, H, W)
         lost_mask = pixels.mirror(batch.lost_mask, batch.flip)
-        if batch.prefilled is None:
-            base = torch.where(lost_mask, batch.fill[:, None, None], gray)
-        else:
+        if self._prefilled:
+            assert batch.prefilled is not None
             base = pixels.mirror(batch.prefilled, batch.flip)
+        else:
+            base = torch.where(lost_mask, batch.fill[:, None, None], gray)
         wanted = normalize(gray, **self.normalization)
         return Example(self._input(base, lost_mask), wanted, lost_mask)
 
@@ -74,7 +75,10 @@ class RestorationTask(Task):
         return masked_ssim(pred=pasted, target=target, lost_mask=mask).mean()
 
     def shown_gray(self, sample: Sample, located: Mask) -> Gray:
-        """Damaged, or with the located hole inpainted, which is done once and kept in memory."""
+        """Damaged, or with the located hole inpainted.
+
+        A hole is filled once; its pixels are kept in memory, some 18 kB a photograph at 512 px.
+        """
         if not self._prefilled:
             return sample.damaged
         if sample.image_id not in self._filled:
