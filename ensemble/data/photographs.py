@@ -1,47 +1,24 @@
-"""The photographs of a workspace, from one place: each decoded once, and its hole located once.
-
-The training photographs are decoded into memory-mapped files, with the true and the located mask of
-each at one bit a pixel: 1.1 MB a photograph at 512 px. All processes share the mapped memory.
-"""
+"""The photographs of a workspace, from one place: each decoded once, and its hole located once."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-from collections.abc import Callable
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import damage
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.data.competition import Competition, Sample
+from ensemble.data.decoded import DecodedFiles, find_lost
 from ensemble.data.png import read_mask
-from ensemble.errors import ConfigError, DataError, EnsembleError
-from ensemble.manifest import (
-    MANIFEST,
-    differing,
-    digest_file,
-    digest_json,
-    read_manifest,
-    write_manifest,
-)
-from ensemble.parallel import Progress, map_in_order, silent
-from ensemble.workspace import atomic_path, exclusive_lock
+from ensemble.errors import DataError
+from ensemble.manifest import digest_file, digest_json
+from ensemble.parallel import Progress, silent
 
 MASK_FOLDER = "test_masks"
 KEPT = 64
-"""Photographs kept in memory where there is no cache."""
-
-_NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
-_NAMES = ("targets", "damaged", "lost", "located")
-_SPARE_BYTES = 64 * 2**20
-_FLUSH_EVERY = 256
-_ZEROS_BYTES = 16 * 2**20
+"""Photographs kept in memory where there are no decoded files."""
 
 
 class Photographs:
@@ -66,7 +43,7 @@ class Photographs:
         @lru_cache(KEPT)
         def locate(image_id: str) -> Mask:
             drawn = drawn_mask(competition, image_id)
-            return _locate_hole(self.damaged(image_id)) if drawn is None else drawn
+            return find_lost(self.damaged(image_id)) if drawn is None else drawn
 
         self._read, self._locate = read, locate
 
@@ -83,13 +60,8 @@ class Photographs:
             DataError: A photograph is not as due.
             ConfigError: There is not enough room on the disk; the message says how much is needed.
         """
-        if self.folder is None or _is_current(self.folder, self.competition):
-            return
-        with exclusive_lock(self.folder, what=f"decoding into `{self.folder}`", wait=True):
-            if _is_current(self.folder, self.competition, but="locator"):
-                _relocate(self.folder, self.competition, progress)
-            else:
-                _build(self.folder, self.competition, progress)
+        if self.folder is not None:
+            DecodedFiles(self.folder, self.competition).prepare(progress)
 
     def target(self, image_id: str) -> Rgb:
         """A training photograph, (H, W, 3) uint8, read-only.
@@ -140,7 +112,7 @@ class Photographs:
     def _mapped(self) -> dict[str, NDArray[np.uint8]]:
         self.prepare()
         assert self.folder is not None
-        return {name: np.load(_file(self.folder, name), mmap_mode="r") for name in _NAMES}
+        return DecodedFiles(self.folder, self.competition).open()
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -182,159 +154,3 @@ def masks_digest(competition: Competition) -> str:
     """SHA-256 of all masks drawn by hand; changes when one is added, edited or removed."""
     paths = [mask_file(competition, image_id) for image_id in competition.test_ids]
     return digest_json({path.name: digest_file(path) for path in paths if path.is_file()})
-
-
-def locator_digest() -> str:
-    """SHA-256 of what decides a located mask: the locator's version and its nets."""
-    return digest_json({"version": damage.LOCATOR_VERSION, "nets": digest_file(_NETS)})
-
-
-def reserve_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """Make a .npy file of zeros, mapped for writing, whose room on the disk is set aside.
-
-    Without that a disk that fills up kills the process (SIGBUS) when it writes to the mapping.
-
-    Raises:
-        OSError: There is not enough room (ENOSPC); nothing is left at `path`.
-    """
-    array: Any = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    try:
-        with path.open("r+b") as file:
-            if not _allocate(file.fileno(), path.stat().st_size):
-                file.seek(array.offset)
-                for start in range(0, array.nbytes, _ZEROS_BYTES):
-                    file.write(bytes(min(_ZEROS_BYTES, array.nbytes - start)))
-    except OSError as error:
-        path.unlink()
-        error.filename = str(path)
-        raise
-    return cast(NDArray[Any], array)
-
-
-def _allocate(file_number: int, size: int) -> bool:
-    """Set a file's room aside; False where the system or the file system cannot, as on macOS."""
-    if not hasattr(os, "posix_fallocate"):
-        return False
-    try:
-        os.posix_fallocate(file_number, 0, size)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
-        return False
-    return True
-
-
-def _locate_hole(damaged: Gray) -> Mask:
-    # Slow to import, and commands that only look at a project locate nothing.
-    from ensemble.damage.locate import locate_hole
-
-    return locate_hole(damaged).lost_mask
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.npy"
-
-
-def _digests(competition: Competition) -> dict[str, str]:
-    layout = ", ".join(_NAMES)
-    return {"data": competition.digest(), "layout": layout, "locator": locator_digest()}
-
-
-def _is_current(folder: Path, competition: Competition, *, but: str = "") -> bool:
-    """Whether the files are there and of these things, `but` for one of them."""
-    try:
-        manifest = read_manifest(folder / MANIFEST)
-    except EnsembleError:
-        return False
-    due = {name: digest for name, digest in _digests(competition).items() if name != but}
-    there = all(_file(folder, name).is_file() for name in _NAMES)
-    return there and not differing(manifest.made_from, due)
-
-
-def _build(folder: Path, competition: Competition, progress: Progress) -> None:
-    unfinished = folder.with_name(f".{folder.name}-unfinished")
-    if not _is_current(unfinished, competition):
-        _reserve(folder, unfinished, competition)
-    files = {n: np.load(_file(unfinished, n), mmap_mode="r+") for n in (*_NAMES, "done")}
-    todo = np.flatnonzero(files["done"] == 0).tolist()
-    store = partial(_store, files, competition)
-    stored: list[int] = []
-    with progress("decoding photographs", len(todo)) as advance:
-        for row in map_in_order(store, todo):
-            stored.append(row)
-            advance(1)
-            if len(stored) % _FLUSH_EVERY == 0 or len(stored) == len(todo):
-                for array in files.values():
-                    array.flush()
-                files["done"][stored] = 1
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
-
-
-def _store(files: dict[str, Any], competition: Competition, row: int) -> int:
-    sample = competition.train_sample(competition.train_ids[row])
-    files["targets"][row], files["damaged"][row] = sample.target, sample.damaged
-    files["lost"][row] = np.packbits(sample.lost_mask, axis=-1)
-    files["located"][row] = np.packbits(_locate_hole(sample.damaged), axis=-1)
-    return row
-
-
-def _reserve(folder: Path, unfinished: Path, competition: Competition) -> None:
-    count, (height, width) = len(competition.train_ids), competition.size
-    packed = (count, height, -(-width // 8))
-    shapes = {
-        "targets": (count, height, width, 3),
-        "damaged": (count, height, width),
-        "lost": packed,
-        "located": packed,
-        "done": (count,),
-    }
-    shutil.rmtree(unfinished, ignore_errors=True)
-    needed = sum(int(np.prod(shape)) for shape in shapes.values())
-    if needed + _SPARE_BYTES > shutil.disk_usage(folder.parent).free:
-        raise _no_room(folder, needed)
-    unfinished.mkdir(parents=True)
-    try:
-        for name, shape in shapes.items():
-            reserve_array(_file(unfinished, name), shape, np.uint8)
-    except OSError as error:
-        shutil.rmtree(unfinished)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _no_room(folder, needed) from None
-        raise
-    _write_manifest(unfinished, competition)
-
-
-def _no_room(folder: Path, needed: int) -> ConfigError:
-    free = shutil.disk_usage(folder.parent).free
-    return ConfigError(
-        f"decoded photographs need {needed / 1e9:.1f} GB in `{folder}`, but {free / 1e9:.1f} GB "
-        "are free, or your quota is used up; free some space, or set `cache = false` under "
-        "[training] in ens.toml"
-    )
-
-
-def _relocate(folder: Path, competition: Competition, progress: Progress) -> None:
-    """Locate every hole again, by another locator."""
-    damaged = np.load(_file(folder, "damaged"), mmap_mode="r")
-    locate: Callable[[Gray], Mask] = _locate_hole
-    with (
-        atomic_path(_file(folder, "located")) as temporary,
-        progress("locating holes", len(damaged)) as advance,
-    ):
-        shape = (*damaged.shape[:2], -(-damaged.shape[2] // 8))
-        located = reserve_array(temporary, shape, np.uint8)
-        for row, mask in enumerate(map_in_order(locate, map(np.array, damaged))):
-            located[row] = np.packbits(mask, axis=-1)
-            advance(1)
-    _write_manifest(folder, competition)
-
-
-def _write_manifest(folder: Path, competition: Competition) -> None:
-    write_manifest(
-        folder / MANIFEST,
-        kind="cache",
-        made_from=_digests(competition),
-        seed=competition.seed,
-        facts={"photographs": len(competition.train_ids), "size": list(competition.size)},
-    )

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from ensemble.damage.locate import locate_hole
-from ensemble.data import photographs as room
+from ensemble.data import decoded as room
 from ensemble.data.competition import Competition, Sample
-from ensemble.data.photographs import Photographs, mask_file, masks_digest, reserve_array
+from ensemble.data.decoded import reserve_array
+from ensemble.data.photographs import Photographs, mask_file, masks_digest
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError, DataError
 
@@ -72,8 +73,8 @@ def test_what_is_read_can_only_be_changed_where_it_is_a_copy(competition, tmp_pa
 
 def test_each_is_decoded_and_located_once_ever(competition, tmp_path, monkeypatch) -> None:
     located, decoded = [], []
-    honest, decode = room._locate_hole, Competition.train_sample
-    monkeypatch.setattr(room, "_locate_hole", lambda d: located.append(1) or honest(d))
+    honest, decode = room.find_lost, Competition.train_sample
+    monkeypatch.setattr(room, "find_lost", lambda d: located.append(1) or honest(d))
     monkeypatch.setattr(Competition, "train_sample", lambda c, i: decoded.append(i) or decode(c, i))
     bar = Bar()
     for _ in range(2):
@@ -91,7 +92,7 @@ def test_another_locator_locates_again_and_decodes_nothing(
 ) -> None:
     Photographs(competition, tmp_path / "cache").prepare()
     monkeypatch.setattr(room.damage, "LOCATOR_VERSION", 99)
-    monkeypatch.setattr(room, "_locate_hole", lambda damaged: damaged > 128)
+    monkeypatch.setattr(room, "find_lost", lambda damaged: damaged > 128)
     bar = Bar()
     photographs = Photographs(competition, tmp_path / "cache")
     photographs.prepare(bar)
@@ -187,7 +188,7 @@ def test_without_posix_fallocate_zeros_take_the_room(
         refuse = Mock(side_effect=OSError(fault, "not here"))
         monkeypatch.setattr(room.os, "posix_fallocate", refuse)
     monkeypatch.setattr(room, "_ZEROS_BYTES", 4096)
-    array = reserve_array(tmp_path / "array.npy", (50, 99, 7), np.uint8)
+    array = reserve_array(tmp_path / "array.npy", (50, 99, 7))
     status = (tmp_path / "array.npy").stat()
     assert status.st_blocks * 512 >= status.st_size
     assert status.st_size == array.offset + array.size  # type: ignore[attr-defined]
