@@ -4,8 +4,7 @@ Machine code is kept on disk, so only the first use compiles. Its folder is name
 all sources of the package: numba compiles a kernel into each kernel that calls it and checks only
 the caller's own file, so after an update of one file it would run old code without a word.
 
-Compiling takes some seconds. A warning of the logger `ensemble` says so, because warnings are
-shown without any set-up.
+Compiling takes some seconds, which is logged as a warning, because warnings show by default.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The settings of a workspace: every key of `ens.toml`, its rule, default and meaning.
 
-Defaults are those of the competition's slides unless a measurement in `docs/` says otherwise.
+Defaults are those of the competition's slides, or measured better in `docs/`.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class CustomMember(Section):
 
 
 class Config(Section):
-    """Everything `ens.toml` can say."""
+    """All settings of `ens.toml`."""
 
     seed: int = Field(0, ge=0, description="Seed of everything drawn at random.")
     data: DataSection = DataSection()

@@ -1,7 +1,7 @@
 """Every error the toolkit raises on purpose.
 
 All of them are an `EnsembleError`, and each is also the builtin a caller would expect, so both
-`except EnsembleError` and `except ValueError` do what they say:
+`except EnsembleError` and `except ValueError` work:
 
     EnsembleError
     ├── ArrayError            (ValueError)         an array of the wrong shape, dtype or range

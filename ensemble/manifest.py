@@ -38,7 +38,7 @@ class Manifest:
         kind: What the artefact is: `checkpoint`, `oof`, `recipe` or `submission`.
         made_from: The digest of each thing it was made from, by name (`data`, `folds`, ...).
         seed: The seed of whatever was drawn at random.
-        facts: What its maker wants known: scores, epochs, counts.
+        facts: Further facts: scores, epochs, counts.
         versions: The packages that made it.
     """
 

@@ -1,4 +1,4 @@
-"""The registry: every member `ens` knows by name, and how names become members.
+"""The registry of named members, and how names become members.
 
 A member is one named network of one stage, as frozen data. Adding one is adding a line to one of
 the tables below, or a `[[member]]` table to `ens.toml`, which takes any architecture and encoder
@@ -27,7 +27,7 @@ HISTOGRAM_ARCH = "histogram"
 EQUIVARIANT = frozenset({"harmonic", "biharmonic", "spline", "gray"})
 """Fixed members that make of a flipped picture the flipped prediction: no flip adds anything."""
 _LEARNED_FROM: Mapping[Stage, InputMode] = {"restoration": "prefilled", "colorization": "restored"}
-"""What trained members are shown, unless the settings say otherwise."""
+"""What trained members are shown by default."""
 SCSE = {"decoder_attention_type": "scse"}
 
 
@@ -195,8 +195,8 @@ def custom_member(table: CustomMember) -> Member:
     """A member from a `[[member]]` table.
 
     `arch` is any architecture of smp with any of its encoders; or `histogram` with any encoder of
-    timm; or `external`, without encoder, for predictions made elsewhere. Whether smp and timm know
-    the names is for `ensemble.networks.catalogue.check_member` to say: they take seconds to import.
+    timm; or `external`, without encoder, for predictions made elsewhere. The names are checked by
+    `ensemble.networks.catalogue.check_member`: smp and timm take seconds to import.
     """
     options = frozen_options(table.options)
     mode = _LEARNED_FROM[table.stage]

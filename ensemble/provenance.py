@@ -111,7 +111,7 @@ def _noted_weights(folder: Path, manifest: Manifest) -> str:
     """SHA-256 of the weights that a manifest was written for."""
     if "weights" not in manifest.facts:
         raise StaleArtefactError(
-            f"`{folder / MANIFEST}` does not say which weights it was written for; train anew with "
+            f"`{folder / MANIFEST}` does not name the weights it was written for; train anew with "
             "`ens train --restart`"
         )
     return str(manifest.facts["weights"])

@@ -49,7 +49,7 @@ TURNS: Mapping[View, Turn] = MappingProxyType(
 
 
 def apply_view(picture: NDArray[Any], view: View) -> NDArray[Any]:
-    """Turn a picture as the view says.
+    """Turn a picture.
 
     Args:
         picture: (H, W) or (H, W, C), any dtype.

@@ -150,7 +150,7 @@ class Competition:
         """Decode the answer to a training photograph, (H, W, 3) uint8.
 
         Raises:
-            DataError: It is unreadable, not RGB, or of another size than the settings say.
+            DataError: It is unreadable, not RGB, or not of the size in the settings.
         """
         path = self._train_files(image_id).target
         target = read_rgb(path)
@@ -162,7 +162,7 @@ class Competition:
 
         Raises:
             DataError: A file is unreadable or of the wrong mode, the two differ in size, or the
-                size is not what the settings say.
+                size is not that of the settings.
         """
         target = self.target(image_id)
         gray = luma(target)
@@ -173,7 +173,7 @@ class Competition:
         """Decode a damaged test photograph, (H, W) uint8.
 
         Raises:
-            DataError: It is unreadable, not gray, or of another size than the settings say.
+            DataError: It is unreadable, not gray, or not of the size in the settings.
         """
         if image_id not in self._test:
             raise DataError(f"no test photograph is called `{image_id}` in `{self.folder}`")

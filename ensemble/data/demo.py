@@ -33,7 +33,7 @@ from ensemble.errors import ConfigError
 from ensemble.workspace import atomic_path, atomic_write
 
 MARKER = "demo.txt"
-"""The file by which a demo set is known; a folder without it is somebody's data."""
+"""Marks a demo set; a folder without this file is never replaced."""
 SOURCES = (
     ("skimage.data", "astronaut.png"),
     ("skimage.data", "chelsea.png"),

@@ -49,7 +49,7 @@ def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
 
     Args:
         path: A CSV with the columns `image` and `label`; other names are taken by position.
-            Images may be given as ids, file names or paths. The label -1 says: like no other.
+            Images may be given as ids, file names or paths. The label -1 means: like no other.
         image_ids: The photographs that need a label.
 
     Returns:

@@ -58,7 +58,7 @@ class Photographs:
 
         Raises:
             DataError: A photograph is not as due.
-            ConfigError: There is not enough room on the disk; the message says how much is needed.
+            ConfigError: There is not enough room on the disk; the message gives the size.
         """
         if self.folder is not None:
             DecodedFiles(self.folder, self.competition).prepare(progress)

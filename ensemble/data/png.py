@@ -31,7 +31,7 @@ _MOST_PIXELS = 2**30
 
 
 def is_png(name: str) -> bool:
-    """Whether a file's name says that it is a PNG.
+    """Whether a file is named as a PNG.
 
     >>> is_png("TRAIN_00000.PNG")
     True

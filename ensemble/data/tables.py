@@ -17,7 +17,7 @@ def read_columns(
 ) -> list[tuple[int, tuple[str, ...]]]:
     """Read some columns, wherever in the CSV they are.
 
-    The standard library reads: it knows the row of each cell, and pandas takes longer to import
+    The standard library reads: it gives the row of each cell, and pandas takes longer to import
     than most commands to run.
 
     Args:

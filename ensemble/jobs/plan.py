@@ -31,7 +31,8 @@ def plan(
         member: Only the member of this name.
 
     Raises:
-        ConfigError: No member fits, or smp or timm do not know one of your own.
+        ConfigError: There is no such member, or smp or timm have no such network for one of
+            your own.
     """
     members = project.select_members(stage, member)
     own = {(table.stage, table.name) for table in project.config.member}

@@ -42,7 +42,7 @@ def run_job(
         hardware: Devices and machines of this one training.
 
     Raises:
-        EnsembleError: As `ensemble.training.fit.fit` and `ensemble.oof.collect.collect` say.
+        EnsembleError: See `ensemble.training.fit.fit` and `ensemble.oof.collect.collect`.
     """
     hardware = hardware or Hardware()
     member = project.member(job.stage, job.member)
@@ -74,19 +74,24 @@ def run_distributed(job: Job, project: Project, *, devices: int, nodes: int) -> 
 
     Raises:
         ConfigError: The batch cannot be divided among the processes, or there are several machines
-            and the environment does not say where they meet.
+            and the environment does not name their meeting point.
         TrainingError: A process failed or refused; it has printed why.
     """
     epoch_shape(project, job, Hardware(devices, nodes))  # raises here rather than in each process
     order = Order.of(job, project, devices=devices, nodes=nodes)
-    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={devices}", *_meeting(nodes)]
+    launcher = [
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={devices}",
+        *_rendezvous_flags(nodes),
+    ]
     status = subprocess.run(order.command(launcher), check=False).returncode
     if status:
-        told = "refused" if status == REFUSED else f"failed with exit status {status}"
-        raise TrainingError(f"{job} on {devices} x {nodes} devices {told}; see what it said above")
+        outcome = "refused" if status == REFUSED else f"failed with exit status {status}"
+        raise TrainingError(f"{job} on {devices} x {nodes} devices {outcome}; see its output above")
 
 
-def _meeting(nodes: int) -> list[str]:
+def _rendezvous_flags(nodes: int) -> list[str]:
     if nodes == 1:
         return ["--standalone"]
     missing = [name for name in RENDEZVOUS if name not in os.environ]

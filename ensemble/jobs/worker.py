@@ -81,8 +81,8 @@ def explain_exit(status: int, log: Path) -> str:
     if status == 0:
         return ""
     text = log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
-    told = text.rfind("error: ")
-    tail = text[told:] if told >= 0 else text.rpartition("\n")[2]
+    start = text.rfind("error: ")
+    tail = text[start:] if start >= 0 else text.rpartition("\n")[2]
     return f"{tail} (exit status {status}; see `{log}`)"
 
 

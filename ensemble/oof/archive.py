@@ -1,8 +1,8 @@
 """An archive of predictions on disk: one array a view, one picture a chunk.
 
 Beside the Zarr arrays lie a manifest (what the predictions were made from, for which photographs
-and views) and a record with a checksum of every prediction, by which a missing, swapped or changed
-chunk is told from a good one. Zarr itself would read a missing chunk as black.
+and views) and a checksum of every prediction, which finds missing, swapped and changed chunks: Zarr
+would read a missing one as black.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ class Archive:
 
 
 def _checksum(picture: NDArray[Any]) -> int:
-    """CRC-32 of a prediction's bytes, never 0: that says that nothing was written."""
+    """CRC-32 of a prediction's bytes plus 1: 0 means that nothing was written."""
     return zlib.crc32(np.ascontiguousarray(picture).data) + 1
 
 

@@ -53,7 +53,7 @@ def collect(
         member: Trained or fixed; nothing is done for an external one.
         fold: Whose photographs, and whose network.
         restoration: For colorization, the blend of the same fold's restoration to start from.
-        advance: Told how many photographs are newly done.
+        advance: Called with the number of photographs newly done.
         wait: Wait for another process that is filling the same archive.
 
     Raises:
@@ -89,7 +89,7 @@ def restore(
         project: Data, folds and the archives of stage 1.
         fold: Whose photographs.
         restoration: The blend of stage 1.
-        advance: Told how many photographs are newly done.
+        advance: Called with the number of photographs newly done.
 
     Returns:
         The archive: its only view is `RESTORED_VIEW`, each picture (H, W) uint8.

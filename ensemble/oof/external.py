@@ -30,15 +30,15 @@ def import_oof(
 ) -> list[Archive]:
     """Archive out-of-fold predictions made elsewhere, one archive a fold.
 
-    The pictures do not show which folds they were made out of: whoever made them has to have used
-    `folds.csv`. An external member has one picture a photograph, which stands for all views. An
-    earlier import stays until every picture has been checked.
+    The pictures do not show which folds they were made out of: they must be those of `folds.csv`.
+    An external member has one picture a photograph, which stands for all views. An earlier import
+    stays until every picture has been checked.
 
     Args:
-        project: Whose folds say which photographs are due: all of them.
+        project: Its folds list the photographs, all of which are due.
         member: Of kind `external`.
         source: A folder or flat zip of PNGs named as the training photographs.
-        advance: Told how many photographs are newly done.
+        advance: Called with the number of photographs newly done.
 
     Raises:
         ConfigError: The member is not external.

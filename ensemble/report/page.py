@@ -56,9 +56,9 @@ def report_page(
 
 
 def _stage(name: str, summary: Summary) -> str:
-    said = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in list_sentences(summary))
+    text = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in list_sentences(summary))
     tables = "".join(f"<pre>{_rendered(table)}</pre>\n" for table in make_tables(summary))
-    return f"<h2>{html.escape(name)}</h2>\n{said}{tables}"
+    return f"<h2>{html.escape(name)}</h2>\n{text}{tables}"
 
 
 def _rendered(table: Any) -> str:

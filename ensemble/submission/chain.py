@@ -130,7 +130,7 @@ def predict_test(
         recipe: Weights, views and options, and the folds whose networks it is for.
         priors: The hue prior of each of these folds; empty where no hue is moved.
         image_ids: Which photographs; all test photographs by default.
-        advance: Told how many photographs of a fold are newly done.
+        advance: Called with the number of photographs newly done, fold by fold.
 
     Raises:
         MissingArtefactError: A checkpoint is missing.

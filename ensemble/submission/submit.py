@@ -54,7 +54,7 @@ def submit(
         recipe: What `read_recipe` gave for this project; it is not validated again.
         name: The zip's name, without its ending.
         force: Replace a zip of that name.
-        advance: Told 1 for each photograph and fold that is done.
+        advance: Called with the number of photographs newly done, fold by fold.
 
     Raises:
         MissingArtefactError: A checkpoint, or the hue priors, are missing.

@@ -12,7 +12,7 @@ from ensemble.data.png import decode_rgb, encode_png
 from ensemble.errors import DataError, SubmissionError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time a zip can hold: no zip says when it was built."""
+"""The earliest time a zip can hold, so that its bytes do not depend on when it was built."""
 
 SHOWN = 3
 
@@ -83,7 +83,7 @@ def _name_faults(found: Sequence[str], due: Sequence[str], against: str) -> list
         f"not due, against the {against}": set(found) - set(due),
         "there twice": twice,
     }
-    return [f"{_few(names)} {kind}" for kind, names in kinds.items() if names]
+    return [f"{_list_some(names)} {kind}" for kind, names in kinds.items() if names]
 
 
 def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
@@ -100,6 +100,6 @@ def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
     return faults[:SHOWN]
 
 
-def _few(names: Collection[str]) -> str:
+def _list_some(names: Collection[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in sorted(names)[:SHOWN])
     return listed + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
