@@ -41,10 +41,11 @@ from ensemble.composition.luma import fill_data_range, lock_luma
 from ensemble.composition.recipe import Composition
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.fill import fill_hole
-from ensemble.metric.score import PreparedTarget, Score, prepare
+from ensemble.metric.score import STAGE_TERMS, TERM_WEIGHTS, PreparedTarget, Score, prepare
 
 RUNS = 15
 
+SSIM_WEIGHTS = [TERM_WEIGHTS[term] for term in STAGE_TERMS["restoration"]]
 STAND_INS = {"fair": (0.4, 3 / 32), "good": (0.6, 1 / 32)}
 """Share of the truth's chroma, and the blur's standard deviation over the picture's side."""
 
@@ -186,7 +187,7 @@ def _measure_cost(cases: Sequence[Case], prior: np.ndarray) -> None:
 def _ssim_share(cases: Sequence[Case], pictures: Sequence[Rgb]) -> float:
     """The share of both SSIM terms in the score, on average."""
     scores = [case.prepared.score(picture) for case, picture in zip(cases, pictures, strict=True)]
-    return float(np.mean([0.2 * one.ssim + 0.4 * one.masked_ssim for one in scores]))
+    return float(np.mean([(one.ssim, one.masked_ssim) @ np.array(SSIM_WEIGHTS) for one in scores]))
 
 
 def _report(
@@ -198,7 +199,7 @@ def _report(
     if before is not None:
         gain = terms[:, 3] - before[:, 3]
         line += f"  gain {gain.mean():+.4f} (se {gain.std(ddof=1) / np.sqrt(len(gain)):.4f})"
-        cost = (before - terms)[:, :2].mean(axis=0) @ [0.2, 0.4]
+        cost = (before - terms)[:, :2].mean(axis=0) @ SSIM_WEIGHTS
         line += f"  cost in S and M {cost:+.4f}  reached {np.mean(reached):.4f}"
     print(line, flush=True)
     return terms

@@ -45,7 +45,11 @@ class StageRecipe(_Frozen):
         return views
 
     def terms(self) -> list[tuple[str, View, float]]:
-        """Every (member, view, weight) of the blend, weights summing to 1, in a fixed order."""
+        """List every (member, view, weight) of the blend, weights of sum 1, in a fixed order.
+
+        >>> StageRecipe.plain_mean(["a", "b"], views=("identity",)).terms()
+        [('a', 'identity', 0.5), ('b', 'identity', 0.5)]
+        """
         return [
             (member, view, weight / len(self.views[member]))
             for member, weight in sorted(self.weights.items())
@@ -116,19 +120,6 @@ class Recipe(_Frozen):
         composition: Options of composition.
         folds: The folds whose out-of-fold predictions were used.
         made_from: Digests of the data, the folds, the hue priors and each network.
-
-    >>> stage = StageRecipe.plain_mean(["a", "b"], views=("identity",))
-    >>> stage.terms()
-    [('a', 'identity', 0.5), ('b', 'identity', 0.5)]
-    >>> recipe = Recipe(
-    ...     restoration=stage,
-    ...     colorization=stage,
-    ...     composition=Composition(),
-    ...     folds=(0, 1),
-    ...     made_from={},
-    ... )
-    >>> Recipe.from_json(recipe.to_json()) == recipe
-    True
     """
 
     restoration: StageRecipe
@@ -151,7 +142,8 @@ class Recipe(_Frozen):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
+            first = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise StaleArtefactError(
                 f"`{name}` is not a recipe of this version of ens ({error.error_count()} faults, "
-                f"the first: {error.errors()[0]['msg']}); run `ens blend` again"
+                f"the first: {first}); run `ens blend` again"
             ) from None

@@ -110,12 +110,12 @@ def _assign_within_reach(
     Each round keeps what those pixels took and assigns all others again to what is left.
     """
     fixed = bins != UNASSIGNED
-    for last in range(_ROUNDS):
+    for round_ in range(_ROUNDS):
         left = np.maximum(counts - np.bincount(bins[fixed], minlength=HUE_BINS), 0)
         assign(keys=keys, bins=bins, counts=apportion(left, int(fixed.size - fixed.sum())))
         if not _replace_unreachable(levels, bins, fixed, left, least):
             return
-        if last < _ROUNDS - 1:
+        if round_ < _ROUNDS - 1:
             bins[~fixed] = UNASSIGNED
 
 
