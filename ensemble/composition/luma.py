@@ -3,7 +3,7 @@
 Luma lock: with y the luma of a color, its chroma is (R - y, G - y, B - y). Luma is a weighted mean
 of the channels, so gray + t * chroma has the luma `gray` for every t; the largest t <= 1 inside the
 gamut keeps the hue. Rounding moves the luma by at most half a level, which `convert("L")` rounds
-away; only an exact tie can fall to the other side, and one step of one channel mends it.
+away; only an exact tie comes out one level too high, and one step of one channel mends it.
 
 Data range: the competition computes SSIM with data_range = pred.max() - pred.min(), so C1 and C2
 grow with the range of the *answer*, and a picture that spans 0..255 scores higher. Two pixels are
@@ -175,13 +175,11 @@ def _find_room(gray: float, chroma: float) -> float:
 
 @kernel
 def _mend_tie(color: Any, wanted: int) -> None:
-    """Step one channel until the luma is met, where rounding decided a tie the other way."""
+    """Step down one channel where halves were rounded up and the luma with them."""
     for channel in (2, 0, 1):
         luma = _luma_of(int(color[0]), int(color[1]), int(color[2]))
         if luma > wanted and color[channel] > 0:
             color[channel] -= 1
-        elif luma < wanted and color[channel] < 255:
-            color[channel] += 1
 
 
 @kernel

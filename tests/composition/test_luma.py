@@ -173,6 +173,15 @@ def test_takes_the_pixels_that_change_least() -> None:
     assert np.abs(fill_data_range(rgb).astype(int) - rgb).max() <= 10
 
 
+def test_the_two_pixels_are_two_where_one_has_both_extremes() -> None:
+    """A pixel as dark as (0, 0, 40) cannot have a channel at 255."""
+    rgb = np.full((3, 3, 3), 31, dtype=np.uint8)
+    rgb[1, 1] = (1, 1, 40)
+    full = fill_data_range(rgb)
+    assert (full.min(), full.max()) == (0, 255)
+    assert np.array_equal(luma(full), luma(rgb))
+
+
 def test_leaves_a_full_picture_alone() -> None:
     rgb = np.full((4, 4, 3), 120, dtype=np.uint8)
     rgb[0, 0, 1], rgb[2, 2, 0] = 0, 255
