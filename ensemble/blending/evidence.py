@@ -22,7 +22,7 @@ from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_re
 from ensemble.oof.priors import Priors, priors_digest
 from ensemble.parallel import Advance, seed_of
 from ensemble.project import Project
-from ensemble.vocabulary import VIEWS, Stage, View
+from ensemble.vocabulary import Stage, View
 
 PRIOR_SAMPLE = 2000
 
@@ -131,8 +131,7 @@ class ArchivedEvidence(Evidence):
     ) -> None:
         self.predictions = ArchivedPredictions(project, members, folds, restoration=restoration)
         self.stage = self.predictions.stage
-        # An external member has one picture, which stands for all views.
-        self.views = {m.name: VIEWS[:1] if m.kind == "external" else VIEWS for m in members}
+        self.views = {m.name: m.views for m in members}
         self.histogram_members = frozenset(m.name for m in members if m.output == "histogram")
         self.folds = self.predictions.folds
         self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
