@@ -149,6 +149,18 @@ class InferenceSection(Section):
     batch_size: int = Field(8, ge=1, description="Photographs a forward pass.")
 
 
+class OofSection(Section):
+    """What is predicted out of fold."""
+
+    photographs: int = Field(
+        2000,
+        ge=0,
+        description="Photographs that every member predicts for `ens blend`, and that judge an "
+        "epoch of training: whole groups, drawn alike from each fold; 0 is all. Four times as "
+        "many halve the score's interval, and need four times the disk.",
+    )
+
+
 class BlendSection(Section):
     """How the blend is tuned."""
 
@@ -185,6 +197,7 @@ class Config(Section):
     colorization: ColorizationSection = ColorizationSection()
     training: TrainingSection = TrainingSection()
     inference: InferenceSection = InferenceSection()
+    oof: OofSection = OofSection()
     blend: BlendSection = BlendSection()
     member: tuple[CustomMember, ...] = Field((), description="Members of your own.")
 

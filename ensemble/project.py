@@ -14,6 +14,7 @@ from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import read_folds
 from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError, unknown_name
+from ensemble.folds.sample import sample_groups
 from ensemble.folds.split import Folds
 from ensemble.members import Member, resolve
 from ensemble.vocabulary import STAGES, Stage
@@ -85,6 +86,17 @@ class Project:
         """The photographs, decoded once; under `cache = false`, at each use."""
         folder = self.workspace.cache / "photographs" if self.config.training.cache else None
         return Photographs(self.competition, folder)
+
+    def oof_sample(self, fold: int) -> tuple[str, ...]:
+        """The photographs of a fold that are predicted out of fold, as `[oof] photographs` says."""
+        return tuple(i for i in self.folds.validation(fold) if i in self._sampled)
+
+    @cached_property
+    def _sampled(self) -> frozenset[str]:
+        count, folds = self.config.oof.photographs, self.folds
+        return frozenset(
+            sample_groups(folds.fold_of, folds.group_of, count=count, seed=self.config.seed)
+        )
 
     def members(self, stage: Stage) -> tuple[Member, ...]:
         """The members of a stage that `ens.toml` names.

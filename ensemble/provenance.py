@@ -134,6 +134,7 @@ def archive_digests(
     if member.kind == "external":
         return {**digests, "name": member.name}
     digests["locator"] = locator_digest()
+    digests["sample"] = _name_sample(project)
     if member.kind == "trained":
         digests["checkpoint"] = _source_digest(project, member, fold)
         digests["settings"] = settings
@@ -170,6 +171,7 @@ def restored_digests(
         **project.digests,
         "fold": str(fold),
         "locator": locator_digest(),
+        "sample": _name_sample(project),
         "restoration": digest_json(restoration.model_dump(mode="json")),
         "archives": digest_json(sources),
     }
@@ -308,6 +310,14 @@ def import_remedy(member: Member, flag: str) -> str:
 def _views_digest() -> str:
     """SHA-256 of what every view does: a new view makes every archive stale."""
     return digest_json(dict(TURNS))
+
+
+def _name_sample(project: Project) -> str:
+    """Which of the photographs are predicted, whatever their folds are."""
+    count, config = len(project.folds.image_ids), project.config
+    if config.oof.photographs in range(1, count):
+        return f"{config.oof.photographs} drawn with seed {config.seed}"
+    return "all"
 
 
 def _recipe_surroundings(project: Project) -> dict[str, str]:

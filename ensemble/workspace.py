@@ -23,6 +23,9 @@ _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _SCRATCH_END = ".part"
 _POLL_SECONDS = 0.5
 
+SPARE_BYTES = 64 * 2**20
+"""Room on a disk that is left alone: small files have to be written as well."""
+
 
 def check_name(what: str, name: str) -> str:
     """Return `name` if it may name a file or folder on any platform.
@@ -228,3 +231,32 @@ def _name_in_error(error: OSError, path: Path) -> None:
 def _flush_to_disk(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:
+    """Refuse what a disk has no room for, before it is begun.
+
+    Args:
+        folder: Where it is to lie; it need not exist yet.
+        needed: Bytes.
+        what: Its name, in the plural.
+        remedy: What else than freeing space would help.
+
+    Raises:
+        ConfigError: Less is free than needed and `SPARE_BYTES`.
+    """
+    if needed + SPARE_BYTES > _free_bytes(folder):
+        raise no_room(folder, needed, what=what, remedy=remedy)
+
+
+def no_room(folder: Path, needed: int, *, what: str, remedy: str) -> ConfigError:
+    """The error that says so; see `check_room`."""
+    return ConfigError(
+        f"{what} need {needed / 1e9:.1f} GB in `{folder}`, but {_free_bytes(folder) / 1e9:.1f} GB "
+        f"are free, or your quota is used up; free some space, or {remedy}"
+    )
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free

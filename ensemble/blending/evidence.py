@@ -16,11 +16,12 @@ from ensemble.arrays import Gray, Mask, luma
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
+from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
 from ensemble.members import Member
 from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_restored
 from ensemble.oof.priors import Priors, priors_digest
-from ensemble.parallel import Advance, seed_of
+from ensemble.parallel import Advance
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
 
@@ -196,8 +197,9 @@ def fit_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[
         threads: joblib's number of jobs.
     """
     fold_of = project.folds.fold_of
-    groups = {image_id: str(group) for image_id, group in project.folds.group_of.items()}
-    ids = sample_groups(fold_of, groups, count=PRIOR_SAMPLE, seed=project.config.seed)
+    ids = sample_groups(
+        fold_of, project.folds.group_of, count=PRIOR_SAMPLE, seed=project.config.seed
+    )
     pairs = map_photographs(partial(_describe_target, project), ids, jobs=threads)
     statistics, histograms = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
     labels = np.array([fold_of[image_id] for image_id in ids])
@@ -207,38 +209,6 @@ def fit_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[
         )
         for fold in folds
     }
-
-
-def sample_groups(
-    folds: Mapping[str, int], groups: Mapping[str, str], *, count: int, seed: int
-) -> tuple[str, ...]:
-    """Draw whole groups at random, some `count` photographs in all, alike from each fold.
-
-    Args:
-        folds: The fold of each photograph.
-        groups: The group of each photograph.
-        count: Photographs wanted; a last group may exceed it. 0 for all.
-        seed: Seed of the draw.
-
-    Returns:
-        Image ids in the order of `folds`; all of them where there are no more than `count`.
-    """
-    if count == 0 or len(folds) <= count:
-        return tuple(folds)
-    members: dict[tuple[int, str], list[str]] = {}
-    for image_id, fold in folds.items():
-        members.setdefault((fold, groups[image_id]), []).append(image_id)
-    kept: set[str] = set()
-    for fold in sorted(set(folds.values())):
-        share = count * sum(k == fold for k in folds.values()) / len(folds)
-        order = sorted((seed_of(seed, group, bits=256), group) for k, group in members if k == fold)
-        taken = 0
-        for _, group in order:
-            if taken >= share:
-                break
-            kept.update(members[fold, group])
-            taken += len(members[fold, group])
-    return tuple(image_id for image_id in folds if image_id in kept)
 
 
 def _describe_target(project: Project, image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ensemble.blending.decide.ablation import ablate
-from ensemble.blending.evidence import ArchivedEvidence, fit_priors, sample_groups
+from ensemble.blending.evidence import ArchivedEvidence, fit_priors
 from ensemble.blending.lineup import Lineup, choose_lineup
 from ensemble.blending.samplers import check_sampler
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.summary import Summary, summarize, to_json
 from ensemble.blending.tune import Settings, Tuned, tune
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.priors import Priors, priors_digest, write_priors
@@ -133,7 +134,7 @@ class _Run:
 
     def _restore(self, restoration: StageRecipe) -> None:
         for fold in self.lineup.folds:
-            total = len(self.project.folds.validation(fold))
+            total = len(self.project.oof_sample(fold))
             with self.progress(f"restoring fold {fold}", total) as advance:
                 restore(self.project, fold, restoration, advance=advance)
 
@@ -142,7 +143,7 @@ class _Run:
         for member in members:
             for fold in self.lineup.folds:
                 what = f"collecting {member.stage} {member.name} fold {fold}"
-                total = len(self.project.folds.validation(fold))
+                total = len(self.project.oof_sample(fold))
                 with self.progress(what, total) as advance:
                     collect(
                         self.project,

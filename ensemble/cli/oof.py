@@ -56,7 +56,7 @@ def oof(
     if found:
         project.photographs.prepare(context.progress)
     for one, k in found:
-        total = len(project.folds.validation(k))
+        total = len(project.oof_sample(k))
         with context.progress(f"{one.stage} {one.name} fold {k}", total) as advance:
             restoration = restoration_for(project, one, k)
             archive = collect(project, one, k, restoration=restoration, advance=advance)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ensemble import damage
 from ensemble.arrays import Gray, Mask
 from ensemble.data.competition import Competition
-from ensemble.errors import ConfigError, EnsembleError
+from ensemble.errors import EnsembleError
 from ensemble.manifest import (
     MANIFEST,
     differing,
@@ -28,12 +28,12 @@ from ensemble.manifest import (
     write_manifest,
 )
 from ensemble.parallel import Progress, map_in_order
-from ensemble.workspace import atomic_path, exclusive_lock
+from ensemble.workspace import atomic_path, check_room, exclusive_lock, no_room
 
 NAMES = ("targets", "damaged", "lost", "located")
 
 _NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
-_SPARE_BYTES = 64 * 2**20
+_WHAT, _REMEDY = "decoded photographs", "set `cache = false` under [training] in ens.toml"
 _FLUSH_EVERY = 256
 _ZEROS_BYTES = 16 * 2**20
 
@@ -119,8 +119,7 @@ class DecodedFiles:
         shapes = {**self.shapes, "done": self.shapes["targets"][:1]}
         shutil.rmtree(unfinished, ignore_errors=True)
         needed = sum(int(np.prod(shape)) for shape in shapes.values())
-        if needed + _SPARE_BYTES > shutil.disk_usage(self.folder.parent).free:
-            raise self._no_room(needed)
+        check_room(self.folder, needed, what=_WHAT, remedy=_REMEDY)
         unfinished.mkdir(parents=True)
         try:
             for name, shape in shapes.items():
@@ -128,17 +127,9 @@ class DecodedFiles:
         except OSError as error:
             shutil.rmtree(unfinished)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self._no_room(needed) from None
+                raise no_room(self.folder, needed, what=_WHAT, remedy=_REMEDY) from None
             raise
         self._write_manifest(unfinished)
-
-    def _no_room(self, needed: int) -> ConfigError:
-        free = shutil.disk_usage(self.folder.parent).free
-        return ConfigError(
-            f"decoded photographs need {needed / 1e9:.1f} GB in `{self.folder}`, but "
-            f"{free / 1e9:.1f} GB are free, or your quota is used up; free some space, or set "
-            "`cache = false` under [training] in ens.toml"
-        )
 
     def _relocate(self, progress: Progress) -> None:
         """Locate every hole again, by another locator."""

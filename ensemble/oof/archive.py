@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ensemble.errors import ArrayError, LockedError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ensemble.vocabulary import View
-from ensemble.workspace import atomic_write, exclusive_lock
+from ensemble.workspace import atomic_write, check_room, exclusive_lock
 
 ARRAYS, RECORD = "views.zarr", "checksums.npy"
 REMEDY = "run `ens oof`"
@@ -86,7 +86,14 @@ class Archive:
             dtype: numpy's name of its dtype.
             made_from: Digests for the manifest.
             seed: Seed for the manifest.
+
+        Raises:
+            ConfigError: The disk has no room for the predictions, were they not compressed; they
+                shrink to some three quarters.
         """
+        needed = len(image_ids) * len(views) * int(np.prod(item_shape)) * np.dtype(dtype).itemsize
+        remedy = "set fewer `photographs` under [oof] in ens.toml"
+        check_room(path, needed, what="predictions", remedy=remedy)
         import zarr  # slow to import, and commands that only look at a project read no picture
 
         shutil.rmtree(path, ignore_errors=True)

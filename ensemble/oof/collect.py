@@ -44,7 +44,7 @@ def collect(
     advance: Advance = lambda _: None,
     wait: bool = False,
 ) -> Archive:
-    """Predict the views of a fold's photographs, where that has not been done yet.
+    """Predict the views of a fold's sampled photographs, where that has not been done yet.
 
     An archive made from something else is made anew; an interrupted one is continued.
 
@@ -139,7 +139,7 @@ def _open_or_create(
         return archive
     return Archive.create(
         path,
-        image_ids=project.folds.validation(fold),
+        image_ids=project.oof_sample(fold),
         views=views,
         item_shape=item_shape,
         dtype=dtype,

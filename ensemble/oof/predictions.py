@@ -60,7 +60,7 @@ class ArchivedPredictions:
         self._members = {member.name: member for member in members}
         self.members = tuple(self._members)
         self.folds: dict[str, int] = {
-            image_id: fold for fold in folds for image_id in project.folds.validation(fold)
+            image_id: fold for fold in folds for image_id in project.oof_sample(fold)
         }
         self._archives = {
             (member.name, fold): _open_archive(project, member, fold, restoration)

@@ -66,9 +66,9 @@ def training_loader(
 def validation_loader(
     project: Project, job: Job, task: Task, shape: Shape
 ) -> DataLoader[ValidationBatch]:
-    """Load this process's share of the fold's photographs."""
+    """Load this process's share of the fold's photographs that `[oof] photographs` draws."""
     batches = ValidationBatches(
-        project.folds.validation(job.fold)[shape.rank :: shape.world],
+        project.oof_sample(job.fold)[shape.rank :: shape.world],
         project.photographs,
         task.shown_gray,
         batch_size=project.config.inference.batch_size,

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 
 from ensemble.blending.candidate import Candidate, score_exactly
 from ensemble.blending.decide.ablation import ablate
-from ensemble.blending.evidence import sample_groups
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.metric.score import gray_score, score, weigh
@@ -16,25 +13,6 @@ from tests.reference.evidence import ArrayEvidence
 IDS = [f"P{i:03d}" for i in range(200)]
 FOLDS = {image_id: (i // 4) % 5 for i, image_id in enumerate(IDS)}
 GROUPS = {image_id: f"g{i // 4}" for i, image_id in enumerate(IDS)}
-
-
-def test_a_sample_is_of_whole_groups_alike_from_each_fold():
-    drawn = sample_groups(FOLDS, GROUPS, count=80, seed=0)
-    assert len(drawn) == 80
-    assert set(Counter(FOLDS[image_id] for image_id in drawn).values()) == {16}
-    assert set(Counter(GROUPS[image_id] for image_id in drawn).values()) == {4}
-    assert list(drawn) == sorted(drawn)
-
-
-def test_a_sample_depends_on_its_seed():
-    first = sample_groups(FOLDS, GROUPS, count=80, seed=0)
-    assert first == sample_groups(FOLDS, GROUPS, count=80, seed=0)
-    assert first != sample_groups(FOLDS, GROUPS, count=80, seed=1)
-
-
-@pytest.mark.parametrize("count", [0, 200, 999])
-def test_a_sample_of_all_is_all(count):
-    assert sample_groups(FOLDS, GROUPS, count=count, seed=0) == tuple(IDS)
 
 
 def test_a_prediction_that_is_not_there_is_named(gray_evidence):

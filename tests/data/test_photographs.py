@@ -148,7 +148,7 @@ def test_a_missing_file_is_made_again(competition, tmp_path, name) -> None:
 def test_a_disk_without_room_is_told_before_anything_is_written(
     competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(ConfigError, match=r"need 0.0 GB.*`cache = false`"):
         Photographs(competition, tmp_path / "cache").prepare()
 

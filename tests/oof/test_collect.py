@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,16 +12,18 @@ from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
 from ensemble.damage.fill import fill_hole
 from ensemble.data.folds_csv import write_folds
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError
 from ensemble.folds.split import split
 from ensemble.inference.fixed import InpaintingPredictor
 from ensemble.oof import collect as room
+from ensemble.oof.archive import Archive
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.predictions import ArchivedPredictions, open_restored
 from ensemble.project import Project
 from ensemble.provenance import restoration_for
 from ensemble.report.status import member_state
 from ensemble.vocabulary import VIEWS
+from tests.conftest import UNTRAINED
 
 
 def navier_stokes(project):
@@ -50,6 +53,42 @@ def test_what_flips_do_not_change_is_archived_once(make_workspace):
         found = predictions.read(predictions.image_ids[0], "spline", view)
         first = predictions.read(predictions.image_ids[0], "spline", "identity")
         assert np.array_equal(found, first)
+
+
+def test_a_sample_of_whole_groups_is_predicted(make_workspace):
+    project = Project.open(*make_workspace(**UNTRAINED, oof={"photographs": 2}))
+    found = [collect(project, navier_stokes(project), fold).image_ids for fold in (0, 1)]
+    assert [len(ids) for ids in found] == [1, 1]
+    assert found == [project.oof_sample(0), project.oof_sample(1)]
+    predictions = ArchivedPredictions(project, [navier_stokes(project)], [0, 1])
+    assert predictions.image_ids == found[0] + found[1]
+    recipe = StageRecipe.single("navier-stokes")
+    assert restore(project, 0, recipe).image_ids == found[0]
+
+
+def test_another_sample_makes_archives_stale(make_workspace):
+    workspace, config = make_workspace(**UNTRAINED, oof={"photographs": 2})
+    project = Project.open(workspace, config)
+    collect(project, navier_stokes(project), 0)
+    larger = Project.open(workspace, config.replace("oof", photographs=0))
+    assert member_state(larger, navier_stokes(larger), 0) == "stale"
+    assert collect(larger, navier_stokes(larger), 0).image_ids == larger.folds.validation(0)
+
+
+def test_a_disk_without_room_is_refused_and_nothing_is_removed(project, monkeypatch):
+    archive = collect(project, navier_stokes(project), 0)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
+    with pytest.raises(ConfigError, match="predictions need .* GB are free.*`photographs` under"):
+        Archive.create(
+            archive.path,
+            image_ids=archive.image_ids,
+            views=VIEWS,
+            item_shape=(64, 64),
+            dtype="uint8",
+            made_from={},
+            seed=0,
+        )
+    assert Archive(archive.path).complete
 
 
 def test_collecting_again_predicts_nothing(project, monkeypatch):

@@ -126,6 +126,21 @@ def test_patience_ends_a_training(make_project: MakeProject, restoration_job: Jo
     assert fit(restoration_job, project=longer, progress=False).facts == facts
 
 
+def test_a_sample_of_the_fold_judges_an_epoch(make_project: MakeProject) -> None:
+    project = make_project(epochs=1)
+    config = project.config.replace("oof", photographs=4)
+    project = dataclasses.replace(project, config=config)
+    judged: list[str] = []
+
+    def validation_gray(image_id: str) -> np.ndarray:
+        judged.append(image_id)
+        return luma(project.competition.target(image_id))
+
+    fit(COLORIZER, project=project, validation_grays=validation_gray, progress=False)
+    assert sorted(judged) == list(project.oof_sample(0))
+    assert len(judged) == 2 < len(project.folds.validation(0))
+
+
 def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> None:
     project = make_project(epochs=1)
     grays: list[str] = []
