@@ -56,13 +56,7 @@ class Project:
 
     @classmethod
     def open(cls, workspace: Workspace, config: Config) -> Project:
-        """Open the data and `folds.csv`.
-
-        Raises:
-            DataError: The data is not as due.
-            MissingArtefactError: `folds.csv` is not there yet.
-            StaleArtefactError: It was made for other photographs.
-        """
+        """Open the data and `folds.csv`; see `open_project` for what may be wrong with them."""
         if not workspace.folds_file.exists():
             raise MissingArtefactError(f"`{workspace.folds_file}` is not there; run `ens folds`")
         folds = read_folds(workspace.folds_file)

@@ -151,8 +151,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             if temporary.is_file():
-                _give_usual_mode(temporary)
-                _flush_to_disk(temporary)
+                _finish_file(temporary)
             elif temporary.is_dir() and path.is_dir():
                 path.rename(scratch / "replaced")
             temporary.replace(path)
@@ -214,11 +213,13 @@ def _remove_unfinished(path: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _give_usual_mode(path: Path) -> None:
-    """Give a file the mode of any new file here; some libraries write files only we may read."""
+def _finish_file(path: Path) -> None:
+    """Flush a file to the disk, with the mode of any new file: some libraries give it another."""
     usual = path.with_name("usual")
     usual.touch()
     path.chmod(usual.stat().st_mode)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _name_in_error(error: OSError, path: Path) -> None:
@@ -226,11 +227,6 @@ def _name_in_error(error: OSError, path: Path) -> None:
     named = error.filename
     if error.errno is not None and (named is None or _SCRATCH_END in str(named)):
         error.filename, error.filename2 = str(path), None
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:

@@ -46,9 +46,7 @@ class Context:
             config: The settings with what flags have changed; else those of `ens.toml`.
 
         Raises:
-            DataError: The data is not as due.
-            MissingArtefactError: `folds.csv` is not there yet.
-            StaleArtefactError: It was made for other photographs.
+            EnsembleError: As `ensemble.project.open_project`.
         """
         from ensemble.project import Project
 

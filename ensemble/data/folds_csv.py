@@ -32,14 +32,10 @@ def read_folds(path: Path) -> Folds:
 
 
 def read_foreign_folds(path: Path) -> Folds:
-    """Read anybody's split, leaky or not, to audit it: only `image_id` and `fold` count.
+    """Read anybody's split, leaky or not, to audit it; raises as `read_folds`.
 
-    A column of groups is ignored and every photograph is called a group of its own, because a
-    split that tears groups apart is just what the audit is there to show.
-
-    Raises:
-        MissingArtefactError: There is no such file.
-        DataError: As for `read_folds`, but for the groups.
+    Only `image_id` and `fold` count. Every photograph becomes a group of its own, because a split
+    that tears groups apart is just what an audit shows.
     """
     return _read(path, ("image_id", "fold"))
 

@@ -42,9 +42,6 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
 
     Where the folder of damaged photographs is not there at all, every `damaged` is None.
 
-    Args:
-        folder: `data/`, in the competition's layout.
-
     Returns:
         The files, all of which are there; empty if neither `train.csv` nor `train_gt/` is.
 

@@ -26,16 +26,13 @@ _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, 
 
 
 class PngSource:
-    """The PNGs of a folder, or of a zip as the competition wants it: flat, each name once.
+    """The PNGs of a folder, or of a zip as the competition takes it: flat, each name once.
 
     Reading is safe from several threads.
 
     Attributes:
         path: The folder or zip.
         names: File names, sorted.
-
-    Args:
-        path: A folder or a zip.
 
     Raises:
         MissingFileError: It is not there.

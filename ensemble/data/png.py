@@ -40,13 +40,7 @@ def is_png(name: str) -> bool:
 
 
 def read_rgb(path: Path) -> Rgb:
-    """Read an 8-bit RGB PNG.
-
-    Args:
-        path: The file.
-
-    Returns:
-        (H, W, 3) uint8.
+    """Read an 8-bit RGB PNG, (H, W, 3) uint8.
 
     Raises:
         MissingFileError: There is no such file.
@@ -56,28 +50,17 @@ def read_rgb(path: Path) -> Rgb:
 
 
 def read_gray(path: Path) -> Gray:
-    """Read an 8-bit gray PNG; one stored as RGB is taken if its channels agree in every pixel.
-
-    Args:
-        path: The file.
-
-    Returns:
-        (H, W) uint8.
+    """Read an 8-bit gray PNG, or one stored as RGB whose channels are equal, (H, W) uint8.
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is not a whole PNG, or has colour, 16 bits, a palette or alpha.
+        DataError: It is not a whole PNG, or has color, 16 bits, a palette or alpha.
     """
     return decode_gray(_read_bytes(path), name=str(path))
 
 
 def read_mask(path: Path) -> Mask:
-    """Read a mask drawn by hand: an 8-bit gray PNG, white (128 or more) where lost.
-
-    Raises:
-        MissingFileError: There is no such file.
-        DataError: As for `read_gray`.
-    """
+    """Read a mask drawn by hand, white (128 or more) where lost, (H, W) bool; see `read_gray`."""
     return read_gray(path) >= 128
 
 

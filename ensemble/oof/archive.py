@@ -85,7 +85,7 @@ class Archive:
             item_shape: Shape of one prediction, such as (H, W, 3).
             dtype: numpy's name of its dtype.
             made_from: Digests for the manifest.
-            seed: Seed for the manifest.
+            seed: For the manifest.
 
         Raises:
             ConfigError: The disk has no room for the predictions, were they not compressed; they
