@@ -5,7 +5,6 @@ Defaults are those of the competition's slides, or measured better in `docs/`.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, nearest_first
 from ensemble.workspace import check_name
 
 MOST_FOLDS = 100
@@ -256,8 +255,8 @@ def _fault(fault: Any) -> str:
     if key in REMOVED:
         return f"`{key}` is no longer a key: {REMOVED[key]}; delete it"
     valid = _keys_beside(path)
-    nearest = difflib.get_close_matches(path[-1], valid, n=1, cutoff=0.0)
-    return f"unknown key `{key}`; the nearest valid one is `{nearest[0]}`"
+    nearest = nearest_first(path[-1], valid)[0]
+    return f"unknown key `{key}`; the nearest valid one is `{nearest}`"
 
 
 def _keys_beside(path: list[str]) -> list[str]:

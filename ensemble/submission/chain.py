@@ -25,7 +25,7 @@ from ensemble.inference.predictor import Shown
 from ensemble.members import Member
 from ensemble.oof.predictions import open_external_test
 from ensemble.oof.priors import Priors, mean_prior
-from ensemble.parallel import map_in_order, split_in_batches
+from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
 
@@ -117,7 +117,7 @@ def predict_test(
     priors: Priors,
     *,
     image_ids: Sequence[str] | None = None,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> list[TestAnswer]:
     """Answer every test photograph.
 

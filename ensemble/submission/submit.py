@@ -6,7 +6,6 @@ An earlier zip stays until the new one has passed every check.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ensemble.errors import EnsembleError, SubmissionError
 from ensemble.manifest import digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, mean_of, score
 from ensemble.oof.priors import read_recipe_priors
+from ensemble.parallel import Advance
 from ensemble.project import Project
 from ensemble.provenance import submission_digests
 from ensemble.submission.chain import TestAnswer, predict_test
@@ -45,7 +45,7 @@ class Submission:
 
 
 def submit(
-    project: Project, recipe: Recipe, *, name: str, force: bool, advance: Callable[[int], None]
+    project: Project, recipe: Recipe, *, name: str, force: bool, advance: Advance
 ) -> Submission:
     """Predict the test photographs and build the zip.
 
