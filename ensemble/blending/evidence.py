@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import joblib
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, luma
+from ensemble.composition.blend import Read
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import StageRecipe
@@ -86,27 +87,12 @@ class Evidence(ABC):
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
         """Read one prediction: (H, W) or (H, W, 3) uint8, or a (180,) float32 histogram."""
 
-    def reader(self, image_id: str) -> PhotoReader:
+    def reader(self, image_id: str) -> Read:
         """A function that reads predictions of one photograph, each only once."""
-        return PhotoReader(self, image_id, {})
+        return cache(partial(self.read, image_id))
 
 
-@dataclass(frozen=True, eq=False)
-class PhotoReader:
-    """Reads predictions of one photograph, and keeps them."""
-
-    evidence: Evidence
-    image_id: str
-    kept: dict[tuple[str, View], NDArray[Any]]
-
-    def __call__(self, member: str, view: View) -> NDArray[Any]:
-        """Read one prediction."""
-        if (member, view) not in self.kept:
-            self.kept[member, view] = self.evidence.read(self.image_id, member, view)
-        return self.kept[member, view]
-
-
-class ArchivedEvidence(Evidence):
+class ArchivedEvidence(ArchivedPredictions, Evidence):
     """Evidence from the archives of a project.
 
     Args:
@@ -130,18 +116,16 @@ class ArchivedEvidence(Evidence):
         restoration: StageRecipe | None = None,
         priors: Priors | None = None,
     ) -> None:
-        self.predictions = ArchivedPredictions(project, members, folds, restoration=restoration)
-        self.stage = self.predictions.stage
-        self.views = {m.name: m.views for m in members}
+        super().__init__(project, members, folds, restoration=restoration)
+        self.views = {member.name: member.views for member in members}
         self.histogram_members = frozenset(m.name for m in members if m.output == "histogram")
-        self.folds = self.predictions.folds
         self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
         self._photographs, self._priors = project.photographs, dict(priors or {})
         self._restored = {
             fold: open_restored(project, fold, restoration) for fold in folds if restoration
         }
-        made_from = self.predictions.made_from()
-        self.digest = digest_json([project.digests, made_from, priors_digest(self._priors)])
+        made_from = [project.digests, self.made_from(), priors_digest(self._priors)]
+        self.digest = digest_json(made_from)
 
     def subject(self, image_id: str) -> Subject:
         """See `Evidence.subject`."""
@@ -154,10 +138,6 @@ class ArchivedEvidence(Evidence):
             fitted = self._priors.get(self.folds[image_id])
             prior = None if fitted is None else fitted.predict(gray)
         return Subject(image_id, target, sample.lost_mask, located, gray, prior)
-
-    def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
-        """See `Evidence.read`."""
-        return self.predictions.read(image_id, member, view)
 
 
 def map_photographs(

@@ -29,6 +29,12 @@ History = Sequence[tuple[Params, float]]
 
 Distributions = dict[str, BaseDistribution]
 
+Bag = tuple[int, ...]
+"""How many times each member was selected."""
+
+Step = tuple[Bag, Params]
+"""A bag and the views and options that go with it."""
+
 STARTUP = 12
 """Trials that are drawn at random, where none was enqueued."""
 
@@ -108,25 +114,18 @@ class Greedy(HistorySampler):
 
     def propose(self, history: History, rng: np.random.Generator) -> Params:
         """See `HistorySampler.propose`."""
-        space = self.space
         known = {_freeze(params): value for params, value in history}
-        bag, options = _find_start(space, history)
-        while bag is not None and sum(bag) < LARGEST_BAG:
-            grown = [
-                (tuple(count + (k == added) for k, count in enumerate(bag)), options)
-                for added in range(len(bag))
-            ]
-            for params in (_make_params(space, *state) for state in grown):
-                if _freeze(params) not in known:
-                    return params
-            bag, options = max(grown, key=lambda state: known[_freeze(_make_params(space, *state))])
-            moves = [(bag, other) for other in _list_other_options(space, options)]
-            for params in (_make_params(space, *state) for state in moves):
-                if _freeze(params) not in known:
-                    return params
-            stay = [(bag, options), *moves]
-            bag, options = max(stay, key=lambda state: known[_freeze(_make_params(space, *state))])
-        return Local(space, self.seed).propose(history, rng)
+        bag, options = _find_start(self.space, history)
+        while bag and sum(bag) < LARGEST_BAG:
+            for list_steps in (_add_each_member, _change_each_option):
+                steps = list_steps(self.space, bag, options)
+                proposals = [_make_params(self.space, *step) for step in steps]
+                for params in proposals:
+                    if _freeze(params) not in known:
+                        return params
+                values = [known[_freeze(params)] for params in proposals]
+                bag, options = steps[values.index(max(values))]
+        return Local(self.space, self.seed).propose(history, rng)
 
 
 class Tpe(BaseSampler):
@@ -204,14 +203,25 @@ def draw_params(space: SearchSpace, rng: np.random.Generator) -> Params:
     }
 
 
-def _find_start(space: SearchSpace, history: History) -> tuple[tuple[int, ...] | None, Params]:
-    """The bag and options of the best trial of one member alone; None where there is none."""
+def _find_start(space: SearchSpace, history: History) -> Step:
+    """The bag and options of the best trial of one member alone; no bag where there is none."""
     alone = [trial for trial in history if _weights_of(space, trial[0]).max() > 0.999]
     if not alone:
-        return None, {}
+        return (), {}
     best = max(alone, key=lambda trial: trial[1])[0]
     leading = int(_weights_of(space, best).argmax())
     return tuple(int(k == leading) for k in range(len(space.members))), _options_of(space, best)
+
+
+def _add_each_member(space: SearchSpace, bag: Bag, options: Params) -> list[Step]:
+    return [
+        (tuple(count + (k == added) for k, count in enumerate(bag)), options)
+        for added in range(len(bag))
+    ]
+
+
+def _change_each_option(space: SearchSpace, bag: Bag, options: Params) -> list[Step]:
+    return [(bag, options), *((bag, other) for other in _list_other_options(space, options))]
 
 
 def _list_other_options(space: SearchSpace, options: Mapping[str, Any]) -> Iterator[Params]:

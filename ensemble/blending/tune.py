@@ -65,7 +65,6 @@ class Settings:
         force_tuned: Keep the tuned blend whatever cross-fitting says.
         sample: Tune and score on this many photographs; 0 for all.
         views_per: Whether all members of a stage share one set of views, or each has its own.
-        plan: How much of each photograph the search reads; None for `Plan.for_photographs`.
     """
 
     trials: int = 200
@@ -77,7 +76,6 @@ class Settings:
     force_tuned: bool = False
     sample: int = 0
     views_per: Literal["stage", "member"] = "stage"
-    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -156,8 +154,7 @@ class _Task:
 
     @cached_property
     def plan(self) -> Plan:
-        chosen = Plan.for_photographs(len(self.image_ids), seed=self.settings.seed)
-        return self.settings.plan or chosen
+        return Plan.for_photographs(len(self.image_ids), seed=self.settings.seed)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -202,10 +199,9 @@ class _Task:
         """Terms of each step, tuned without the photograph's part by as many trials; and notes."""
         if len(set(self.groups)) < 2:
             return {}, (ONE_GROUP,)
-        parts = divide(
-            self.image_ids, self.evidence.folds, self.evidence.groups, seed=self.settings.seed
-        )
-        notes = (HALVES,) if parts.halves else ()
+        folds = [self.evidence.folds[image_id] for image_id in self.image_ids]
+        notes = (HALVES,) if len(set(folds)) == 1 else ()
+        parts = divide(folds, self.groups, seed=self.settings.seed)
         crossed = {}
         try:
             for step in steps:

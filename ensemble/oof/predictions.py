@@ -59,7 +59,7 @@ class ArchivedPredictions:
         self.stage: Stage = members[0].stage
         self._members = {member.name: member for member in members}
         self.members = tuple(self._members)
-        self.folds: dict[str, int] = {
+        self.folds: Mapping[str, int] = {
             image_id: fold for fold in folds for image_id in project.oof_sample(fold)
         }
         self._archives = {

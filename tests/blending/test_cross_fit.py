@@ -52,33 +52,26 @@ def test_one_group_never_convinces():
 
 
 def test_each_fold_is_a_part():
-    folds, groups = {"a": 0, "b": 1, "c": 0, "d": 3}, dict.fromkeys("abcd", "g")
-    parts = divide("abcd", folds, groups, seed=0)
-    assert [rows.tolist() for rows in parts.rows] == [[0, 2], [1], [3]]
-    assert not parts.halves
+    parts = divide([0, 1, 0, 3], ["g", "h", "g", "i"], seed=0)
+    assert [rows.tolist() for rows in parts] == [[0, 2], [1], [3]]
 
 
 def test_one_fold_is_halved_by_groups():
-    ids = [f"P{i}" for i in range(20)]
-    groups = {image_id: f"g{i // 4}" for i, image_id in enumerate(ids)}
-    parts = divide(ids, dict.fromkeys(ids, 2), groups, seed=0)
-    first, second = ({groups[ids[row]] for row in rows} for rows in parts.rows)
-    assert parts.halves
+    groups = [f"g{i // 4}" for i in range(20)]
+    first, second = ({groups[row] for row in rows} for rows in divide([2] * 20, groups, seed=0))
     assert not first & second
     assert {len(first), len(second)} == {2, 3}
 
 
 @pytest.mark.parametrize("count", [6, 10])
 def test_an_even_number_of_groups_is_halved_equally(count):
-    ids = [f"P{i}" for i in range(count)]
-    groups = {image_id: f"g{image_id}" for image_id in ids}
-    parts = divide(ids, dict.fromkeys(ids, 0), groups, seed=3)
-    assert [len(rows) for rows in parts.rows] == [count // 2, count // 2]
+    parts = divide([0] * count, [f"g{i}" for i in range(count)], seed=3)
+    assert [len(rows) for rows in parts] == [count // 2, count // 2]
 
 
 def test_one_group_cannot_be_halved():
     with pytest.raises(ConfigError, match="needs two groups of photographs at least, but all 2"):
-        divide("ab", {"a": 0, "b": 0}, {"a": "g", "b": "g"}, seed=0)
+        divide([0, 0], ["g", "g"], seed=0)
 
 
 def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):
@@ -86,7 +79,7 @@ def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):
     ids = evidence.image_ids
     options = Composition(hue="none")
     choices = [Candidate(StageRecipe.single(member), options) for member in ("a", "b")]
-    parts = divide(ids, evidence.folds, evidence.groups, seed=0)
+    parts = divide([evidence.folds[i] for i in ids], [evidence.groups[i] for i in ids], seed=0)
     seen = []
 
     def fit(rows):
@@ -95,14 +88,14 @@ def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):
 
     terms = cross_fit(evidence, ids, parts, fit)
     exact = score_exactly(evidence, choices, ids)
-    for part, rows, by_choice in zip(parts.rows, seen, exact, strict=True):
+    for part, rows, by_choice in zip(parts, seen, exact, strict=True):
         assert not set(rows) & set(part)
         assert sorted([*rows, *part]) == list(range(len(ids)))
         assert np.array_equal(terms[part], by_choice[part])
 
 
-def climbed(gains):
-    """Climb over steps whose cross-fitted scores lie `gains` above the plain recipe's."""
+def chosen(gains):
+    """Choose among steps whose cross-fitted scores lie `gains` above the plain recipe's."""
     rng = np.random.default_rng(0)
     base = rng.uniform(0.3, 0.6, (80, 3))
     noise = rng.normal(0, 0.02, (80, 1))
@@ -114,15 +107,15 @@ def climbed(gains):
 
 
 def test_the_simplest_convincing_step_is_kept():
-    assert climbed({"one": 0.0, "two": 0.0})[0] == "plain"
-    assert climbed({"one": 0.1, "two": 0.1})[0] == "one"
-    assert climbed({"one": 0.1, "two": 0.2})[0] == "two"
-    assert climbed({"one": 0.0, "two": 0.1})[0] == "two"
+    assert chosen({"one": 0.0, "two": 0.0})[0] == "plain"
+    assert chosen({"one": 0.1, "two": 0.1})[0] == "one"
+    assert chosen({"one": 0.1, "two": 0.2})[0] == "two"
+    assert chosen({"one": 0.0, "two": 0.1})[0] == "two"
 
 
 def test_the_second_step_is_compared_to_the_first_if_that_was_kept():
-    _, judged = climbed({"one": 0.1, "two": 0.1})
-    assert [one.against for one in judged] == ["the plain", "the one"]
+    _, verdicts = chosen({"one": 0.1, "two": 0.1})
+    assert [one.against for one in verdicts] == ["the plain", "the one"]
 
 
 def test_the_verdict_is_one_sentence():

@@ -121,7 +121,7 @@ def test_windows_where_nothing_differs_are_counted_with_their_share(scene):
         return np.where(free.ravel()[at], pixels, damaged.ravel()[at])
 
     plan = Plan(windows=2000)
-    moments = moments_of(one, plan, free=free, settle=paste)
+    moments = moments_of(one, plan, free=free, precompose=paste)
     pasted = replace(one, pictures=np.where(free, one.pictures, damaged))
     weights = [0.4, 0.3, 0.3]
     due = gray_score(pred=rounded(pasted, weights), target=one.target, lost_mask=one.lost_mask)

@@ -71,47 +71,37 @@ def measure_gain(
     return PairedGain(mean, error, float(low), float(high), count)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A division of photographs for cross-fitting; a group lies in one part.
-
-    Attributes:
-        rows: The rows of each part.
-        halves: Whether they are halves of one fold, for lack of a second fold.
-    """
-
-    rows: tuple[Rows, ...]
-    halves: bool
-
-
-def divide(
-    image_ids: Sequence[str], folds: Mapping[str, int], groups: Mapping[str, str], *, seed: int
-) -> Parts:
+def divide(folds: Sequence[int], groups: Sequence[str], *, seed: int) -> list[Rows]:
     """Divide photographs by folds; with one fold only, into two halves of its groups.
+
+    Args:
+        folds: The fold of each of N photographs.
+        groups: The group of each; a group lies in one fold.
+        seed: Seed of the halves.
+
+    Returns:
+        The rows of each part.
 
     Raises:
         ConfigError: There is one group only.
     """
-    labels = np.array([folds[image_id] for image_id in image_ids])
-    halves = len(np.unique(labels)) == 1
-    if halves:
-        names = sorted({groups[image_id] for image_id in image_ids})
+    labels = np.asarray(folds)
+    if len(np.unique(labels)) == 1:
+        names, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
         if len(names) < 2:
             raise ConfigError(
                 "cross-fitting needs two groups of photographs at least, but all "
-                f"{len(image_ids)} belong to `{names[0]}`"
+                f"{len(labels)} belong to `{names[0]}`"
             )
         order = np.random.default_rng(seed).permutation(len(names))
-        half = {name: int(2 * order[k] >= len(names)) for k, name in enumerate(names)}
-        labels = np.array([half[groups[image_id]] for image_id in image_ids])
-    rows = tuple(np.flatnonzero(labels == label) for label in np.unique(labels))
-    return Parts(rows, halves)
+        labels = (2 * order >= len(names))[codes]
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
 def cross_fit(
     evidence: Evidence,
     image_ids: Sequence[str],
-    parts: Parts,
+    parts: Sequence[Rows],
     fit: Fit,
     *,
     jobs: int = 1,
@@ -122,7 +112,7 @@ def cross_fit(
     Args:
         evidence: Predictions and targets.
         image_ids: N photographs.
-        parts: Their division.
+        parts: Their division, see `divide`.
         fit: Tunes on rows.
         jobs: joblib's number of jobs, for the exact scores.
         advance: Called with 1 for each photograph that is scored.
@@ -132,7 +122,7 @@ def cross_fit(
     """
     terms = np.zeros((len(image_ids), len(TERMS)))
     every = np.arange(len(image_ids))
-    for left_out in parts.rows:
+    for left_out in parts:
         tuned = fit(np.setdiff1d(every, left_out))
         ids = [image_ids[row] for row in left_out]
         terms[left_out] = score_exactly(evidence, [tuned], ids, jobs=jobs, advance=advance)[0]

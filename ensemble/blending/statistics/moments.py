@@ -47,8 +47,8 @@ VERSION = 2
 TILES = 64
 ROUNDING_VARIANCE = 1 / 12
 
-Settle = Callable[[NDArray[np.uint8], Indices], NDArray[np.uint8]]
-"""Applies composition to member-views before the blend: (K, n, ...) pixels at (n,) flat indices."""
+Precompose = Callable[[NDArray[np.uint8], Indices], NDArray[np.uint8]]
+"""Composes member-views before the blend: (K, n, ...) pixels at (n,) flat indices."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def collect_moments(
     pictures: NDArray[np.uint8],
     lost_mask: Mask,
     free: Mask | None = None,
-    settle: Settle | None = None,
+    precompose: Precompose | None = None,
     hue_gray: Gray | None = None,
     histograms: NDArray[Any] | None = None,
     prior: NDArray[Any] | None = None,
@@ -155,8 +155,8 @@ def collect_moments(
         target: (H, W) or (H, W, 3) uint8.
         pictures: (K, H, W) or (K, H, W, 3) uint8, the member-views as predicted.
         lost_mask: (H, W) bool, the true mask.
-        free: Where member-views can differ once settled; None for everywhere.
-        settle: Applied to the pixels that are read; None leaves them as they are.
+        free: Where member-views can differ after `precompose`; None for everywhere.
+        precompose: Applied to the pixels that are read; None leaves them as they are.
         hue_gray: (H, W) uint8, the luma that blends are locked to; None for no lock.
         histograms: (K', 180) hue histograms of all member-views, those without pictures included;
             None where hues are not moved.
@@ -171,7 +171,7 @@ def collect_moments(
         )
     color = target.ndim == 3
     places = draw_places(plan, image_id=image_id, lost_mask=lost_mask, free=free, with_hue=color)
-    read = _Reader(target, pictures, settle)
+    read = _Reader(target, pictures, precompose)
     rounding = np.where(places.active, ROUNDING_VARIANCE, 0.0)
     return PhotoMoments(
         windows=_collect_windows(read, places.windows, rounding),
@@ -188,11 +188,11 @@ def collect_moments(
 
 @dataclass(frozen=True)
 class _Reader:
-    """Pixels of the target and the settled member-views at flat indices."""
+    """Pixels of the target and the precomposed member-views at flat indices."""
 
     target: NDArray[np.uint8]
     pictures: NDArray[np.uint8]
-    settle: Settle | None
+    precompose: Precompose | None
 
     def of_target(self, at: Indices) -> NDArray[np.uint8]:
         """(*at.shape, C)."""
@@ -202,8 +202,8 @@ class _Reader:
         """(K, *at.shape, C)."""
         flat = self.pictures.reshape(len(self.pictures), -1, *self.pictures.shape[3:])
         pixels = np.stack([view[at.ravel()] for view in flat])
-        if self.settle is not None:
-            pixels = self.settle(pixels, at.ravel())
+        if self.precompose is not None:
+            pixels = self.precompose(pixels, at.ravel())
         return pixels.reshape(len(flat), *at.shape, -1)
 
     def both(self, at: Indices) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from ensemble.blending.evidence import Evidence, Subject, map_photographs
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.moments import (
     PhotoMoments,
-    Settle,
+    Precompose,
     collect_moments,
     estimate_moved_hue,
 )
@@ -40,11 +40,12 @@ Rows = NDArray[np.int64]
 class Objective:
     """Estimated scores of candidates on some photographs; a trial reads no picture.
 
-    The statistics describe a linear blend of settled member-views (pasted back, or luma-locked).
-    The rest of composition is calibrated: for each combination of options, the plain mean is
-    composed and scored exactly on a few photographs, and the mean difference from its estimate is
-    added to every estimate with these options. So hue transport is done once for all trials. It
-    hardly changes either SSIM, and its hue term is close to that of the wanted histogram.
+    The statistics describe a linear blend of member-views that are pasted back, or luma-locked,
+    before the blend. The rest of composition is calibrated: for each combination of options, the
+    plain mean is composed and scored exactly on a few photographs, and the mean difference from
+    its estimate is added to every estimate with these options. So hue transport is done once for
+    all trials. It hardly changes either SSIM, and its hue term is close to that of the wanted
+    histogram.
 
     Args:
         evidence: Predictions and targets.
@@ -138,7 +139,7 @@ class Objective:
 
     def _collect(self, plan: Plan, image_id: str) -> PhotoMoments:
         subject, read = self.evidence.subject(image_id), self.evidence.reader(image_id)
-        settle, free = _make_settle(self.evidence.stage, subject, self.space.fixed)
+        precompose, free = _make_precompose(self.evidence.stage, subject, self.space.fixed)
         color = self.evidence.stage == "colorization"
         moved = any(options.hue != "none" for options in self.space.compositions())
         return collect_moments(
@@ -148,7 +149,7 @@ class Objective:
             pictures=np.stack([read(member, view) for member, view in self.drawn]),
             lost_mask=subject.lost_mask,
             free=free,
-            settle=settle,
+            precompose=precompose,
             hue_gray=subject.gray if color and self.space.fixed.luma_lock else None,
             histograms=self._count_hues(read) if color and moved else None,
             prior=subject.prior,
@@ -172,9 +173,9 @@ class Objective:
         }
 
 
-def _make_settle(
+def _make_precompose(
     stage: str, subject: Subject, options: Composition
-) -> tuple[Settle | None, NDArray[np.bool_] | None]:
+) -> tuple[Precompose | None, NDArray[np.bool_] | None]:
     """The part of composition that acts on each pixel of a member-view, and the free pixels."""
     gray, located = subject.gray.ravel(), subject.located.ravel()
     if stage == "restoration" and options.paste_back:
