@@ -24,7 +24,7 @@ from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, count_cores
 
 JOURNAL = "journal:///"
-SQLITE_HEAD = b"SQLite format 3\0"
+JOURNAL_HEAD, SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
 
 Value = Callable[[Candidate], float]
 
@@ -179,10 +179,17 @@ def search(
 
 def _open_journal(path: Path) -> JournalStorage:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and _read_head(path) == SQLITE_HEAD:
+    head = _read_head(path) if path.exists() else b""
+    if head.startswith(SQLITE_HEAD):
         raise ConfigError(
             f"`--storage` must be a journal file or a URL, but `{path}` is an SQLite study; give "
             f"another file, or go on with this one by --storage sqlite:///{path}"
+        )
+    if head[: len(JOURNAL_HEAD)] != JOURNAL_HEAD[: len(head)]:
+        # Checked before any writing: `_RepairingLock` would cut another file's last line.
+        raise ConfigError(
+            f"`--storage` must be a journal file of Optuna or a new file, but `{path}` is another "
+            "file; give another name"
         )
     return JournalStorage(JournalFileBackend(str(path), _RepairingLock(path)))
 

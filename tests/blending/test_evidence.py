@@ -51,7 +51,7 @@ def test_nothing_to_score_gives_no_scores(gray_evidence):
     assert score_exactly(evidence, [], evidence.image_ids).shape == (0, 8, 3)
 
 
-def test_worth_leaves_out_each_member_and_adds_one_view_after_another(gray_evidence):
+def test_ablation_leaves_out_each_member_and_adds_one_view_after_another(gray_evidence):
     evidence = gray_evidence()
     views = ("identity", "hflip")
     recipe = StageRecipe(weights={"a": 0.5, "b": 0.2, "c": 0.3}, views=dict.fromkeys("abc", views))

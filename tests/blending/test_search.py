@@ -182,6 +182,21 @@ def test_a_journal_is_a_journal_whichever_way_it_is_written(tmp_path):
     assert len(again.trials) >= 12
 
 
+@pytest.mark.parametrize("text", ["notes", '{"version": 1}', "1,2\n3,4\n"])
+def test_another_file_is_no_journal_and_stays_as_it_is(tmp_path, text):
+    file = tmp_path / "notes.txt"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"a journal file of Optuna or a new file, but `{file}`"):
+        open_storage(file)
+    assert file.read_text() == text
+
+
+def test_a_journal_that_was_killed_in_its_first_line_begins_anew(tmp_path):
+    journal = tmp_path / "study.log"
+    journal.write_bytes(b'{"op_co')
+    assert run(open_study(open_storage(journal), "s"), trials=12).done == 12
+
+
 def test_a_database_is_opened_by_its_url(tmp_path):
     url = f"sqlite:///{tmp_path}/study.db"
     assert run(open_study(open_storage(url), "s"), trials=14).done == 14

@@ -30,19 +30,19 @@ def workspace(make_workspace):
 
 @pytest.fixture
 def blend(ens):
-    """Blends, and gives what was printed on one line."""
+    """Blends, and gives its output on one line."""
 
     def run(workspace, *flags):
-        said = ens(workspace.root, "blend --trials 6", *flags)
-        assert said.status == 0, said.err
-        return said.line
+        done = ens(workspace.root, "blend --trials 6", *flags)
+        assert done.status == 0, done.err
+        return done.line
 
     return run
 
 
 def test_it_writes_the_recipe_the_scores_and_the_study(blend, workspace):
     workspace, config = workspace
-    said = blend(workspace)
+    printed = blend(workspace)
     project = Project.open(workspace, config)
     recipe = read_recipe(project)
     assert recipe.folds == (0, 1)
@@ -58,7 +58,7 @@ def test_it_writes_the_recipe_the_scores_and_the_study(blend, workspace):
         "keep the tuned blend: tuned on some groups and scored on the others",
         f"next: ens --root {workspace.root} submit",
     ):
-        assert words in said
+        assert words in printed
 
 
 def test_a_second_run_changes_nothing(blend, workspace):
@@ -66,9 +66,9 @@ def test_a_second_run_changes_nothing(blend, workspace):
     blend(workspace)
     kept = [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
     atomic_write(workspace.submission_file("submission"), b"an earlier one")
-    said = blend(workspace)
+    printed = blend(workspace)
     assert kept == [workspace.recipe_file.read_bytes(), workspace.table_file.read_bytes()]
-    assert said.endswith(f"next: ens --root {workspace.root} submit --force")
+    assert printed.endswith(f"next: ens --root {workspace.root} submit --force")
 
 
 def test_stage_2_is_collected_anew_where_stage_1_changed(blend, workspace):
@@ -85,11 +85,11 @@ def test_stage_2_is_collected_anew_where_stage_1_changed(blend, workspace):
     assert before["data"] == after["data"]
 
 
-def test_a_sample_and_one_fold_are_said_so(blend, workspace):
+def test_a_sample_and_one_fold_are_printed(blend, workspace):
     workspace, _ = workspace
-    said = blend(workspace, "--fold 1 --sample 3")
-    assert "restoration: tuned and scored on 3 of 4 photographs, whole groups drawn" in said
-    assert "Only one fold is finished: cross-fitting splits its groups in halves" in said
+    printed = blend(workspace, "--fold 1 --sample 3")
+    assert "restoration: tuned and scored on 3 of 4 photographs, whole groups drawn" in printed
+    assert "Only one fold is finished: cross-fitting splits its groups in halves" in printed
     assert Recipe.from_json(workspace.recipe_file.read_text()).folds == (1,)
 
 

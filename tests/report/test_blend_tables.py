@@ -41,48 +41,48 @@ def found():
     )
     space = SearchSpace(views=evidence.views, fixed=SLIDES)
     tuned = tune(evidence, space, ids, Settings(trials=8, threads=1))
-    apart = ablate(evidence, tuned.kept, ids)
-    return evidence, tuned, apart, summarize(evidence, tuned, apart)
+    ablation = ablate(evidence, tuned.kept, ids)
+    return evidence, tuned, ablation, summarize(evidence, tuned, ablation)
 
 
-def test_the_summary_is_json_and_says_what_was_found(found):
-    evidence, tuned, _, said = found
-    assert json.loads(to_json({"colorization": said}))["stages"]["colorization"] == said
-    assert [row["name"] for row in said["rows"]] == list(tuned.terms)
-    for row in said["rows"]:
+def test_the_summary_is_json_of_what_was_found(found):
+    evidence, tuned, _, summary = found
+    assert json.loads(to_json({"colorization": summary}))["stages"]["colorization"] == summary
+    assert [row["name"] for row in summary["rows"]] == list(tuned.terms)
+    for row in summary["rows"]:
         terms = tuned.terms[row["name"]]
         assert row["score"] == pytest.approx(weigh(evidence.stage, terms).mean())
         assert row["hue"] == pytest.approx(terms[:, 2].mean())
         assert row["folds"]["1"]["ssim"] == pytest.approx(terms[1::2, 0].mean())
-    assert said["folds"] == [0, 1]
+    assert summary["folds"] == [0, 1]
 
 
-def test_worth_is_what_is_lost_without_a_member(found):
-    evidence, tuned, apart, said = found
+def test_leaving_out_a_member_gives_its_loss(found):
+    evidence, tuned, ablation, summary = found
     kept = weigh(evidence.stage, tuned.terms[tuned.kept_name]).mean()
-    for row in said["leave_one_out"]:
-        without = weigh(evidence.stage, apart.without[row["member"]]).mean()
+    for row in summary["leave_one_out"]:
+        without = weigh(evidence.stage, ablation.without[row["member"]]).mean()
         assert row["worth"] == pytest.approx(kept - without)
 
 
 def test_restoration_has_no_hue(found):
-    evidence, tuned, apart, _ = found
+    evidence, tuned, ablation, _ = found
     gray = ArrayEvidence(**{**vars(evidence), "stage": "restoration"})
-    said = summarize(gray, tuned, apart)
-    assert "hue" not in said["rows"][0]
-    assert said["rows"][0]["score"] == pytest.approx(
-        (said["rows"][0]["ssim"] + 2 * said["rows"][0]["masked_ssim"]) / 3
+    summary = summarize(gray, tuned, ablation)
+    assert "hue" not in summary["rows"][0]
+    assert summary["rows"][0]["score"] == pytest.approx(
+        (summary["rows"][0]["ssim"] + 2 * summary["rows"][0]["masked_ssim"]) / 3
     )
 
 
-def test_the_tables_show_every_row_and_the_verdict_is_said(found):
-    said = found[3]
+def test_the_tables_show_every_row_and_the_verdict(found):
+    summary = found[3]
     console = Console(width=120, record=True, file=io.StringIO())
-    for table in make_tables(said):
+    for table in make_tables(summary):
         console.print(table)
     text = console.export_text()
-    for row in said["rows"]:
+    for row in summary["rows"]:
         assert f"{row['score']:.4f}" in text
     for words in ("(kept)", "score by fold", "without each member", "cross-fitted"):
         assert words in text
-    assert list_sentences(said)[0].count("the tuned blend: tuned on some groups") == 1
+    assert list_sentences(summary)[0].count("the tuned blend: tuned on some groups") == 1
