@@ -114,6 +114,16 @@ def test_black_and_white_stay_what_they_are(target: np.ndarray) -> None:
     assert hue_histogram(moved)[0] >= 70
 
 
+@pytest.mark.parametrize(("of_hue_0", "n_gray"), [(1, 0), (2, 105)])
+def test_gray_takes_what_hue_0_has_beyond_the_reds_beside_it(of_hue_0: int, n_gray: int) -> None:
+    gray = np.full((20, 21), 128, dtype=np.uint8)
+    red = lock_luma(rgb=np.full((20, 21, 3), (188.0, 104.0, 104.0)), gray=gray)
+    target = np.zeros(180)
+    target[[179, 0, 1]] = 1, of_hue_0, 1
+    moved = transport_hue(rgb=red, gray=gray, target=target, mode="natural")
+    assert (moved == moved[..., :1]).all(axis=-1).sum() == n_gray
+
+
 def test_a_picture_beyond_reach_falls_back_to_gray(target: np.ndarray) -> None:
     only_blue = np.zeros(180)
     only_blue[100] = 1
