@@ -199,8 +199,8 @@ def finished_folds(project: Project, member: Member) -> tuple[int, ...]:
 def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:
     """The blend of stage 1 that a member's archive starts from.
 
-    The tuned recipe's where one is there and covers the fold; else the plain mean, all views, of
-    the restoration members that have finished the fold.
+    The tuned recipe's where one is there and covers the fold; else the plain mean of the
+    restoration members that have finished the fold, with every view that each predicts.
 
     Returns:
         The blend; None for a member of stage 1, and where no restoration member has finished.
@@ -212,8 +212,12 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
         recipe = Recipe.from_json(path.read_bytes(), name=str(path))
         if fold in recipe.folds:
             return recipe.restoration
-    done = [m.name for m in project.members("restoration") if fold in finished_folds(project, m)]
-    return StageRecipe.plain_mean(done) if done else None
+    done = [m for m in project.members("restoration") if fold in finished_folds(project, m)]
+    if not done:
+        return None
+    # The very recipe that `ens blend` has for the plain mean: else it would collect stage 2 again.
+    plain = StageRecipe.plain_mean([member.name for member in done])
+    return plain.model_copy(update={"views": {member.name: member.views for member in done}})
 
 
 def recipe_digests(

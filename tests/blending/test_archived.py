@@ -7,14 +7,16 @@ import pytest
 
 from ensemble.arrays import luma
 from ensemble.blending.evidence import ArchivedEvidence, fit_priors
+from ensemble.blending.space import SearchSpace
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
-from ensemble.composition.recipe import StageRecipe
+from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.damage.locate import locate_hole
 from ensemble.oof.collect import collect
 from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.project import Project
+from ensemble.provenance import restoration_for
 from ensemble.vocabulary import VIEWS
 
 RECIPE = StageRecipe(
@@ -100,3 +102,16 @@ def test_the_digest_changes_with_what_is_read(collected):
     }
     assert len(digests) == 5
     assert restoration(collected).digest in digests
+
+
+def test_the_plain_mean_is_the_blend_that_stage_2_was_collected_on(make_workspace):
+    members = ("navier-stokes", "telea", "harmonic")
+    project = Project.open(*make_workspace(restoration={"members": members}))
+    for fold in (0, 1):
+        for member in project.members("restoration"):
+            collect(project, member, fold)
+    evidence = restoration(project)
+    assert set(map(len, evidence.views.values())) == {1, 4}
+    space = SearchSpace(views=evidence.views, fixed=Composition(hue="none"))
+    (colorizer, *_) = project.members("colorization")
+    assert space.plain_mean().recipe == restoration_for(project, colorizer, 0)
