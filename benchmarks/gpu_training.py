@@ -43,7 +43,7 @@ from ensemble.networks.build import build
 from ensemble.networks.device import autocast, choose_precision
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.training.loaders import validation_loader
+from ensemble.training.loaders import make_validation_loader
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.workspace import Workspace
 from tests.reference.damage_rule import literal_damage
@@ -187,7 +187,7 @@ def ours(bench: Bench, project: Project, job: Job) -> tuple[float, float, float 
     bench.both()
     with Utilisation() as utilisation:
         trained = bench.both()
-    loader = validation_loader(project, job, bench.task, bench.shape)
+    loader = make_validation_loader(project, job, bench.task, bench.shape)
     files = job.files(Workspace(project.workspace.root / "bench"))
     trainer = make_trainer(project.config.training, files, Hardware(), [], progress=False)
     trainer.validate(bench.learner, loader, verbose=False)  # fills the holes, as a first epoch does

@@ -41,7 +41,7 @@ from ensemble.training.batches import Batch
 from ensemble.training.fit import make_task
 from ensemble.training.job import Job
 from ensemble.training.learner import Learner
-from ensemble.training.loaders import count_workers, epoch_shape, training_loader
+from ensemble.training.loaders import count_workers, cut_epoch, make_training_loader
 from ensemble.training.progress import Position
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.workspace import Workspace
@@ -93,7 +93,7 @@ class Bench:
         self.settings = project.config.training
         member = project.member(job.stage, job.member)
         self.task = make_task(member, project)
-        self.shape = epoch_shape(project, job, Hardware())
+        self.shape = cut_epoch(project, job, Hardware())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.position = Position()
         network = build(member, encoder_weights="none")
@@ -105,7 +105,7 @@ class Bench:
             batches=self.shape.batches,
             seed=0,
         )
-        self.loader: DataLoader[Batch] = training_loader(
+        self.loader: DataLoader[Batch] = make_training_loader(
             project, job, self.task, self.shape, self.position
         )
 

@@ -20,7 +20,7 @@ from ensemble.project import Project
 from ensemble.provenance import restoration_for
 from ensemble.training.fit import fit
 from ensemble.training.job import Job
-from ensemble.training.loaders import epoch_shape
+from ensemble.training.loaders import cut_epoch
 from ensemble.training.trainer import Hardware
 
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
@@ -77,7 +77,7 @@ def run_distributed(job: Job, project: Project, *, devices: int, nodes: int) -> 
             and the environment does not name their meeting point.
         TrainingError: A process failed or refused; it has printed why.
     """
-    epoch_shape(project, job, Hardware(devices, nodes))  # raises here rather than in each process
+    cut_epoch(project, job, Hardware(devices, nodes))  # raises here rather than in each process
     order = Order.of(job, project, devices=devices, nodes=nodes)
     launcher = [
         "-m",

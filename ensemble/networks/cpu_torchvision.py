@@ -1,14 +1,12 @@
 """Make `import torchvision` work beside a torch that was built without CUDA.
 
-A torchvision wheel built for CUDA cannot load its C++ operators beside a CPU-only torch, and its
-import then fails, because it describes the shapes of `torchvision::nms` (and newer builds also of
-`torchvision::qnms`) to operators that were never defined. timm and Lightning import torchvision,
-though none of the networks here uses its operators. Declaring the two schemas is enough for the
-import to succeed; calling such an operator still fails, with torch's own message.
+A torchvision wheel built for CUDA cannot load its C++ operators beside a CPU-only torch. Its import
+then fails, because it registers shapes for the operators `nms` and `qnms`, which were never
+defined. timm and Lightning import torchvision, though no network here uses its operators. Declaring
+the two schemas makes the import succeed; calling such an operator fails with torch's own message.
 
-Importing this module does the work, once, and it must happen before the first import of
-torchvision. Nothing is declared when torch has CUDA, when torchvision is missing, or when its
-operators load: a matching pair of wheels is left as it is.
+Importing this module declares them; it has to come before the first import of torchvision. Nothing
+is declared where torch has CUDA, torchvision is missing, or its operators load.
 """
 
 from __future__ import annotations
@@ -25,11 +23,10 @@ SCHEMAS = {
 
 
 def define_missing_operators() -> torch.library.Library | None:
-    """Declare the schemas that torchvision's import asks for, where they are missing.
+    """Declare the schemas that torchvision's import needs, where they are missing.
 
     Returns:
-        The library that holds the declarations, which vanish when it is collected, or None where
-        nothing had to be declared.
+        What holds the declarations, which last as long as it; None where nothing was declared.
     """
     if torch.version.cuda is not None or _operators_load():
         return None

@@ -19,7 +19,7 @@ from ensemble.training.callbacks import Checkpointing, MetricsLog
 from ensemble.training.export import export
 from ensemble.training.job import Job, JobFiles
 from ensemble.training.learner import Learner
-from ensemble.training.loaders import epoch_shape, training_loader, validation_loader
+from ensemble.training.loaders import cut_epoch, make_training_loader, make_validation_loader
 from ensemble.training.progress import step_seed
 from ensemble.training.resume import EarlierRun, Origin, find_earlier_run, is_over
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
@@ -117,12 +117,12 @@ class _Run:
 
     def _learn(self, task: Task, earlier: EarlierRun, origin: Origin) -> Manifest:
         project, job, settings = self.project, self.job, self.project.config.training
-        shape = epoch_shape(project, job, self.hardware)
+        shape = cut_epoch(project, job, self.hardware)
         learner = self._learner(task, earlier, shape.batches)
         trainer = self._trainer(earlier, origin, shape.batches)
-        validation = validation_loader(project, job, task, shape)
+        validation = make_validation_loader(project, job, task, shape)
         if not is_over(earlier.scores, settings):
-            training = training_loader(project, job, task, shape, earlier.position)
+            training = make_training_loader(project, job, task, shape, earlier.position)
             checkpoint = self.files.last if earlier.resumable else None
             _fit(trainer, learner, training, validation, checkpoint)
         return export(self.files, learner, trainer, validation, earlier.scores, origin)

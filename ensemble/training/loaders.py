@@ -31,8 +31,8 @@ MOST_WORKERS = 12
 _bank = lru_cache(maxsize=1)(make_bank)
 
 
-def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
-    """How an epoch of the job is cut into batches.
+def cut_epoch(project: Project, job: Job, hardware: Hardware) -> Shape:
+    """Cut an epoch of the job into batches, and take this process's part of each.
 
     Raises:
         ConfigError: The batch cannot be divided among the devices.
@@ -47,7 +47,7 @@ def epoch_shape(project: Project, job: Job, hardware: Hardware) -> Shape:
     )
 
 
-def training_loader(
+def make_training_loader(
     project: Project, job: Job, task: Task, shape: Shape, position: Position
 ) -> DataLoader[Batch]:
     """Load the batches that are left of the epoch at `position`."""
@@ -63,7 +63,7 @@ def training_loader(
     return DataLoader(batches, sampler=sampler, **_loader_options(project.config.training))
 
 
-def validation_loader(
+def make_validation_loader(
     project: Project, job: Job, task: Task, shape: Shape
 ) -> DataLoader[ValidationBatch]:
     """Load this process's share of the fold's photographs that `[oof] photographs` draws."""

@@ -17,7 +17,7 @@ from ensemble.manifest import read_manifest
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.training.loaders import epoch_shape
+from ensemble.training.loaders import cut_epoch
 from ensemble.training.trainer import Hardware
 from tests.reference import double
 from tests.reference.tiny import SIZE
@@ -61,7 +61,7 @@ def _rounding(project: Project) -> float:
     """
     settings, eps = project.config.training, 1e-8
     pixels = settings.batch_size * SIZE**2
-    updates = settings.epochs * epoch_shape(project, NORMLESS, Hardware()).batches
+    updates = settings.epochs * cut_epoch(project, NORMLESS, Hardware()).batches
     return updates * settings.learning_rate / eps * math.sqrt(pixels) * 2**-53
 
 
