@@ -53,7 +53,7 @@ def blend(
 
         ens blend --trials 200
 
-        ens blend --trials 500 --sampler greedy --jobs 4
+        ens blend --trials 500 --sampler greedy --views member
 
         ens blend --trials 500 --storage /shared/study.log
     """
