@@ -37,7 +37,7 @@ from ensemble.data.png import read_rgb, write_png
 from ensemble.folds.split import split
 from ensemble.metric.score import score
 from ensemble.project import Project
-from ensemble.report.sheets import contact_sheet
+from ensemble.report.sheets import draw_contact_sheet
 from ensemble.workspace import Workspace, atomic_write
 
 HELD_OUT = 100
@@ -135,7 +135,7 @@ def write_sheet(path: Path, project: Project, results: Sequence[Result]) -> None
         for row, image_id in enumerate(ids)
     ]
     headings = ["input", *(result.step.short for result in results), "truth"]
-    write_png(path, contact_sheet(rows, headings=headings, captions=list(ids)))
+    write_png(path, draw_contact_sheet(rows, headings=headings, captions=list(ids)))
 
 
 def train(project: Project) -> None:

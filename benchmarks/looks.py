@@ -36,7 +36,7 @@ from ensemble.damage.locate import locate_hole
 from ensemble.inference.predictor import Shown
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.project import Project
-from ensemble.report.sheets import contact_sheet
+from ensemble.report.sheets import draw_contact_sheet
 from ensemble.submission.chain import StageSource
 from ensemble.vocabulary import VIEWS
 from ensemble.workspace import Workspace
@@ -107,7 +107,7 @@ def main() -> None:
     for seed, name in enumerate(PHOTOGRAPHS):
         pictures += rows(project, priors, photograph(name, options.size), seed)
         captions += [f"{name}, networks of a few minutes' training", f"{name}, stand-in"]
-    sheet = contact_sheet(pictures, headings=HEADINGS, captions=captions)
+    sheet = draw_contact_sheet(pictures, headings=HEADINGS, captions=captions)
     Image.fromarray(sheet).save(options.out, quality=88)
     print(f"wrote {options.out}")
 

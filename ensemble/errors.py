@@ -84,10 +84,10 @@ def nearest_first(name: str, valid: Iterable[str]) -> list[str]:
     >>> nearest_first("unet_b1", ["fpn-resnet50", "unet-b0", "unet-b1"])
     ['unet-b1', 'unet-b0', 'fpn-resnet50']
     """
-    wanted = _plain(name)
+    wanted = _simplify(name)
 
     def distance(candidate: str) -> tuple[float, str]:
-        return -difflib.SequenceMatcher(None, wanted, _plain(candidate)).ratio(), candidate
+        return -difflib.SequenceMatcher(None, wanted, _simplify(candidate)).ratio(), candidate
 
     return sorted(valid, key=distance)
 
@@ -149,5 +149,5 @@ def printable(text: str) -> str:
     )
 
 
-def _plain(name: str) -> str:
+def _simplify(name: str) -> str:
     return name.lower().replace("_", "-").replace(" ", "-")

@@ -12,7 +12,7 @@ from ensemble.data.competition import Competition
 from ensemble.data.photographs import MASK_FOLDER
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
-from ensemble.report.holes import accuracy, find_holes, hole_sheet
+from ensemble.report.holes import describe_accuracy, draw_holes, find_holes
 
 COLUMNS = 4
 
@@ -44,12 +44,12 @@ def damage(
     competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
     image_ids = (competition.test_ids if split == "test" else competition.train_ids)[:limit]
     holes = find_holes(competition, image_ids, context.progress)
-    write_png(path, hole_sheet(holes[:shown], columns=COLUMNS))
+    write_png(path, draw_holes(holes[:shown], columns=COLUMNS))
     doubtful = [hole.image_id for hole in holes if hole.doubtful]
     names = f": {' '.join(doubtful[:20])}" if doubtful else ""
     say(f"located {len(holes)} holes, {len(doubtful)} of them doubtful{names}")
     if split == "train":
-        say(accuracy(holes))
+        say(describe_accuracy(holes))
     say(f"wrote {path}")
     if split == "test":
         masks = workspace.data / MASK_FOLDER

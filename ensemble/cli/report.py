@@ -26,7 +26,7 @@ def report(
 
         ens report
     """
-    from ensemble.report.page import report_page  # loads numba, which help does not need
+    from ensemble.report.page import build_page  # loads numba, which help does not need
 
     context: Context = ctx.obj
     workspace = context.workspace
@@ -34,7 +34,7 @@ def report(
         if not due.exists():
             raise MissingArtefactError(f"`{due}` is not there; run `ens blend`")
     path = output or workspace.root / "report.html"
-    page = report_page(
+    page = build_page(
         title=f"ens: {printable(workspace.root.resolve().name)}",
         stages=_stages(workspace),
         recipe=workspace.recipe_file.read_text(encoding="utf-8", errors="replace"),

@@ -14,7 +14,7 @@ from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import drawn_mask
 from ensemble.parallel import Progress, map_in_order, silent
-from ensemble.report.sheets import Cell, picture_grid
+from ensemble.report.sheets import Cell, draw_grid
 
 GOOD_IOU = 0.99
 RED = (230, 30, 30)
@@ -70,15 +70,16 @@ def find_holes(
     return sorted(holes, key=lambda hole: (not hole.doubtful, hole.confidence))
 
 
-def hole_sheet(holes: Sequence[Hole], *, columns: int) -> Rgb:
+def draw_holes(holes: Sequence[Hole], *, columns: int) -> Rgb:
     """A grid of outlined holes; the doubtful ones have a red caption."""
     cells = [
-        Cell(outline(hole.damaged, hole.lost_mask), _caption(hole), hole.doubtful) for hole in holes
+        Cell(draw_outline(hole.damaged, hole.lost_mask), _caption(hole), hole.doubtful)
+        for hole in holes
     ]
-    return picture_grid(cells, columns=columns)
+    return draw_grid(cells, columns=columns)
 
 
-def outline(gray: Gray, lost_mask: Mask) -> Rgb:
+def draw_outline(gray: Gray, lost_mask: Mask) -> Rgb:
     """Draw a hole's rim in red.
 
     Args:
@@ -96,7 +97,7 @@ def outline(gray: Gray, lost_mask: Mask) -> Rgb:
     return picture
 
 
-def accuracy(holes: Sequence[Hole]) -> str:
+def describe_accuracy(holes: Sequence[Hole]) -> str:
     """One sentence on how well training holes were located."""
     ious = np.array([hole.iou for hole in holes], dtype=float)
     failed = ious < GOOD_IOU

@@ -34,7 +34,7 @@ img {{ max-width: 100%; border: 1px solid #ddd; }}
 """
 
 
-def report_page(
+def build_page(
     *,
     title: str,
     stages: Mapping[str, Summary],

@@ -35,7 +35,7 @@ class Cell:
     warned: bool = False
 
 
-def picture_grid(cells: Sequence[Cell], *, columns: int, headings: Sequence[str] = ()) -> Rgb:
+def draw_grid(cells: Sequence[Cell], *, columns: int, headings: Sequence[str] = ()) -> Rgb:
     """Draw pictures row after row, each under its own caption.
 
     Args:
@@ -65,7 +65,7 @@ def picture_grid(cells: Sequence[Cell], *, columns: int, headings: Sequence[str]
     return np.asarray(sheet)
 
 
-def contact_sheet(
+def draw_contact_sheet(
     rows: Sequence[Sequence[NDArray[np.uint8]]],
     *,
     headings: Sequence[str],
@@ -91,7 +91,7 @@ def contact_sheet(
         if len(row) != len(headings):
             raise ArrayError(f"`{caption}` has {len(row)} pictures for {len(headings)} headings")
         cells += [Cell(row[0], caption), *(Cell(picture, "") for picture in row[1:])]
-    return picture_grid(cells, columns=len(headings), headings=headings)
+    return draw_grid(cells, columns=len(headings), headings=headings)
 
 
 def draw_answers(answers: Sequence[TestAnswer], targets: Mapping[str, Rgb]) -> Rgb:
@@ -105,7 +105,7 @@ def draw_answers(answers: Sequence[TestAnswer], targets: Mapping[str, Rgb]) -> R
     rows = [[a.damaged, a.gray, a.picture] for a in answers]
     if targets:
         rows = [[*row, targets[a.image_id]] for row, a in zip(rows, answers, strict=True)]
-    return contact_sheet(rows, headings=headings, captions=[a.image_id for a in answers])
+    return draw_contact_sheet(rows, headings=headings, captions=[a.image_id for a in answers])
 
 
 def draw_suspects(found: Audit, load: Callable[[str], Rgb]) -> Rgb:
@@ -129,7 +129,7 @@ def draw_suspects(found: Audit, load: Callable[[str], Rgb]) -> Rgb:
         second = f"{_shorten(suspect.second)} fold {suspect.second_fold}, {suspect.similarity:.2f}"
         cells.append(Cell(load(suspect.first), first, suspect.leaks))
         cells.append(Cell(load(suspect.second), second, suspect.leaks))
-    return picture_grid(cells, columns=SUSPECT_COLUMNS)
+    return draw_grid(cells, columns=SUSPECT_COLUMNS)
 
 
 def _shorten(name: str) -> str:

@@ -10,7 +10,15 @@ from ensemble.data.competition import Competition
 from ensemble.data.photographs import mask_file
 from ensemble.data.png import write_png
 from ensemble.report import holes
-from ensemble.report.holes import ENLARGED, RED, Hole, accuracy, find_hole, hole_sheet, outline
+from ensemble.report.holes import (
+    ENLARGED,
+    RED,
+    Hole,
+    describe_accuracy,
+    draw_holes,
+    draw_outline,
+    find_hole,
+)
 from ensemble.report.sheets import WARNING
 
 DAMAGED = np.full((48, 48), 90, np.uint8)
@@ -60,9 +68,9 @@ def test_lost_pixels_that_show_no_damage_count_neither_way(competition, monkeypa
 def test_captions_tell_the_overlap_where_it_is_known(monkeypatch):
     captions = []
     monkeypatch.setattr(
-        holes, "picture_grid", lambda cells, columns: captions.extend(c.caption for c in cells)
+        holes, "draw_grid", lambda cells, columns: captions.extend(c.caption for c in cells)
     )
-    hole_sheet([hole(None), hole(0.5), hole(0.25, doubtful=True)], columns=3)
+    draw_holes([hole(None), hole(0.5), hole(0.25, doubtful=True)], columns=3)
     assert captions == ["TRAIN_00000", "TRAIN_00000, IoU 0.500", "TRAIN_00000, IoU 0.250, doubtful"]
 
 
@@ -81,15 +89,15 @@ def test_a_drawn_hole_is_taken_as_it_is(competition: Competition):
 
 def test_accuracy_counts_failures_and_flags():
     found = [hole(1.0), hole(0.995), hole(0.5, doubtful=True), hole(0.6)]
-    assert accuracy(found) == (
+    assert describe_accuracy(found) == (
         "against the true holes: mean IoU 0.7738, IoU >= 0.99 on 50.0%, 1 of 2 failures flagged, "
         "25.0% flagged in all"
     )
 
 
 def test_doubtful_holes_have_a_red_caption():
-    calm = hole_sheet([hole(1.0), hole(None)], columns=2)
-    alarmed = hole_sheet([hole(1.0), hole(None, doubtful=True)], columns=2)
+    calm = draw_holes([hole(1.0), hole(None)], columns=2)
+    alarmed = draw_holes([hole(1.0), hole(None, doubtful=True)], columns=2)
     assert calm.shape == alarmed.shape
     assert not (calm == WARNING).all(axis=-1).any()
     assert (alarmed == WARNING).all(axis=-1).any()
@@ -104,12 +112,12 @@ def test_only_the_rim_is_drawn():
     mask[15, 20] = True
     large = np.repeat(np.repeat(mask, ENLARGED, axis=0), ENLARGED, axis=1)
     rim = large & ~binary_erosion(large)
-    picture = outline(gray, mask)
+    picture = draw_outline(gray, mask)
     np.testing.assert_array_equal((picture == RED).all(axis=-1), rim)
     known = np.repeat(np.repeat(gray, ENLARGED, axis=0), ENLARGED, axis=1)[~rim]
     np.testing.assert_array_equal(picture[~rim], np.repeat(known[:, None], 3, axis=1))
 
 
 def test_no_hole_leaves_the_picture():
-    picture = outline(DAMAGED, np.zeros(DAMAGED.shape, dtype=bool))
+    picture = draw_outline(DAMAGED, np.zeros(DAMAGED.shape, dtype=bool))
     np.testing.assert_array_equal(picture, np.full((96, 96, 3), 90))

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ensemble.report.page import report_page
+from ensemble.report.page import build_page
 from tests.reference.summary import summary
 
 
@@ -33,7 +33,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return report_page(
+    return build_page(
         title="ens: <demo> & co",
         stages={"restoration": summary("restoration"), "colorization": summary("colorization")},
         recipe='{"weights": {"a<b>": 1.0}}',
@@ -76,7 +76,7 @@ def test_pictures_are_inside_with_their_captions(page: str) -> None:
 
 
 def test_without_stages_and_pictures_there_is_still_the_recipe() -> None:
-    page = report_page(title="t", stages={}, recipe="{}", pictures=[])
+    page = build_page(title="t", stages={}, recipe="{}", pictures=[])
     assert Page(page).open == []
     assert "<pre>{}</pre>" in page
     assert "<img" not in page
