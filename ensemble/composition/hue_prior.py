@@ -100,7 +100,7 @@ class HuePrior:
         if set(arrays) != set(names) or arrays["slope"].shape != (N_STATISTICS, HUE_BINS):
             raise StaleArtefactError(
                 f"a hue prior must hold {', '.join(names)} of this version of ens, but got "
-                f"{', '.join(sorted(arrays))}; fit it again"
+                f"{', '.join(sorted(arrays))}; run `ens blend` again"
             )
         return cls(**{name: np.asarray(arrays[name], dtype=np.float64) for name in names})
 

@@ -97,7 +97,7 @@ def test_survives_storage_as_plain_arrays(photographs: tuple) -> None:
         {**prior.to_arrays(), "slope": prior.slope[:-1]},
         {**prior.to_arrays(), "slope": prior.slope[:, :-1]},
     ):
-        with pytest.raises(StaleArtefactError, match="fit it again"):
+        with pytest.raises(StaleArtefactError, match="run `ens blend` again"):
             HuePrior.from_arrays(stale)
 
 

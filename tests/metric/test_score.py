@@ -148,10 +148,20 @@ def test_what_the_literal_score_refuses_is_refused_and_named(picture: str) -> No
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_constant_pred_over_a_flat_target_is_refused_where_the_literal_score_is_nan() -> None:
-    target = NOISE.copy()
-    target[:7, :7] = 40
-    arrays = {"pred": np.full_like(target, 50), "target": target, "lost_mask": FULL}
+@pytest.mark.parametrize(
+    ("flat", "lost"),
+    [
+        (np.s_[:7, :7], np.s_[:, :]),
+        (np.s_[:7, :7], np.s_[:, 7:]),  # a flat window, none of it lost
+        (np.s_[3, 2:9], np.s_[3, 2:9]),  # a flat run of lost pixels, no flat window
+    ],
+)
+def test_constant_pred_over_a_flat_target_is_refused_where_the_literal_score_is_nan(
+    flat: tuple[slice, ...], lost: tuple[slice, ...]
+) -> None:
+    target, lost_mask = NOISE.copy(), np.zeros((9, 12), bool)
+    target[flat], lost_mask[lost] = 40, True
+    arrays = {"pred": np.full_like(target, 50), "target": target, "lost_mask": lost_mask}
     assert np.isnan(literal_score(**arrays).score)
     with pytest.raises(ScoreError, match=re.escape("TEST_001: the score is undefined (0 / 0)")):
         score(**arrays, name="TEST_001")
