@@ -49,7 +49,8 @@ class DecodedFiles:
     def __init__(self, folder: Path, competition: Competition) -> None:
         self.folder = folder
         self.competition = competition
-        count, (height, width) = len(competition.train_ids), competition.size
+        self.image_ids = competition.train_ids
+        count, (height, width) = len(self.image_ids), competition.size
         packed = (count, height, -(-width // 8))
         self.shapes: dict[str, tuple[int, ...]] = {
             "targets": (count, height, width, 3),
@@ -108,7 +109,7 @@ class DecodedFiles:
         unfinished.rename(self.folder)
 
     def _store(self, files: dict[str, Any], row: int) -> int:
-        sample = self.competition.train_sample(self.competition.train_ids[row])
+        sample = self.competition.train_sample(self.image_ids[row])
         files["targets"][row], files["damaged"][row] = sample.target, sample.damaged
         files["lost"][row] = np.packbits(sample.lost_mask, axis=-1)
         files["located"][row] = np.packbits(find_lost(sample.damaged), axis=-1)
@@ -151,7 +152,7 @@ class DecodedFiles:
             made_from=self._digests(),
             seed=self.competition.seed,
             facts={
-                "photographs": len(self.competition.train_ids),
+                "photographs": len(self.image_ids),
                 "size": list(self.competition.size),
             },
         )
