@@ -92,7 +92,7 @@ class Bench:
         self.project, self.job, self.steps = project, job, steps
         self.settings = project.config.training
         member = project.member(job.stage, job.member)
-        self.task = make_task(member, project)
+        self.task = make_task(member, project.config)
         self.shape = cut_epoch(project, job, Hardware())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.position = Position()

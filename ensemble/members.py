@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ensemble.config import CustomMember
+from ensemble.config import Config, CustomMember
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.manifest import digest_json
 from ensemble.vocabulary import HUE_BINS, VIEWS, Stage, View, check_stage
@@ -189,6 +189,17 @@ def resolve(
         member = known[name] if name in known else custom_member(own[name])
         found.append(_with_input_mode(member, input_mode))
     return tuple(found)
+
+
+def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
+    """The members of a stage that `ens.toml` names.
+
+    Raises:
+        ConfigError: A name is unknown or given twice.
+    """
+    mode = config.restoration.input_mode if stage == "restoration" else None
+    names = getattr(config, stage).members
+    return resolve(stage, names, custom=config.member, input_mode=mode)
 
 
 def custom_member(table: CustomMember) -> Member:

@@ -16,7 +16,7 @@ from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError, unknown_name
 from ensemble.folds.sample import sample_groups
 from ensemble.folds.split import Folds
-from ensemble.members import Member, resolve
+from ensemble.members import Member, configured_members
 from ensemble.vocabulary import STAGES, Stage
 from ensemble.workspace import Workspace
 
@@ -98,9 +98,7 @@ class Project:
         Raises:
             ConfigError: A name is unknown or given twice.
         """
-        mode = self.config.restoration.input_mode if stage == "restoration" else None
-        names = getattr(self.config, stage).members
-        return resolve(stage, names, custom=self.config.member, input_mode=mode)
+        return configured_members(self.config, stage)
 
     def all_members(self) -> tuple[Member, ...]:
         """The members of both stages, restoration first."""

@@ -133,6 +133,11 @@ class Competition:
         return tuple(self._test)
 
     @property
+    def has_test(self) -> bool:
+        """Whether there are test photographs."""
+        return bool(self._test)
+
+    @property
     def test_names(self) -> tuple[str, ...]:
         """The file names that a submission must hold, in the order of `test_ids`."""
         return tuple(self._test[image_id].name for image_id in self.test_ids)

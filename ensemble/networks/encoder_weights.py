@@ -17,6 +17,7 @@ import timm
 from huggingface_hub import constants
 
 from ensemble.errors import WeightsError
+from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.catalogue import TIMM_PREFIX
 from ensemble.networks.weights import answers
 
@@ -62,6 +63,29 @@ def timm_release(encoder: str) -> Release:
         raise _unpublished(encoder)
     repository, _, revision = config.hf_hub_id.partition("@")
     return Release(repository, revision or None, (TENSORS,))
+
+
+def release_of(member: Member) -> Release:
+    """Where the first weights of a trained member's encoder are published.
+
+    Raises:
+        WeightsError: None are.
+    """
+    if member.arch == HISTOGRAM_ARCH:
+        return timm_release(member.encoder)
+    if member.encoder.startswith(TIMM_PREFIX):
+        return timm_release(member.encoder.removeprefix(TIMM_PREFIX))
+    return smp_release(member.encoder)
+
+
+def is_cached(release: Release) -> bool:
+    """Whether all files of a release are in the local cache."""
+    return all(_cached(release, file) is not None for file in release.files)
+
+
+def hub_answers() -> bool:
+    """Whether the hub can be asked for what is not in the cache."""
+    return not constants.HF_HUB_OFFLINE and answers(constants.ENDPOINT)
 
 
 def smp_arguments(encoder: str, encoder_weights: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from ensemble.config import Config
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
@@ -84,12 +85,12 @@ def remove(jobs: Sequence[Job], project: Project) -> None:
                 shutil.rmtree(folder)
 
 
-def make_task(member: Member, project: Project, validation_grays: GrayOf | None = None) -> Task:
+def make_task(member: Member, config: Config, validation_grays: GrayOf | None = None) -> Task:
     """What a member learns."""
     if member.stage == "restoration":
-        return RestorationTask(member, project.config)
+        return RestorationTask(member, config)
     kind = HistogramTask if member.output == "histogram" else ColorizationTask
-    return kind(member, project.config, validation_grays=validation_grays)
+    return kind(member, config, validation_grays=validation_grays)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ class _Run:
         if earlier.manifest is not None:
             return earlier.manifest
         with silence_lightning():
-            return self._learn(make_task(member, self.project, validation_grays), earlier, origin)
+            return self._learn(
+                make_task(member, self.project.config, validation_grays), earlier, origin
+            )
 
     def _learn(self, task: Task, earlier: EarlierRun, origin: Origin) -> Manifest:
         project, job, settings = self.project, self.job, self.project.config.training

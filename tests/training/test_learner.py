@@ -24,7 +24,7 @@ def _network(value: float) -> nn.Module:
 def make_learner(make_project: Callable[..., Project]) -> Callable[..., Learner]:
     def make(network: nn.Module, **settings: float) -> Learner:
         project = make_project(**settings)
-        task = make_task(project.members("restoration")[0], project)
+        task = make_task(project.members("restoration")[0], project.config)
         training = project.config.training
         return Learner(network, task, training, position=Position(), batches=1, seed=0)
 

@@ -1,0 +1,134 @@
+"""The data: whether it is what the competition gives, on a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ensemble.damage.locate import locate_hole
+from ensemble.data.competition import Competition, check_damage
+from ensemble.doctor.finding import Finding
+from ensemble.errors import DataError
+from ensemble.parallel import Progress, map_in_order, seed_of
+
+GOOD = 0.99
+"""A located hole is good from this intersection over union on."""
+
+_LEAST_GOOD = 0.95
+_MOST_DOUBTFUL = 0.1
+
+
+def check_data(
+    competition: Competition, *, sample: int, seed: int, progress: Progress
+) -> Iterator[Finding]:
+    """Decode a sample of the photographs, and locate their holes.
+
+    Args:
+        competition: The data.
+        sample: Most photographs of each kind.
+        seed: Decides which.
+        progress: Opens a bar.
+    """
+    train = _draw(competition.train_ids, sample, seed)
+    test = _draw(competition.test_ids, sample, seed) if competition.has_test else ()
+    height, width = competition.size
+    yield Finding(
+        "ok",
+        "photographs",
+        f"{len(competition.train_ids)} to train on, "
+        f"{len(competition.test_ids) if competition.has_test else 0} to test, "
+        f"{width} x {height} px"
+        + (", damage simulated (there is no train_input/)" if competition.simulated else ""),
+    )
+    yield from _check_train(competition, train, progress)
+    if test:
+        yield from _check_test(competition, test, progress)
+        yield from _check_names(competition)
+    else:
+        yield Finding("warning", "test", f"no test photographs in `{competition.folder}`")
+
+
+def _draw(image_ids: Sequence[str], count: int, seed: int) -> list[str]:
+    return sorted(sorted(image_ids, key=lambda i: seed_of(seed, i))[:count])
+
+
+def _check_train(
+    competition: Competition, image_ids: Sequence[str], progress: Progress
+) -> Iterator[Finding]:
+    def look(image_id: str) -> tuple[str, float]:
+        """The fault of a photograph, or nothing, and how well its hole is located."""
+        try:
+            sample = competition.train_sample(image_id)
+            told = check_damage(sample) or ""
+        except DataError as error:
+            return str(error), 0.0
+        located, lost = locate_hole(sample.damaged).lost_mask, sample.lost_mask
+        return told, float((located & lost).sum() / max((located | lost).sum(), 1))
+
+    found = []
+    with progress("training photographs", len(image_ids)) as advance:
+        for result in map_in_order(look, image_ids):
+            found.append(result)
+            advance(1)
+    faults = [fault for fault, _ in found if fault]
+    if faults:
+        yield Finding(
+            "wrong" if any(not overlap for fault, overlap in found if fault) else "warning",
+            "damage",
+            f"{len(faults)} of {len(found)} are not as due, the first: {faults[0]}",
+        )
+    else:
+        yield Finding(
+            "ok", "damage", f"{len(found)} looked at: the exact gray with one flat hole each"
+        )
+    good = float(np.mean([overlap >= GOOD for _, overlap in found]))
+    yield Finding(
+        "ok" if good >= _LEAST_GOOD else "warning",
+        "located",
+        f"{good:.1%} of these holes are located with an IoU of {GOOD} or more"
+        + ("" if good >= _LEAST_GOOD else "; look at them with `ens damage --split train`"),
+    )
+
+
+def _check_test(
+    competition: Competition, image_ids: Sequence[str], progress: Progress
+) -> Iterator[Finding]:
+    def look(image_id: str) -> tuple[str, bool]:
+        try:
+            return "", locate_hole(competition.test_input(image_id)).doubtful
+        except DataError as error:
+            return str(error), False
+
+    found = []
+    with progress("test photographs", len(image_ids)) as advance:
+        for result in map_in_order(look, image_ids):
+            found.append(result)
+            advance(1)
+    faults = [fault for fault, _ in found if fault]
+    if faults:
+        yield Finding("wrong", "test", f"{len(faults)} unreadable, the first: {faults[0]}")
+    doubtful = sum(doubt for _, doubt in found)
+    many = doubtful > _MOST_DOUBTFUL * len(found)
+    yield Finding(
+        "warning" if many else "ok",
+        "test",
+        f"{doubtful} of {len(found)} holes are doubtful; `ens damage` draws them",
+    )
+
+
+def _check_names(competition: Competition) -> Iterator[Finding]:
+    due = competition.sample_submission_names()
+    names = sorted(competition.test_names)
+    if due is None:
+        return
+    if list(due) == names:
+        yield Finding("ok", "submission", "the names in sample_submission.zip are the test's")
+    else:
+        differing = sorted(set(due) ^ set(names))
+        yield Finding(
+            "wrong",
+            "submission",
+            f"sample_submission.zip and the test photographs must have the same names, but "
+            f"{len(differing)} are in one only, `{differing[0]}` among them; download both again",
+        )

@@ -1,0 +1,90 @@
+"""The machine: Python, torch, the GPU and its precision, memory, and the encoders' weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from ensemble.config import Config
+from ensemble.doctor.finding import Finding
+from ensemble.errors import WeightsError
+from ensemble.members import Member
+from ensemble.networks.device import choose_precision
+from ensemble.networks.encoder_weights import hub_answers, is_cached, release_of
+from ensemble.parallel import count_cores
+
+_LEAST_MEMORY = 8e9
+_LEAST_GPU_MEMORY = 7e9
+
+
+def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding]:
+    """Look at the machine.
+
+    Args:
+        config: The settings; the precision comes from them.
+        members: Those of `ens.toml`; the trained ones need their encoders' weights.
+    """
+    yield Finding("ok", "Python", f"{platform.python_version()}, torch {torch.__version__}")
+    yield _check_device(config)
+    yield _check_memory()
+    if config.training.encoder_weights == "imagenet":
+        yield from _check_weights([member for member in members if member.kind == "trained"])
+
+
+def _check_device(config: Config) -> Finding:
+    precision = choose_precision(config.training.precision)
+    if not torch.cuda.is_available():
+        return Finding(
+            "warning",
+            "GPU",
+            f"none that torch {torch.__version__} can use, so {count_cores()} processor cores "
+            "train: see the hours below; without training, `ens init --preset training-free`",
+        )
+    properties = torch.cuda.get_device_properties(0)
+    capability = f"{properties.major}.{properties.minor}"
+    text = (
+        f"{torch.cuda.device_count()} x {properties.name}, {properties.total_memory / 1e9:.0f} GB, "
+        f"compute capability {capability}, trains in {precision}"
+    )
+    if properties.total_memory < _LEAST_GPU_MEMORY:
+        return Finding("warning", "GPU", f"{text}: little memory; see what fits below")
+    return Finding("ok", "GPU", text)
+
+
+def _check_memory() -> Finding:
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return Finding("ok", "memory", f"{count_cores()} cores; this system does not say how much")
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    text = f"{count_cores()} cores, {total / 1e9:.0f} GB of memory"
+    if total < _LEAST_MEMORY:
+        return Finding(
+            "warning", "memory", f"{text}: set `num_workers = 1` under [training] if it runs out"
+        )
+    return Finding("ok", "memory", text)
+
+
+def _check_weights(members: Sequence[Member]) -> Iterator[Finding]:
+    """The ImageNet weights of each encoder; nothing is downloaded."""
+    missing = []
+    for member in members:
+        try:
+            if not is_cached(release_of(member)):
+                missing.append(member.encoder)
+        except WeightsError as error:
+            yield Finding("wrong", "weights", str(error))
+    names = ", ".join(sorted(set(missing)))
+    if not missing:
+        yield Finding("ok", "weights", "the ImageNet weights of every encoder are in the cache")
+    elif hub_answers():
+        yield Finding("ok", "weights", f"will be downloaded once: {names}")
+    else:
+        yield Finding(
+            "wrong",
+            "weights",
+            f"not in the cache, and the hub does not answer: {names}; connect to the internet, "
+            'copy the cache of a connected machine (HF_HOME), or set `encoder_weights = "none"` '
+            "under [training]",
+        )

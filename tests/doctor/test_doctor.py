@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from ensemble.config import Config
+from ensemble.config_text import config_text
+from ensemble.data.competition import Competition
+from ensemble.data.photographs import Photographs
+from ensemble.data.png import write_png
+from ensemble.doctor import cost as costs
+from ensemble.doctor import machine
+from ensemble.doctor.cost import NetworkCost, check_disk, check_memory, disk_bytes, fold_hours
+from ensemble.doctor.data import check_data
+from ensemble.doctor.finding import Finding
+from ensemble.members import MEMBERS
+from ensemble.parallel import silent
+from ensemble.project import Project
+
+UNET = MEMBERS["restoration"]["unet-mobilenet-v2"]
+FPN = MEMBERS["colorization"]["fpn-resnet50"]
+SPLINE = MEMBERS["restoration"]["spline"]
+COST = NetworkCost(UNET, step_seconds=0.5, photo_seconds=0.01, gpu_bytes=0, weight_bytes=10**7)
+
+
+def look(project: Project, sample: int = 50) -> dict[str, Finding]:
+    """The findings on the data, by what they are of; the worst where there are two."""
+    competition = Competition.load(project.workspace.data, size=project.config.data.size, seed=0)
+    order = ["ok", "warning", "wrong"]
+    found = list(check_data(competition, sample=sample, seed=0, progress=silent))
+    return {one.what: one for one in sorted(found, key=lambda one: order.index(one.verdict))}
+
+
+def test_data_as_due_is_well(project):
+    found = look(project)
+    assert found["photographs"].text.startswith("6 to train on, 2 to test, ")
+    assert "damage simulated" in found["photographs"].text
+    assert found["damage"].verdict == "ok"
+    assert "2 holes are doubtful" in found["test"].text or found["test"].verdict in (
+        "ok",
+        "warning",
+    )
+
+
+def test_a_photograph_that_is_none_is_named(project):
+    name = project.competition.train_ids[2]
+    (project.workspace.data / "train_gt" / f"{name}.png").write_bytes(b"not a picture")
+    finding = look(project)["damage"]
+    assert finding.verdict == "wrong"
+    assert "1 of 6 are not as due" in finding.text
+    assert f"{name}.png" in finding.text
+
+
+def test_a_gray_of_another_formula_is_wrong(project):
+    for name in project.competition.train_ids:
+        target = project.competition.target(name)
+        write_png(
+            project.workspace.data / "train_input" / f"{name}.png",
+            target.mean(axis=-1).astype(np.uint8),
+        )
+    finding = look(project)["damage"]
+    assert finding.verdict == "wrong"
+    assert 'Pillow\'s `convert("L")`' in finding.text
+
+
+def test_test_photographs_without_holes_are_doubtful(project):
+    rng = np.random.default_rng(0)
+    for path in (project.workspace.data / "test_input").iterdir():
+        write_png(path, rng.integers(0, 256, project.competition.size, dtype=np.uint8))
+    finding = look(project)["test"]
+    assert finding.verdict == "warning"
+    assert finding.text.startswith("2 of 2 holes are doubtful")
+
+
+@pytest.mark.parametrize("member", [UNET, FPN])
+def test_networks_are_timed_by_real_steps(project, member):
+    config = project.config.replace("training", batch_size=8)
+    ids = project.competition.train_ids
+    found = costs.time_network(member, config, Photographs(project.competition), ids)
+    assert found.step_seconds > 0 < found.photo_seconds
+    parameters = sum(p.numel() for p in costs.build(member, encoder_weights="none").parameters())
+    assert found.weight_bytes >= 4 * parameters
+    assert found.fits
+
+
+def test_a_processor_steps_on_few_photographs_and_counts_for_all(project, monkeypatch):
+    monkeypatch.setattr(costs, "_time", lambda work: work() or 1.0)
+    config = project.config.replace("training", batch_size=8)
+    photographs = Photographs(project.competition)
+    found = costs.time_network(UNET, config, photographs, project.competition.train_ids)
+    assert found.step_seconds == 4.0
+    assert found.photo_seconds == 0.5
+
+
+def test_a_network_that_does_not_fit_is_said_with_what_fits(project, monkeypatch):
+    def fail(work):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(costs, "_time", fail)
+    found = costs.time_network(
+        UNET, project.config, Photographs(project.competition), project.competition.train_ids
+    )
+    assert not found.fits
+    (finding,) = check_memory([COST, found], project.config)
+    assert finding.verdict == "wrong"
+    assert "`batch_size = 8` and `accumulate = 2`" in finding.text
+
+
+def test_hours_count_steps_validation_and_collection():
+    config = Config().replace("training", epochs=10, batch_size=16).replace("oof", photographs=500)
+    # 800 of 1000 are learned from in 50 steps; 100 are validated, and collected in 4 views.
+    due = (10 * (50 * 0.5 + 100 * 0.01) + 4 * 100 * 0.01) / 3600
+    assert math.isclose(fold_hours(COST, config, 1000), due)
+    assert fold_hours(COST, config.replace("training", max_steps_per_epoch=5), 1000) < due / 4
+
+
+def test_disk_counts_what_is_written():
+    config = Config()
+    found = disk_bytes([UNET, SPLINE, FPN], [COST], config, 29603)
+    pixels = 512 * 512
+    assert found["decoded photographs"] == 29603 * (4 * pixels + 2 * pixels // 8)
+    assert found["out-of-fold predictions"] == 2000 * pixels * (1 + 4 + 1 + 12)
+    assert found["checkpoints"] == 5 * 4 * 10**7
+    assert "decoded photographs" not in disk_bytes(
+        [UNET], [COST], config.replace("training", cache=False), 29603
+    )
+
+
+def test_the_decoded_files_are_as_large_as_is_said(project):
+    project.photographs.prepare()
+    folder = project.workspace.cache / "photographs"
+    actual = sum(path.stat().st_size for path in folder.glob("*.npy"))
+    said = disk_bytes([SPLINE], [], project.config, 6)["decoded photographs"]
+    assert said <= actual <= said + 4096
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict", "remedy"),
+    [
+        (60e9, "ok", ""),
+        (20e9, "wrong", "set `cache = false` under [training]"),
+        (5e9, "wrong", "set `cache = false` under [training] and `photographs = 211` under [oof]"),
+        (1e9, "wrong", "free some space"),
+    ],
+)
+def test_a_small_disk_is_told_what_fits(free, verdict, remedy):
+    needed = disk_bytes([UNET, SPLINE, FPN], [COST] * 20, Config(), 29603)
+    finding = check_disk(needed, int(free), Config())
+    assert finding.verdict == verdict
+    assert remedy in finding.text
+
+
+def test_what_is_advised_fits():
+    config = Config().replace("training", cache=False).replace("oof", photographs=211)
+    needed = disk_bytes([UNET, SPLINE, FPN], [COST] * 20, config, 29603)
+    assert check_disk(needed, 5 * 10**9, config).verdict == "ok"
+    more = config.replace("oof", photographs=213)
+    needed = disk_bytes([UNET, SPLINE, FPN], [COST] * 20, more, 29603)
+    assert check_disk(needed, 5 * 10**9, more).verdict == "wrong"
+
+
+def test_weights_that_cannot_be_had_are_wrong(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "is_cached", lambda release: False)
+    monkeypatch.setattr(machine, "hub_answers", lambda: False)
+    found = {one.what: one for one in machine.check_machine(Config(), [UNET, SPLINE])}
+    assert found["weights"].verdict == "wrong"
+    assert "mobilenet_v2" in found["weights"].text
+    monkeypatch.setattr(machine, "hub_answers", lambda: True)
+    found = {one.what: one for one in machine.check_machine(Config(), [UNET])}
+    assert found["weights"] == Finding("ok", "weights", "will be downloaded once: mobilenet_v2")
+    monkeypatch.setattr(machine, "is_cached", lambda release: True)
+    found = {one.what: one for one in machine.check_machine(Config(), [UNET])}
+    assert found["weights"].verdict == "ok"
+    random = Config().replace("training", encoder_weights="none")
+    assert "weights" not in {one.what for one in machine.check_machine(random, [UNET])}
+
+
+def test_a_gpu_is_named_with_its_real_precision(monkeypatch):
+    t4 = SimpleNamespace(name="Tesla T4", total_memory=15.8e9, major=7, minor=5)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: t4)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    found = {one.what: one for one in machine.check_machine(Config(), [])}
+    assert found["GPU"].verdict == "ok"
+    assert "Tesla T4, 16 GB, compute capability 7.5, trains in fp16" in found["GPU"].text
+    small = replace_memory(t4, 4e9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: small)
+    found = {one.what: one for one in machine.check_machine(Config(), [])}
+    assert found["GPU"].verdict == "warning"
+
+
+def replace_memory(properties: SimpleNamespace, total: float) -> SimpleNamespace:
+    return SimpleNamespace(**{**vars(properties), "total_memory": total})
+
+
+def test_the_command_ends_with_1_where_something_is_wrong(ens, make_workspace):
+    members = {"restoration": {"members": ("spline",)}, "colorization": {"members": ("gray",)}}
+    workspace, config = make_workspace(**members)
+    workspace.config_file.write_text(config_text(config))
+    said = ens(workspace.root, "doctor")
+    assert said.status == 0, said.line
+    assert "6 to train on" in said.line
+    assert "GB are free" in said.line
+    (workspace.data / "train_gt" / "TRAIN_00000.png").write_bytes(b"x")
+    assert ens(workspace.root, "doctor", "--quick").status == 1
