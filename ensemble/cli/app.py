@@ -33,7 +33,7 @@ Without the competition's data, `ens demo` makes some. `ens status` says what is
 VERBS = {
     "init": "Write an ens.toml with every setting, its default and what it means.",
     "demo": "Make a small data set of real photographs in the competition's layout.",
-    "doctor": "Check the machine and the data, and say what everything will cost.",
+    "doctor": "Check the machine and the data, and say the hours and gigabytes a run will take.",
     "folds": "Write folds.csv: photographs of one scene in one fold, folds of equal size and "
     "difficulty.",
     "train": "Train the members of ens.toml and cache their out-of-fold predictions.",

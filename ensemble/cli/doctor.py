@@ -24,7 +24,7 @@ def doctor(
     sample: Annotated[int, typer.Option(min=1, help="Photographs to look at.")] = 200,
     quick: Annotated[bool, typer.Option("--quick", help="Time no network.")] = False,
 ) -> None:
-    """Check the machine and the data, and say how many hours and gigabytes a run will take.
+    """Check the machine and the data, and say the hours and gigabytes a run will take.
 
     Looks at Python, torch, the GPU and the encoders' weights; decodes a sample of the photographs
     and locates their holes; times a few steps of every network on this very device. Exits with 1
