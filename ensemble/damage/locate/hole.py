@@ -121,7 +121,9 @@ def _decide(gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.fl
     region is taken whole where too little were left.
     """
     rows, columns = pixels.T
-    lost = _mean_by_region(gray_map, pixels, belongs) > _EVEN
+    labels, n_labels = gray_map.labels[rows, columns], len(gray_map.areas)
+    sums = np.bincount(labels, weights=belongs, minlength=n_labels)
+    lost = sums / np.maximum(np.bincount(labels, minlength=n_labels), 1) > _EVEN
     lost[gray_map.main] = True
     lost[0] = False
     mask: Mask = np.take(lost, gray_map.labels, mode="clip")  # twice as fast as indexing
@@ -129,17 +131,6 @@ def _decide(gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.fl
     if np.count_nonzero(mask) < MIN_PIXELS:
         return gray_map.labels == gray_map.main
     return mask
-
-
-def _mean_by_region(
-    gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean probability of each region's undecided pixels, (labels,); 0 where it has none."""
-    labels = gray_map.labels[pixels[:, 0], pixels[:, 1]]
-    n_labels = len(gray_map.areas)
-    counts = np.bincount(labels, minlength=n_labels)
-    sums = np.bincount(labels, weights=belongs, minlength=n_labels)
-    return sums / np.maximum(counts, 1)
 
 
 def _measure_changes(
