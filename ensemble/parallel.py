@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -35,7 +35,7 @@ def count_cores() -> int:
 
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], *, n_threads: int | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `function(item)` for each item, in order, computed by threads.
 
     Unlike `ThreadPoolExecutor.map`, at most two items a thread are drawn ahead of the reader, so
