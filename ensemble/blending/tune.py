@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,6 @@ from ensemble.blending.decide.shortlist import (
     PLAIN,
     TUNED,
     TUNED_COMPOSITION,
-    Shortlist,
     list_finalists,
     make_shortlist,
     rank_compositions,
@@ -36,6 +34,7 @@ from ensemble.blending.statistics.objective import Objective, Rows
 from ensemble.blending.statistics.sampling import Plan
 from ensemble.metric.score import weigh
 from ensemble.parallel import Advance, Progress, count_cores, silent
+from ensemble.vocabulary import Stage
 
 FIT_PHOTOGRAPHS = 96
 """Most photographs on which a cross-fitted step scores its finalists exactly."""
@@ -122,146 +121,111 @@ def tune(
         settings: How.
         progress: Opens a progress bar.
     """
-    task = _Task(evidence, space, tuple(image_ids), settings, progress)
-    objective = task.collect()
-    found = task.search(objective)
+    ids, stage = tuple(image_ids), evidence.stage
+    plan = Plan.for_photographs(len(ids), seed=settings.seed)
+    with progress(f"{stage}: collecting statistics", len(ids)) as advance:
+        objective = Objective(
+            evidence, space, ids, plan=plan, jobs=settings.threads, advance=advance
+        )
+    study = _open_shared_study(objective, plan, settings)
+    with progress(f"{stage}: trials", settings.trials) as advance:
+        found = _search(objective.value, study, space, settings, advance)
     listed = make_shortlist(objective, found)
-    exact = task.score(listed)
-    rows = {**listed.baselines, **listed.choose_best(evidence.stage, exact)}
+    candidates = list(listed.candidates.values())
+    with progress(f"{stage}: scoring the best exactly", len(ids)) as advance:
+        scored = score_exactly(evidence, candidates, ids, jobs=settings.threads, advance=advance)
+    exact = dict(zip(listed.candidates, scored, strict=True))
+    rows = {**listed.baselines, **listed.choose_best(stage, exact)}
     terms = {name: exact[one.key] for name, one in rows.items()}
-    crossed, notes = task.cross_fit(objective, tuple(listed.steps), trials=found.done)
-    kept_name, verdicts = task.decide(terms, crossed)
+    fewer = replace(settings, trials=min(found.done, settings.trials))
+    crossed, notes = _cross_fit(objective, tuple(listed.steps), fewer, progress)
+    groups = [evidence.groups[image_id] for image_id in ids]
+    kept_name, verdicts = _decide(stage, terms, crossed, groups, settings)
     if found.missing:
         interruption = (
             f"Interrupted: {found.done} of {found.wanted} trials are done and the best so far is "
             "used; run the same command again for the rest."
         )
         notes = (interruption, *notes)
-    return Tuned(
-        rows[kept_name], kept_name, rows, terms, crossed, verdicts, found, task.image_ids, notes
+    return Tuned(rows[kept_name], kept_name, rows, terms, crossed, verdicts, found, ids, notes)
+
+
+def _open_shared_study(objective: Objective, plan: Plan, settings: Settings) -> optuna.Study:
+    storage = None if settings.storage is None else open_storage(settings.storage)
+    evidence, space = objective.evidence, objective.space
+    drawn = f"{evidence.digest} {sorted(objective.image_ids)}"
+    return open_study(storage, name_study(evidence.stage, evidence=drawn, space=space, plan=plan))
+
+
+def _search(
+    value: Value,
+    study: optuna.Study,
+    space: SearchSpace,
+    settings: Settings,
+    advance: Advance = lambda _: None,
+) -> SearchResult:
+    return search(
+        study,
+        space,
+        value,
+        sampler=settings.sampler,
+        trials=settings.trials,
+        seed=settings.seed,
+        jobs=settings.jobs,
+        advance=advance,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """The steps of `tune`."""
+def _cross_fit(
+    objective: Objective, steps: Sequence[str], settings: Settings, progress: Progress
+) -> tuple[dict[str, Terms], tuple[str, ...]]:
+    """Terms of each step, tuned without the photograph's part; and notes."""
+    evidence, ids = objective.evidence, objective.image_ids
+    groups = [evidence.groups[image_id] for image_id in ids]
+    if len(set(groups)) < 2:
+        return {}, (ONE_GROUP,)
+    folds = [evidence.folds[image_id] for image_id in ids]
+    notes = (HALVES,) if len(set(folds)) == 1 else ()
+    parts = divide(folds, groups, seed=settings.seed)
+    crossed = {}
+    try:
+        for step in steps:
+            fit = partial(_fit, objective, step, settings)
+            with progress(f"{evidence.stage}: cross-fitting the {step}", len(ids)) as advance:
+                crossed[step] = cross_fit(
+                    evidence, ids, parts, fit, jobs=settings.threads, advance=advance
+                )
+    except KeyboardInterrupt:
+        return {}, (*notes, NOT_CROSS_FITTED)
+    return crossed, notes
 
-    evidence: Evidence
-    space: SearchSpace
-    image_ids: tuple[str, ...]
-    settings: Settings
-    progress: Progress
 
-    @cached_property
-    def plan(self) -> Plan:
-        return Plan.for_photographs(len(self.image_ids), seed=self.settings.seed)
+def _fit(objective: Objective, step: str, settings: Settings, rows: Rows) -> Candidate:
+    """Tune on some rows only: as on all, but in memory and with fewer exact scores."""
+    if step == TUNED_COMPOSITION:
+        return rank_compositions(objective, rows)[0]
+    value = partial(objective.value, rows=rows)
+    found = _search(value, open_study(None, "cross-fit"), objective.space, settings)
+    if found.missing:
+        raise KeyboardInterrupt
+    listed = list_finalists(objective, found, rows)
+    spaced = np.linspace(0, len(rows) - 1, min(FIT_PHOTOGRAPHS, len(rows))).round()
+    ids = [objective.image_ids[row] for row in rows[np.unique(spaced.astype(np.int64))]]
+    exact = score_exactly(objective.evidence, listed, ids, jobs=settings.threads)
+    return listed[int(weigh(objective.evidence.stage, exact).mean(axis=1).argmax())]
 
-    @cached_property
-    def groups(self) -> list[str]:
-        return [self.evidence.groups[image_id] for image_id in self.image_ids]
 
-    def collect(self) -> Objective:
-        with self._open_bar("collecting statistics", len(self.image_ids)) as advance:
-            return Objective(
-                self.evidence,
-                self.space,
-                self.image_ids,
-                plan=self.plan,
-                jobs=self.settings.threads,
-                advance=advance,
-            )
-
-    def search(self, objective: Objective) -> SearchResult:
-        settings, evidence = self.settings, self.evidence
-        storage = None if settings.storage is None else open_storage(settings.storage)
-        drawn = f"{evidence.digest} {sorted(self.image_ids)}"
-        name = name_study(evidence.stage, evidence=drawn, space=self.space, plan=self.plan)
-        with self._open_bar("trials", settings.trials) as advance:
-            study = open_study(storage, name)
-            return self._run_trials(study, objective.value, settings.trials, advance)
-
-    def score(self, listed: Shortlist) -> dict[str, Terms]:
-        """Exact terms of everything listed, by key."""
-        candidates, settings = listed.candidates, self.settings
-        with self._open_bar("scoring the best exactly", len(self.image_ids)) as advance:
-            terms = score_exactly(
-                self.evidence,
-                list(candidates.values()),
-                self.image_ids,
-                jobs=settings.threads,
-                advance=advance,
-            )
-        return dict(zip(candidates, terms, strict=True))
-
-    def cross_fit(
-        self, objective: Objective, steps: Sequence[str], *, trials: int
-    ) -> tuple[dict[str, Terms], tuple[str, ...]]:
-        """Terms of each step, tuned without the photograph's part by as many trials; and notes."""
-        if len(set(self.groups)) < 2:
-            return {}, (ONE_GROUP,)
-        folds = [self.evidence.folds[image_id] for image_id in self.image_ids]
-        notes = (HALVES,) if len(set(folds)) == 1 else ()
-        parts = divide(folds, self.groups, seed=self.settings.seed)
-        crossed = {}
-        try:
-            for step in steps:
-                with self._open_bar(f"cross-fitting the {step}", len(self.image_ids)) as advance:
-                    crossed[step] = cross_fit(
-                        self.evidence,
-                        self.image_ids,
-                        parts,
-                        partial(self._fit, objective, step, min(trials, self.settings.trials)),
-                        jobs=self.settings.threads,
-                        advance=advance,
-                    )
-        except KeyboardInterrupt:
-            return {}, (*notes, NOT_CROSS_FITTED)
-        return crossed, notes
-
-    def decide(
-        self, terms: Mapping[str, Terms], crossed: Mapping[str, Terms]
-    ) -> tuple[str, tuple[Verdict, ...]]:
-        if not crossed:
-            interrupted = len(set(self.groups)) > 1
-            return (TUNED if interrupted or self.settings.force_tuned else PLAIN), ()
-        kept, verdicts = choose_step(
-            self.evidence.stage,
-            terms,
-            crossed,
-            groups=self.groups,
-            plain=PLAIN,
-            seed=self.settings.seed,
-        )
-        return (TUNED if self.settings.force_tuned else kept), verdicts
-
-    def _fit(self, objective: Objective, step: str, trials: int, rows: Rows) -> Candidate:
-        """Tune on some rows only: as on all, but in memory and with fewer exact scores."""
-        if step == TUNED_COMPOSITION:
-            return rank_compositions(objective, rows)[0]
-        value = partial(objective.value, rows=rows)
-        found = self._run_trials(open_study(None, "cross-fit"), value, trials)
-        if found.missing:
-            raise KeyboardInterrupt
-        listed = list_finalists(objective, found, rows)
-        spaced = np.linspace(0, len(rows) - 1, min(FIT_PHOTOGRAPHS, len(rows))).round()
-        ids = [self.image_ids[row] for row in rows[np.unique(spaced.astype(np.int64))]]
-        exact = score_exactly(self.evidence, listed, ids, jobs=self.settings.threads)
-        return listed[int(weigh(self.evidence.stage, exact).mean(axis=1).argmax())]
-
-    def _run_trials(
-        self, study: optuna.Study, value: Value, trials: int, advance: Advance = lambda _: None
-    ) -> SearchResult:
-        settings = self.settings
-        return search(
-            study,
-            self.space,
-            value,
-            sampler=settings.sampler,
-            trials=trials,
-            seed=settings.seed,
-            jobs=settings.jobs,
-            advance=advance,
-        )
-
-    def _open_bar(self, what: str, count: int) -> AbstractContextManager[Advance]:
-        return self.progress(f"{self.evidence.stage}: {what}", count)
+def _decide(
+    stage: Stage,
+    terms: Mapping[str, Terms],
+    crossed: Mapping[str, Terms],
+    groups: Sequence[str],
+    settings: Settings,
+) -> tuple[str, tuple[Verdict, ...]]:
+    if not crossed:
+        interrupted = len(set(groups)) > 1
+        return (TUNED if interrupted or settings.force_tuned else PLAIN), ()
+    kept, verdicts = choose_step(
+        stage, terms, crossed, groups=groups, plain=PLAIN, seed=settings.seed
+    )
+    return (TUNED if settings.force_tuned else kept), verdicts
