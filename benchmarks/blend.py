@@ -4,7 +4,7 @@
                                [--exact-images 100] [--scale 100,300,1000] [--samplers]
 
 PHOTOS is a folder of photographs; they are scaled to 512 x 512, and every member and view is a
-deterministic distortion of them (blur, noise, shifted colours, less saturation). Predictions are
+deterministic distortion of them (blur, noise, shifted colors, less saturation). Predictions are
 written uncompressed to a temporary folder beforehand, which no way is charged for; both ways read
 them from there.
 

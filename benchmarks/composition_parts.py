@@ -35,7 +35,7 @@ from ensemble.composition.blend import compose_answer
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
-from ensemble.composition.hue_target import centred, hue_histogram, lift
+from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import fill_data_range, lock_luma
 from ensemble.composition.recipe import Composition
@@ -72,8 +72,8 @@ def speed(pictures: list[Rgb]) -> None:
     picture, others = pictures[0], np.stack(pictures[1:])
     gray = luma(picture)
     floats = picture.astype(np.float32) + np.float32(3.3)
-    target = lift(centred(np.stack([hue_histogram(p) for p in others])).mean(axis=0))
-    colourless = np.repeat(gray[..., None], 3, axis=2)
+    target = lift(centered(np.stack([hue_histogram(p) for p in others])).mean(axis=0))
+    colorless = np.repeat(gray[..., None], 3, axis=2)
     weights = np.ones(len(pictures))
     parts: dict[str, Callable[[], object]] = {
         "lock_luma": lambda: lock_luma(rgb=floats, gray=gray),
@@ -84,7 +84,7 @@ def speed(pictures: list[Rgb]) -> None:
             rgb=picture, gray=gray, target=target, mode="natural"
         ),
         "transport_hue, from gray": lambda: transport_hue(
-            rgb=colourless, gray=gray, target=target, mode="score"
+            rgb=colorless, gray=gray, target=target, mode="score"
         ),
         "fill_data_range": lambda: fill_data_range(np.clip(picture, 9, 240)),
         "blend_chroma, mean of 4": lambda: blend_chroma(
@@ -95,7 +95,7 @@ def speed(pictures: list[Rgb]) -> None:
     for name, call in parts.items():
         print(f"{name:28s} {milliseconds(call)}")
     reached = [
-        float(centred(hue_histogram(moved)) @ centred(target))
+        float(centered(hue_histogram(moved)) @ centered(target))
         for moved in (
             transport_hue(rgb=p, gray=luma(p), target=target, mode="score") for p in pictures
         )
@@ -149,14 +149,14 @@ def training_free(folder: Path, held_out: int) -> None:
         statistics=np.stack([gray_statistics(luma(p)) for p in known]), histograms=histograms
     )
     cases = [_case(p, seed) for seed, p in enumerate(unseen, start=len(known))]
-    one_prior = lift(centred(histograms).mean(axis=0))
+    one_prior = lift(centered(histograms).mean(axis=0))
     before: np.ndarray | None = None
     for name, step in _steps(one_prior, fitted):
         wanted = [step(case) for case in cases]
         answers = [_answer(*w) for w in wanted]
         scores = [c.prepared.score(a) for c, a in zip(cases, answers, strict=True)]
         reached = [
-            float(centred(hue_histogram(a)) @ centred(w[1]))
+            float(centered(hue_histogram(a)) @ centered(w[1]))
             for a, w in zip(answers, wanted, strict=True)
             if w[1] is not None
         ]

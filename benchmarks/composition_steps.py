@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.blending.evidence import fit_priors
-from ensemble.composition.blend import Colours, blend_colours, blend_gray, compose_answer
+from ensemble.composition.blend import Colors, blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.config import Config
@@ -122,10 +122,10 @@ def answers(
     for step in steps:
         pictures = []
         for image_id in project.competition.test_ids:
-            gray, colours = chain.blend(step, image_id)
+            gray, colors = chain.blend(step, image_id)
             prior = mean_prior(priors, gray)
             options = step.composition
-            pictures.append(compose_answer(colours, gray=gray, prior=prior, options=options))
+            pictures.append(compose_answer(colors, gray=gray, prior=prior, options=options))
         yield step, pictures
 
 
@@ -139,7 +139,7 @@ class _Chain:
         self._sources: dict[tuple[str, tuple[str, ...], int], StageSource] = {}
         self._known: dict[tuple[Any, ...], Any] = {}
 
-    def blend(self, step: Step, image_id: str) -> tuple[Gray, Colours]:
+    def blend(self, step: Step, image_id: str) -> tuple[Gray, Colors]:
         damaged = self.project.competition.test_input(image_id)
         hole = self.project.photographs.located(image_id)
         recipe = StageRecipe.plain_mean(list(step.restorers), self.views)
@@ -148,8 +148,8 @@ class _Chain:
             blend = self._restored(recipe, fold, image_id, damaged, hole)
             options = step.composition
             gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=options)
-            colours = self._coloured(step, fold, image_id, gray, hole)
-            total = colours if total is None else total + colours
+            colors = self._colored(step, fold, image_id, gray, hole)
+            total = colors if total is None else total + colors
             blends.append(blend)
         assert total is not None
         mean = np.mean(blends, axis=0, dtype=np.float32)
@@ -168,7 +168,7 @@ class _Chain:
         known: NDArray[np.float32] = self._known[key]
         return known
 
-    def _coloured(self, step: Step, fold: int, image_id: str, gray: Gray, hole: Mask) -> Colours:
+    def _colored(self, step: Step, fold: int, image_id: str, gray: Gray, hole: Mask) -> Colors:
         recipe = StageRecipe.plain_mean(list(step.colorizers), self.views)
         options = Composition(chroma=step.composition.chroma)  # counts hues for every step
         key = (step.restorers, step.colorizers, step.composition.paste_back, fold, image_id)
@@ -176,8 +176,8 @@ class _Chain:
             found = self._source("colorization", recipe, fold).predict(
                 [image_id], Shown(gray[None], hole[None])
             )
-            self._known[key] = blend_colours(recipe, found[0], options)
-        known: Colours = self._known[key]
+            self._known[key] = blend_colors(recipe, found[0], options)
+        known: Colors = self._known[key]
         return known
 
     def _source(self, stage: Any, recipe: StageRecipe, fold: int) -> StageSource:

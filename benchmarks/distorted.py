@@ -27,7 +27,7 @@ def distorted(target: NDArray[np.uint8], member: int, view: int, seed: int) -> N
     gray = picture.mean(axis=-1, keepdims=True)
     coarse = rng.normal(0, noise, (size // 4, size // 4, 3)).astype(np.float32)
     spots = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-    # The colour cast is the member's own; a flip changes little of it.
+    # The color cast is the member's own; a flip changes little of it.
     cast = np.random.default_rng([seed, member]).normal(0, 9, 3) + rng.normal(0, 2, 3)
     shifted = gray + saturation * (picture - gray) + spots + cast.astype(np.float32)
     return np.clip(np.rint(shifted), 0, 255).astype(np.uint8)

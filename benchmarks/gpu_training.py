@@ -5,7 +5,7 @@
 For each member and size, images per second of
 
 - the baseline, literally: one process, `num_workers=0`; each sample decodes its PNGs, draws and
-  rasterises its polygon in Python with polygenerator and scikit-image, and is normalised on the
+  rasterizes its polygon in Python with polygenerator and scikit-image, and is normalized on the
   host; each epoch's validation is scored with scikit-image on one core;
 - `ens train`'s path: `ensemble.training` with its cache, workers, device-side pixels and score;
 - the step alone on a resident batch, which nothing end to end can exceed.
@@ -66,11 +66,11 @@ class LiteralDataset(Dataset[tuple[torch.Tensor, ...]]):
     Args:
         folder: Of PNGs.
         image_ids: Their names.
-        colour: Whether the network is to colour clean gray, rather than to restore damaged gray.
+        color: Whether the network is to color clean gray, rather than to restore damaged gray.
     """
 
-    def __init__(self, folder: Path, image_ids: tuple[str, ...], *, colour: bool) -> None:
-        self.folder, self.image_ids, self.colour = folder, image_ids, colour
+    def __init__(self, folder: Path, image_ids: tuple[str, ...], *, color: bool) -> None:
+        self.folder, self.image_ids, self.color = folder, image_ids, color
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -81,8 +81,8 @@ class LiteralDataset(Dataset[tuple[torch.Tensor, ...]]):
         gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
         side = gray.shape[0]
         damage = literal_damage(side=side, min_side=max(4, round(50 * side / 512)))
-        shown = gray if self.colour else np.where(damage.mask, damage.fill, gray)
-        wanted = rgb.transpose(2, 0, 1) if self.colour else gray[None]
+        shown = gray if self.color else np.where(damage.mask, damage.fill, gray)
+        wanted = rgb.transpose(2, 0, 1) if self.color else gray[None]
         if random.random() < 0.5:
             shown, wanted = shown[:, ::-1], wanted[..., ::-1]
         tensors = (self._tensor(shown[None]), self._tensor(wanted))
@@ -109,10 +109,10 @@ class Baseline:
         self.network = build(member, encoder_weights="none").to(self.device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4)
         folder = project.workspace.data / "train_gt"
-        colour = job.stage == "colorization"
+        color = job.stage == "colorization"
         self.training, self.validation = (
             DataLoader(
-                LiteralDataset(folder, ids, colour=colour),
+                LiteralDataset(folder, ids, color=color),
                 batch_size=self.settings.batch_size,
                 shuffle=True,
                 drop_last=True,

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import luma
 from ensemble.blending.evidence import fit_priors
-from ensemble.composition.hue_target import centred, hue_histogram, lift
+from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.config import load_config
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
@@ -41,7 +41,7 @@ def of_network(project: Project, member: str, fold: int) -> Histograms:
     views = ("identity", "hflip")
     return np.stack(
         [
-            centred(np.stack([archive.read(i, view) for view in views])).mean(axis=0)
+            centered(np.stack([archive.read(i, view) for view in views])).mean(axis=0)
             for i in project.folds.validation(fold)
         ]
     )
@@ -51,11 +51,11 @@ def guesses(project: Project, member: str, fold: int) -> dict[str, Histograms]:
     """By name, (N, 180) or (180,) for the validation photographs of a fold."""
     ids = project.folds.validation(fold)
     prior = fit_priors(project, [fold], threads=2)[fold]
-    ridge = centred(np.stack([prior.predict(luma(project.competition.target(i))) for i in ids]))
-    network = centred(of_network(project, member, fold))
+    ridge = centered(np.stack([prior.predict(luma(project.competition.target(i))) for i in ids]))
+    network = centered(of_network(project, member, fold))
     return {
         "one for all": lift(
-            centred(histograms(project, project.folds.training(fold))).mean(axis=0)
+            centered(histograms(project, project.folds.training(fold))).mean(axis=0)
         ),
         "ridge": ridge,
         member: network,
@@ -73,9 +73,9 @@ def main() -> None:
     workspace = Workspace(options.work)
     project = Project.open(workspace, load_config(workspace.config_file))
     for fold in range(project.folds.n_folds):
-        truth = centred(histograms(project, project.folds.validation(fold)))
+        truth = centered(histograms(project, project.folds.validation(fold)))
         for name, guess in guesses(project, options.member, fold).items():
-            correlation = (truth * centred(guess)).sum(axis=-1)
+            correlation = (truth * centered(guess)).sum(axis=-1)
             print(f"fold {fold}  {name:36s} {correlation.mean():.4f}", flush=True)
 
 

@@ -4,8 +4,8 @@
 
 WORK is the workspace of `benchmarks/composition.py`, with its trained networks: none of them has
 seen these photographs. Holes are drawn afresh and located, not known; both inpaintings restore.
-Each photograph is coloured twice: by the three colorization networks of both folds in two views,
-and by a stand-in for a good colorizer, the truth's own colours blurred and faded. Half of the
+Each photograph is colored twice: by the three colorization networks of both folds in two views,
+and by a stand-in for a good colorizer, the truth's own colors blurred and faded. Half of the
 wanted histogram is the prior's.
 """
 
@@ -27,7 +27,7 @@ from benchmarks.composition_steps import COLORIZERS, INPAINTING
 from benchmarks.stand_in import alone, stand_in
 from ensemble.arrays import Gray, Rgb, luma
 from ensemble.blending.evidence import fit_priors
-from ensemble.composition.blend import Colours, blend_colours, blend_gray, compose_answer
+from ensemble.composition.blend import Colors, blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.config import load_config
@@ -57,7 +57,7 @@ def photograph(name: str, side: int) -> Rgb:
     return resized
 
 
-def coloured(project: Project, gray: Gray, folds: range) -> Colours:
+def colored(project: Project, gray: Gray, folds: range) -> Colors:
     """What the colorization networks of all folds make of a restored gray."""
     recipe = StageRecipe.plain_mean(list(COLORIZERS), VIEWS[:2])
     whole = np.zeros(gray.shape, dtype=np.bool_)
@@ -66,7 +66,7 @@ def coloured(project: Project, gray: Gray, folds: range) -> Colours:
         said = StageSource(project, "colorization", recipe, fold).predict(
             [""], Shown(gray[None], whole[None])
         )
-        of_folds.append(blend_colours(recipe, said[0], Composition()))
+        of_folds.append(blend_colors(recipe, said[0], Composition()))
     total = of_folds[0]
     for one in of_folds[1:]:
         total = total + one
@@ -85,13 +85,13 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
     prior = mean_prior(priors, gray)
     faded = stand_in(target, gray, share=FADED, blur=1 / 64)
-    both = coloured(project, gray, range(len(priors))), alone(faded)
-    return [[damaged, *looks(colours, gray, prior), target] for colours in both]
+    both = colored(project, gray, range(len(priors))), alone(faded)
+    return [[damaged, *looks(colors, gray, prior), target] for colors in both]
 
 
-def looks(colours: Colours, gray: Gray, prior: np.ndarray) -> list[Rgb]:
+def looks(colors: Colors, gray: Gray, prior: np.ndarray) -> list[Rgb]:
     every = [Composition(hue=hue, prior_weight=PRIOR_WEIGHT) for hue in HUES]
-    return [compose_answer(colours, gray=gray, prior=prior, options=options) for options in every]
+    return [compose_answer(colors, gray=gray, prior=prior, options=options) for options in every]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ensemble.arrays import Gray, Rgb, luma
-from ensemble.composition.blend import Colours
+from ensemble.composition.blend import Colors
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.luma import lock_luma
 
@@ -25,6 +25,6 @@ def stand_in(target: Rgb, gray: Gray, *, share: float, blur: float) -> Rgb:
     return lock_luma(rgb=gray[..., None] + faded, gray=gray)
 
 
-def alone(picture: Rgb) -> Colours:
+def alone(picture: Rgb) -> Colors:
     """A picture as the only member's."""
-    return Colours(picture.astype(np.float32), hue_histogram(picture)[None], np.ones(1))
+    return Colors(picture.astype(np.float32), hue_histogram(picture)[None], np.ones(1))

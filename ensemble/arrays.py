@@ -64,7 +64,7 @@ def luma(rgb: Rgb) -> Gray:
     Returns:
         (...) uint8.
 
-    Source: Pillow's `L24` macro; equal on all 2^24 colours (asserted in the tests).
+    Source: Pillow's `L24` macro; equal on all 2^24 colors (asserted in the tests).
 
     >>> int(luma(np.array([255, 0, 0], dtype=np.uint8)))
     76

@@ -48,7 +48,7 @@ class FoldsSection(Section):
     )
 
 
-class NormalisationSection(Section):
+class NormalizationSection(Section):
     """How uint8 becomes what a network sees: (value / 255 - mean) / std."""
 
     mean: float = Field(0.5, description="Subtracted mean, on the scale 0 to 1.")
@@ -191,7 +191,7 @@ class Config(Section):
     seed: int = Field(0, ge=0, description="Seed of everything drawn at random.")
     data: DataSection = DataSection()
     folds: FoldsSection = FoldsSection()
-    normalisation: NormalisationSection = NormalisationSection()
+    normalization: NormalizationSection = NormalizationSection()
     restoration: RestorationSection = RestorationSection()
     colorization: ColorizationSection = ColorizationSection()
     training: TrainingSection = TrainingSection()

@@ -146,7 +146,7 @@ _COLORIZATION = (
     # the hue histogram alone
     _colorizer("histogram-resnet18", HISTOGRAM_ARCH, "resnet18"),
     _colorizer("histogram-efficientnet-b0", HISTOGRAM_ARCH, "efficientnet_b0"),
-    # released colorizers, and no colour at all
+    # released colorizers, and no color at all
     _fixed("colorization", "eccv16"),
     _fixed("colorization", "siggraph17"),
     _fixed("colorization", "gray"),

@@ -52,7 +52,7 @@ def learning_settings(config: Config, stage: Stage) -> dict[str, Any]:
     content = config.model_dump(mode="json")
     stage_settings = {key: value for key, value in content[stage].items() if key != "members"}
     learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
-    shared = {key: content[key] for key in ("seed", "data", "normalisation")}
+    shared = {key: content[key] for key in ("seed", "data", "normalization")}
     return {**shared, "stage": stage_settings, "training": learning}
 
 

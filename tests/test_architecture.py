@@ -87,3 +87,12 @@ def _without_documentation(function: ast.FunctionDef) -> str:
     documented = ast.get_docstring(function) is not None
     body = [ast.dump(node) for node in function.body[documented:]]
     return " ".join([function.name, ast.dump(function.args), *body])
+
+
+def test_the_spelling_is_american():
+    british = re.compile(r"colour|normalis|quantis|neighbour|behaviour|initialis|centre|grey", re.I)
+    allowed = {"CHANGELOG.md", "tests/test_config.py", "tests/test_architecture.py"}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    names = [name for name in tracked.stdout.split() if name.endswith((".py", ".md", ".toml"))]
+    found = {name for name in names if british.search((ROOT / name).read_text(encoding="utf-8"))}
+    assert found <= allowed

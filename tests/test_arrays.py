@@ -11,8 +11,8 @@ from ensemble.errors import ArrayError
 
 
 @pytest.mark.parametrize("red", range(0, 256, 32))
-def test_luma_is_pillows_on_every_colour(red: int):
-    """All 2^24 colours, in eight slabs of 2^21."""
+def test_luma_is_pillows_on_every_color(red: int):
+    """All 2^24 colors, in eight slabs of 2^21."""
     reds = np.arange(red, red + 32, dtype=np.uint8)
     levels = np.arange(256, dtype=np.uint8)
     grid = np.stack(np.meshgrid(reds, levels, levels, indexing="ij"), axis=-1)

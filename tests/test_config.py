@@ -35,7 +35,7 @@ def load(tmp_path: Path, text: str) -> Config:
 
 def test_defaults_are_the_slides():
     config = Config()
-    assert (config.normalisation.mean, config.normalisation.std) == (0.5, 0.225)
+    assert (config.normalization.mean, config.normalization.std) == (0.5, 0.225)
     assert (config.training.l1, config.training.mse) == (0.5, 0.5)
     assert config.training.learning_rate == 1e-4
     assert config.training.patience == 3
@@ -129,7 +129,7 @@ def test_the_heading_is_a_comment(tmp_path: Path):
         ("[restoration]\nmembers = []", "`restoration.members`"),
         ('[[member]]\nname = "x"', "`member.stage` must be given"),
         ("[training]\nlearning_rate = nan", "`training.learning_rate`"),
-        ("[normalisation]\nstd = inf", "`normalisation.std`"),
+        ("[normalization]\nstd = inf", "`normalization.std`"),
         ("seed = ", "is not valid TOML"),
         ("x = " + "[" * 5000, "is not valid TOML"),
         ("[folds]\nn_folds = 101", "`folds.n_folds`: input should be less than or equal to 100"),
@@ -256,3 +256,9 @@ def test_a_link_to_nothing_is_not_taken_for_no_file(tmp_path: Path):
     path.symlink_to(tmp_path / "gone.toml")
     with pytest.raises(ConfigError, match=r"is a link to `.*gone\.toml`, which is not there; put"):
         load_config(path)
+
+
+def test_a_section_of_the_old_spelling_is_refused_with_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "ens.toml").write_text("[normalisation]\nmean = 0.5\n")  # spelled as it was
+    with pytest.raises(ConfigError, match="`normalisation`; the nearest valid one is `normaliz"):
+        load_config(tmp_path / "ens.toml")

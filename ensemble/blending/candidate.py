@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending.evidence import Evidence, Subject, map_photographs
-from ensemble.composition.blend import Read, blend_colours, blend_gray, compose_answer
+from ensemble.composition.blend import Read, blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.metric.score import TERMS, prepare, prepare_gray
@@ -65,7 +65,7 @@ def make_picture(
         return compose_gray(
             blend=blend, damaged=subject.gray, lost_mask=subject.located, options=options
         )
-    colors = blend_colours(candidate.recipe, read, options)
+    colors = blend_colors(candidate.recipe, read, options)
     return compose_answer(colors, gray=subject.gray, prior=subject.prior, options=options)
 
 

@@ -46,7 +46,7 @@ HALVES = (
 )
 NOT_CROSS_FITTED = (
     "Interrupted before cross-fitting was done: the best so far is kept, but nothing says that it "
-    "generalises; run the same command again."
+    "generalizes; run the same command again."
 )
 
 

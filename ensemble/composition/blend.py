@@ -51,7 +51,7 @@ def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
 
 
 @dataclass(frozen=True)
-class Colours:
+class Colors:
     """The blended colorization of one photograph, of one fold or summed over several.
 
     Attributes:
@@ -67,8 +67,8 @@ class Colours:
     weights: NDArray[np.float64]
     folds: int = 1
 
-    def __add__(self, other: Colours) -> Colours:
-        return Colours(
+    def __add__(self, other: Colors) -> Colors:
+        return Colors(
             self.picture + other.picture,
             np.concatenate([self.histograms, other.histograms]),
             np.concatenate([self.weights, other.weights]),
@@ -76,7 +76,7 @@ class Colours:
         )
 
 
-def blend_colours(recipe: StageRecipe, read: Read, options: Composition) -> Colours:
+def blend_colors(recipe: StageRecipe, read: Read, options: Composition) -> Colors:
     """Blend one fold's colorization of one photograph.
 
     A histogram member, whose prediction is (180,), counts for the hues and has no picture.
@@ -94,21 +94,21 @@ def blend_colours(recipe: StageRecipe, read: Read, options: Composition) -> Colo
     pictures = [predictions[index] for index in drawn]
     picture = blend_chroma(pictures=pictures, weights=weights[drawn], mode=options.chroma)
     if options.hue == "none":
-        return Colours(picture, np.empty((0, HUE_BINS)), np.empty(0))
+        return Colors(picture, np.empty((0, HUE_BINS)), np.empty(0))
     histograms = [p if p.ndim == 1 else hue_histogram(p) for p in predictions]
-    return Colours(picture, np.stack(histograms).astype(np.float64), weights)
+    return Colors(picture, np.stack(histograms).astype(np.float64), weights)
 
 
 def compose_answer(
-    colours: Colours, *, gray: Gray, prior: NDArray[Any] | None, options: Composition
+    colors: Colors, *, gray: Gray, prior: NDArray[Any] | None, options: Composition
 ) -> Rgb:
     """Compose the uint8 picture that is scored out of fold, and sent.
 
     Args:
-        colours: Of one fold out of fold; of all folds for a test photograph.
+        colors: Of one fold out of fold; of all folds for a test photograph.
         gray: (H, W) uint8, the restored gray.
         prior: (180,) of the photographs the folds' networks trained on, or None.
-        options: The recipe's composition, with which `colours` were blended.
+        options: The recipe's composition, with which `colors` were blended.
 
     Returns:
         (H, W, 3) uint8.
@@ -116,10 +116,10 @@ def compose_answer(
     wanted = None
     if options.hue != "none":
         wanted = hue_target(
-            histograms=colours.histograms,
-            weights=colours.weights,
+            histograms=colors.histograms,
+            weights=colors.weights,
             prior=prior,
             prior_weight=options.prior_weight,
         )
-    blend = colours.picture if colours.folds == 1 else colours.picture / np.float32(colours.folds)
+    blend = colors.picture if colors.folds == 1 else colors.picture / np.float32(colors.folds)
     return compose_rgb(blend=blend, gray=gray, hue_target=wanted, options=options)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, check_gray
-from ensemble.composition.hue_target import Histogram, centred, lift
+from ensemble.composition.hue_target import Histogram, centered, lift
 from ensemble.errors import ArrayError, StaleArtefactError
 from ensemble.vocabulary import HUE_BINS
 
@@ -73,7 +73,7 @@ class HuePrior:
             )
         center: Matrix = np.asarray(np.mean(statistics, axis=0), dtype=np.float64)
         scale = (np.std(statistics, axis=0) + 1e-9) * np.sqrt(statistics.shape[1])
-        units = centred(histograms)
+        units = centered(histograms)
         slope, correlation = _fit_ridge((statistics - center) / scale, units)
         return cls(center, scale, slope, units.mean(axis=0), np.array(correlation))
 
@@ -144,7 +144,7 @@ def _fit_ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
         leverage = (left**2 @ kept + 1 / len(known))[:, None]
         fitted = mean + left @ (kept[:, None] * loadings)
         without = (fitted - leverage * units) / np.maximum(1 - leverage, 1e-9)
-        found.append((float((units * centred(without)).sum(axis=1).mean()), penalty))
+        found.append((float((units * centered(without)).sum(axis=1).mean()), penalty))
     correlation, penalty = max(found)
     return right.T @ ((singular / (singular**2 + penalty))[:, None] * loadings), correlation
 

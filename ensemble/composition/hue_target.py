@@ -35,7 +35,7 @@ def hue_histogram(rgb: Rgb) -> Histogram:
     return count_hues(to_planes(check_rgb(rgb, name="rgb"))).astype(np.float64)
 
 
-def centred(histograms: NDArray[Any]) -> Histogram:
+def centered(histograms: NDArray[Any]) -> Histogram:
     """Histograms (..., 180) less their mean and scaled to norm 1; a flat one becomes all 0.
 
     The inner product of two such vectors is `cv2.HISTCMP_CORREL` of the two histograms.
@@ -88,8 +88,8 @@ def hue_target(
     if len(shares) == 0 or not shares.sum() > 0:
         if prior is None:
             raise ArrayError("a hue target needs a member with a weight, or a prior; got neither")
-        return lift(centred(prior))
-    of_members = centred((shares / shares.sum()) @ centred(histograms))
+        return lift(centered(prior))
+    of_members = centered((shares / shares.sum()) @ centered(histograms))
     if prior is None:
         return lift(of_members)
-    return lift((1 - prior_weight) * of_members + prior_weight * centred(prior))
+    return lift((1 - prior_weight) * of_members + prior_weight * centered(prior))

@@ -151,7 +151,7 @@ def _check_head(content: bytes, name: str) -> None:
 
 
 def _check_structure(content: bytes, name: str) -> int:
-    """Walk the chunks to the end, checksums included; return the colour type, 8 bits deep."""
+    """Walk the chunks to the end, checksums included; return the color type, 8 bits deep."""
     _check_head(content, name)
     depth, color_type = content[24], content[25]
     position, kind = len(SIGNATURE), b""
@@ -192,7 +192,7 @@ def _truncated(name: str, length: int) -> DataError:
 
 
 def _wrong_mode(name: str, color_type: int, *, due: int) -> DataError:
-    found = _COLOR_TYPES.get(color_type, f"of the unknown colour type {color_type}")
+    found = _COLOR_TYPES.get(color_type, f"of the unknown color type {color_type}")
     if due == GRAY and color_type == RGB:
         found = "RGB, and its channels differ"
     due_name, mode = {GRAY: ("gray", "L"), RGB: ("RGB", "RGB")}[due]

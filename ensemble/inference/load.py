@@ -39,7 +39,7 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
     return NetworkPredictor(
         member,
         load_network(project.folder(member, fold), member),
-        project.config.normalisation,
+        project.config.normalization,
         batch_size=project.config.inference.batch_size,
         precision=choose_precision(project.config.training.precision),
     )

@@ -14,7 +14,7 @@ import ttach
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ensemble.config import NormalisationSection
+from ensemble.config import NormalizationSection
 from ensemble.damage.fill import fill_hole
 from ensemble.members import Member
 from ensemble.networks.device import Precision, autocast, best_device
@@ -80,7 +80,7 @@ class NetworkPredictor(Predictor):
     Args:
         member: The spec the network was built from.
         network: Takes (n, C, H, W) float32 of any height and width.
-        normalisation: As in training.
+        normalization: As in training.
         batch_size: Photographs a forward pass.
         precision: Of the forward pass, as `choose_precision` gives it.
     """
@@ -89,7 +89,7 @@ class NetworkPredictor(Predictor):
         self,
         member: Member,
         network: nn.Module,
-        normalisation: NormalisationSection,
+        normalization: NormalizationSection,
         *,
         batch_size: int = 8,
         precision: Precision = "float32",
@@ -98,7 +98,7 @@ class NetworkPredictor(Predictor):
         self.device = best_device()
         self.precision = precision
         self.network = network.eval().to(self.device)
-        self.normalization = normalisation.model_dump()
+        self.normalization = normalization.model_dump()
         self.batch_size = batch_size
 
     @torch.inference_mode()

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Rgb
 from ensemble.composition.blend import (
-    Colours,
+    Colors,
     Read,
-    blend_colours,
+    blend_colors,
     blend_gray,
     compose_answer,
     restored_gray,
@@ -62,10 +62,10 @@ class _Blends:
     """Sums over some folds of one photograph's blends."""
 
     gray: NDArray[np.float32]
-    colours: Colours
+    colors: Colors
 
     def __add__(self, other: _Blends) -> _Blends:
-        return _Blends(self.gray + other.gray, self.colours + other.colours)
+        return _Blends(self.gray + other.gray, self.colors + other.colors)
 
 
 class StageSource:
@@ -171,15 +171,15 @@ def _chain(
     shown = Shown(grays, batch.shown.lost_masks)
     colored = colorization.predict(batch.image_ids, shown)
     for image_id, blend, read in zip(batch.image_ids, blends, colored, strict=True):
-        colours = blend_colours(recipe.colorization, read, recipe.composition)
-        yield image_id, _Blends(blend, colours)
+        colors = blend_colors(recipe.colorization, read, recipe.composition)
+        yield image_id, _Blends(blend, colors)
 
 
 def _finish(recipe: Recipe, priors: Priors, batch: _Batch, row: int, sums: _Blends) -> TestAnswer:
     damaged, lost_mask = batch.shown.grays[row], batch.shown.lost_masks[row]
-    gray = restored_gray(sums.gray / np.float32(sums.colours.folds), damaged, lost_mask)
+    gray = restored_gray(sums.gray / np.float32(sums.colors.folds), damaged, lost_mask)
     prior = mean_prior(priors, gray) if priors else None
-    picture = compose_answer(sums.colours, gray=gray, prior=prior, options=recipe.composition)
+    picture = compose_answer(sums.colors, gray=gray, prior=prior, options=recipe.composition)
     return TestAnswer(batch.image_ids[row], damaged, gray, picture)
 
 

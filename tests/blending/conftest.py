@@ -27,7 +27,7 @@ class Scene:
 
 
 def member_like(target: NDArray[np.uint8], k: int, seed: int) -> NDArray[np.uint8]:
-    """A distortion such as a network's: blur, noise, a shift of colour, less saturation."""
+    """A distortion such as a network's: blur, noise, a shift of color, less saturation."""
     rng = np.random.default_rng([seed, k])
     blurred = cv2.GaussianBlur(target, (0, 0), 0.6 + 0.5 * (k % 4)).astype(np.float64)
     gray = blurred.mean(axis=-1, keepdims=True) if target.ndim == 3 else blurred
@@ -38,15 +38,15 @@ def member_like(target: NDArray[np.uint8], k: int, seed: int) -> NDArray[np.uint
     return np.clip(np.rint(shifted), 0, 255).astype(np.uint8)
 
 
-def make_scene(seed: int, *, size: tuple[int, int], terms: int, colour: bool) -> Scene:
+def make_scene(seed: int, *, size: tuple[int, int], terms: int, color: bool) -> Scene:
     rng = np.random.default_rng(seed)
     photograph = data.astronaut() if seed % 2 else data.chelsea()
-    # Shrunken first, so that a small crop holds more than one flat colour.
+    # Shrunken first, so that a small crop holds more than one flat color.
     small = cv2.resize(photograph, (128, 96), interpolation=cv2.INTER_AREA)
     top = rng.integers(0, small.shape[0] - size[0] + 1)
     left = rng.integers(0, small.shape[1] - size[1] + 1)
     target = np.ascontiguousarray(small[top : top + size[0], left : left + size[1]])
-    if not colour:
+    if not color:
         target = cv2.cvtColor(target, cv2.COLOR_RGB2GRAY)
     pictures = np.stack([member_like(target, k, seed) for k in range(terms)])
     lost = np.zeros(size, dtype=np.uint8)
@@ -63,9 +63,9 @@ def scene():
 
 
 @pytest.fixture
-def colour_evidence():
+def color_evidence():
     """Makes an `ArrayEvidence` of colorization: N small photographs, 3 members, some views."""
-    return make_colour_evidence
+    return make_color_evidence
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def gray_evidence():
     return make_gray_evidence
 
 
-def make_colour_evidence(
+def make_color_evidence(
     count: int = 8,
     *,
     members: tuple[str, ...] = ("a", "b", "c"),
@@ -98,14 +98,14 @@ def _evidence(
     stage: Stage, count: int, members: tuple[str, ...], views: tuple[View, ...], folds: int
 ) -> ArrayEvidence:
     subjects, predictions, fold_of, group_of = {}, {}, {}, {}
-    colour = stage == "colorization"
+    color = stage == "colorization"
     for index in range(count):
         image_id = f"P{index}"
-        scene = make_scene(index, size=SIZE, terms=len(members) * len(views), colour=colour)
+        scene = make_scene(index, size=SIZE, terms=len(members) * len(views), color=color)
         hole = cv2.erode(scene.lost_mask.astype(np.uint8), np.ones((2, 2))).astype(bool)
-        truth = luma(scene.target) if colour else scene.target
-        gray = truth if colour else np.where(scene.lost_mask, 90, truth).astype(np.uint8)
-        prior = hue_histogram(scene.target) if colour else None
+        truth = luma(scene.target) if color else scene.target
+        gray = truth if color else np.where(scene.lost_mask, 90, truth).astype(np.uint8)
+        prior = hue_histogram(scene.target) if color else None
         subjects[image_id] = Subject(image_id, scene.target, scene.lost_mask, hole, gray, prior)
         terms = [(member, view) for member in members for view in views]
         for (member, view), picture in zip(terms, scene.pictures, strict=True):

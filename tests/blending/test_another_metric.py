@@ -61,11 +61,11 @@ from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import Composition
 from ensemble.metric.score import TERMS
 from ensemble.report.blend_tables import make_tables
-from tests.blending.conftest import make_colour_evidence, make_gray_evidence
+from tests.blending.conftest import make_color_evidence, make_gray_evidence
 
 assert ensemble.__file__.startswith(sys.argv[1]), ensemble.__file__
 found = {}
-for evidence in (make_gray_evidence(), make_colour_evidence()):
+for evidence in (make_gray_evidence(), make_color_evidence()):
     space = SearchSpace(views=evidence.views, fixed=Composition(hue="none"))
     ids, rng, psnr = evidence.image_ids, np.random.default_rng(0), TERMS.index("psnr")
     tuned = tune(evidence, space, ids, Settings(trials=20, threads=1))

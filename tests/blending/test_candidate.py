@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.blending.candidate import Candidate, make_picture
-from ensemble.composition.blend import blend_colours, blend_gray, compose_answer
+from ensemble.composition.blend import blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 
@@ -15,12 +15,12 @@ RECIPE = StageRecipe(
 
 @pytest.mark.parametrize("chroma", ["mean", "median", "preserving"])
 @pytest.mark.parametrize("hue", ["none", "score"])
-def test_colors_are_scored_as_they_are_sent(colour_evidence, chroma, hue):
-    evidence = colour_evidence(count=2)
+def test_colors_are_scored_as_they_are_sent(color_evidence, chroma, hue):
+    evidence = color_evidence(count=2)
     subject, read = evidence.subject("P1"), evidence.reader("P1")
     options = Composition(chroma=chroma, hue=hue)
     sent = compose_answer(
-        blend_colours(RECIPE, read, options),
+        blend_colors(RECIPE, read, options),
         gray=subject.gray,
         prior=subject.prior,
         options=options,
@@ -29,8 +29,8 @@ def test_colors_are_scored_as_they_are_sent(colour_evidence, chroma, hue):
     assert np.array_equal(scored, sent)
 
 
-def test_histogram_members_have_no_picture(colour_evidence):
-    evidence = colour_evidence(count=1)
+def test_histogram_members_have_no_picture(color_evidence):
+    evidence = color_evidence(count=1)
     subject, read = evidence.subject("P0"), evidence.reader("P0")
     voting = StageRecipe(weights={"a": 0.5, "v": 0.5}, views=dict.fromkeys("av", ("identity",)))
     alone = StageRecipe.single("a")

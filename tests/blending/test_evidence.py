@@ -30,9 +30,9 @@ def test_a_reader_reads_each_prediction_once(gray_evidence, monkeypatch):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_exact_scores_are_the_metrics(colour_evidence, gray_evidence, jobs):
+def test_exact_scores_are_the_metrics(color_evidence, gray_evidence, jobs):
     one = Candidate(StageRecipe.single("b"), SLIDES)
-    for evidence, metric in ((colour_evidence(), score), (gray_evidence(), gray_score)):
+    for evidence, metric in ((color_evidence(), score), (gray_evidence(), gray_score)):
         terms = score_exactly(evidence, [one], evidence.image_ids, jobs=jobs)
         assert terms.shape == (1, 8, 3)
         for image_id, found in zip(evidence.image_ids, terms[0], strict=True):

@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 from ensemble.blending.statistics.kernels import blend_range
 from ensemble.blending.statistics.moments import collect_moments, estimate_moved_hue
 from ensemble.blending.statistics.sampling import Plan, draw_places
-from ensemble.composition.hue_target import centred, hue_histogram, hue_target
+from ensemble.composition.hue_target import centered, hue_histogram, hue_target
 from ensemble.errors import ArrayError
 from ensemble.metric.score import gray_score, score
 
@@ -42,20 +42,20 @@ def whole_plan(scene):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("colour", [True, False])
-def test_masked_ssim_and_hue_are_exact_where_every_pixel_is_read(scene, seed, colour):
-    one = scene(seed, size=SIZE, terms=4, colour=colour)
+@pytest.mark.parametrize("color", [True, False])
+def test_masked_ssim_and_hue_are_exact_where_every_pixel_is_read(scene, seed, color):
+    one = scene(seed, size=SIZE, terms=4, color=color)
     _, masked, hue = moments_of(one, whole_plan(one)).estimate(WEIGHTS)
-    exact = score if colour else gray_score
+    exact = score if color else gray_score
     due = exact(pred=rounded(one, WEIGHTS), target=one.target, lost_mask=one.lost_mask)
     assert masked == pytest.approx(due.masked_ssim, abs=1e-6)
-    if colour:
+    if color:
         assert hue == pytest.approx(due.hue, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_window_statistics_give_the_ssim_of_the_drawn_windows(scene, seed):
-    one = scene(seed, size=SIZE, terms=4, colour=True)
+    one = scene(seed, size=SIZE, terms=4, color=True)
     plan = Plan(windows=200)
     moments = moments_of(one, plan)
     unrounded = replace(moments, windows=moments.windows.copy())
@@ -78,7 +78,7 @@ def test_window_statistics_give_the_ssim_of_the_drawn_windows(scene, seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_rounding_is_accounted_for(scene, seed):
     # A tenth of the usual contrast, where a rounding error matters.
-    one = scene(seed, size=SIZE, terms=4, colour=False)
+    one = scene(seed, size=SIZE, terms=4, color=False)
     dull = replace(one, target=one.target // 8, pictures=one.pictures // 8)
     every = Plan(windows=(SIZE[0] - 6) * (SIZE[1] - 6))
     moments = moments_of(dull, every)
@@ -91,7 +91,7 @@ def test_rounding_is_accounted_for(scene, seed):
 
 
 def test_one_member_alone_is_not_rounded(scene):
-    one = scene(2, size=SIZE, terms=3, colour=True)
+    one = scene(2, size=SIZE, terms=3, color=True)
     every = Plan(windows=(SIZE[0] - 6) * (SIZE[1] - 6))
     whole = moments_of(one, every).estimate([0, 1, 0])[0]
     due = score(pred=one.pictures[1], target=one.target, lost_mask=one.lost_mask)
@@ -100,7 +100,7 @@ def test_one_member_alone_is_not_rounded(scene):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_data_range_is_that_of_the_whole_blend(scene, seed):
-    one = scene(seed, size=SIZE, terms=4, colour=True)
+    one = scene(seed, size=SIZE, terms=4, color=True)
     dim = replace(one, pictures=one.pictures // 2 + 40)
     moments = moments_of(dim)
     for weights in (WEIGHTS, np.full(4, 0.25), np.array([0.1, 0.1, 0.1, 0.7])):
@@ -112,7 +112,7 @@ def test_the_data_range_is_that_of_the_whole_blend(scene, seed):
 
 
 def test_windows_where_nothing_differs_are_counted_with_their_share(scene):
-    one = scene(1, size=SIZE, terms=3, colour=False)
+    one = scene(1, size=SIZE, terms=3, color=False)
     free = np.zeros(SIZE, dtype=bool)
     free[10:20, 10:20] = True
     damaged = one.target
@@ -133,26 +133,26 @@ def test_windows_where_nothing_differs_are_counted_with_their_share(scene):
 
 @pytest.mark.parametrize("prior_weight", [0.0, 0.4, 1.0])
 def test_wanted_hue_is_the_correlation_with_the_hue_target(scene, prior_weight):
-    one = scene(5, size=SIZE, terms=4, colour=True)
+    one = scene(5, size=SIZE, terms=4, color=True)
     prior = np.random.default_rng(0).uniform(size=180)
     votes = np.stack([hue_histogram(picture) for picture in one.pictures])
     products = moments_of(one, histograms=votes, prior=prior).hue_products
     wanted = hue_target(histograms=votes, weights=WEIGHTS, prior=prior, prior_weight=prior_weight)
-    due = centred(wanted) @ centred(hue_histogram(one.target))
+    due = centered(wanted) @ centered(hue_histogram(one.target))
     assert estimate_moved_hue(products, WEIGHTS, prior_weight) == pytest.approx(due, abs=1e-9)
     both = estimate_moved_hue(np.stack([products, products]), WEIGHTS, prior_weight)
     assert both.tolist() == pytest.approx([due, due], abs=1e-9)
 
 
 def test_without_a_prior_its_weight_counts_as_none(scene):
-    one = scene(5, size=SIZE, terms=4, colour=True)
+    one = scene(5, size=SIZE, terms=4, color=True)
     votes = np.stack([hue_histogram(picture) for picture in one.pictures])
     products = moments_of(one, histograms=votes).hue_products
     assert estimate_moved_hue(products, WEIGHTS, 0.7) == estimate_moved_hue(products, WEIGHTS, 0.0)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not(scene):
-    one = scene(1, size=SIZE, terms=3, colour=True)
+    one = scene(1, size=SIZE, terms=3, color=True)
     first, second = moments_of(one), moments_of(one)
     other = moments_of(one, Plan(seed=1))
     assert np.array_equal(first.windows, second.windows)
@@ -162,7 +162,7 @@ def test_the_same_seed_draws_the_same_and_another_does_not(scene):
 
 @pytest.mark.parametrize("lost", [7, 9])
 def test_a_hole_smaller_than_a_run(scene, lost):
-    one = scene(1, size=SIZE, terms=4, colour=True)
+    one = scene(1, size=SIZE, terms=4, color=True)
     mask = np.zeros(SIZE, dtype=bool)
     mask.ravel()[300 : 300 + lost] = True
     tiny = replace(one, lost_mask=mask)
@@ -171,6 +171,6 @@ def test_a_hole_smaller_than_a_run(scene, lost):
 
 
 def test_pictures_of_another_shape_are_refused(scene):
-    one = scene(1, size=SIZE, terms=3, colour=True)
+    one = scene(1, size=SIZE, terms=3, color=True)
     with pytest.raises(ArrayError, match=r"`a`: pictures must be \(K, \*\(40, 44, 3\)\), but are"):
         moments_of(replace(one, pictures=one.pictures[:, :30]))

@@ -31,15 +31,15 @@ def test_it_ranks_restorations_as_the_exact_score_does(gray_evidence):
 
 
 @pytest.mark.parametrize("fixed", [SLIDES, Composition(hue="none")])
-def test_it_ranks_colorizations_as_the_exact_score_does(colour_evidence, fixed):
-    evidence = colour_evidence()
+def test_it_ranks_colorizations_as_the_exact_score_does(color_evidence, fixed):
+    evidence = color_evidence()
     estimated, exact = compared(evidence, SearchSpace(views=evidence.views, fixed=fixed))
     assert spearmanr(estimated, exact)[0] > 0.97
     assert np.abs(estimated - exact - (estimated - exact).mean()).max() < 0.01
 
 
-def test_it_is_exact_for_the_plain_mean_it_was_calibrated_on(colour_evidence):
-    evidence = colour_evidence()
+def test_it_is_exact_for_the_plain_mean_it_was_calibrated_on(color_evidence):
+    evidence = color_evidence()
     space = SearchSpace(
         views=evidence.views, chroma=("mean", "median", "preserving"), hue=("none", "score")
     )
@@ -60,8 +60,8 @@ def test_rows_are_all_that_is_read_of_it(gray_evidence):
     assert whole.value(one, np.array([2, 3, 4])) == some.value(one)
 
 
-def test_threads_change_nothing(colour_evidence):
-    evidence = colour_evidence()
+def test_threads_change_nothing(color_evidence):
+    evidence = color_evidence()
     space = SearchSpace(views=evidence.views, hue=("none", "score"))
     one = space.plain_mean()
     values = {

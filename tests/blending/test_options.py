@@ -33,9 +33,9 @@ def others(option: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("option", EVERY_OPTION)
-def test_each_option_changes_the_picture(colour_evidence, gray_evidence, option):
+def test_each_option_changes_the_picture(color_evidence, gray_evidence, option):
     changed = set()
-    for evidence in (gray_evidence(count=1), colour_evidence(count=1)):
+    for evidence in (gray_evidence(count=1), color_evidence(count=1)):
         subject, read = evidence.subject("P0"), evidence.reader("P0")
         mean = SearchSpace(views=evidence.views).plain_mean()
         before = make_picture(evidence.stage, subject, read, Candidate(mean.recipe))
@@ -58,8 +58,8 @@ def test_each_option_is_searched_or_fixed_for_a_reason(option):
 
 
 @pytest.mark.parametrize("option", sorted(set(EVERY_OPTION) - ESTIMATED))
-def test_each_option_has_a_calibration_of_its_own(colour_evidence, option):
-    evidence = colour_evidence(count=2)
+def test_each_option_has_a_calibration_of_its_own(color_evidence, option):
+    evidence = color_evidence(count=2)
     space = SearchSpace(views=evidence.views)
     objective = Objective(evidence, space, evidence.image_ids, plan=Plan())
     rows = np.arange(2)

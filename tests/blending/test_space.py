@@ -11,7 +11,7 @@ from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import VIEWS
 
-COLOUR = SearchSpace(
+COLOR = SearchSpace(
     views={"b": VIEWS, "a": VIEWS, "v": VIEWS, "x": ("identity",)},
     histogram_members=frozenset({"v"}),
     chroma=("mean", "median", "preserving"),
@@ -21,7 +21,7 @@ COLOUR = SearchSpace(
 GRAY = SearchSpace(views=dict.fromkeys("ab", VIEWS), fixed=Composition(hue="none"))
 
 
-@pytest.mark.parametrize("space", [COLOUR, GRAY])
+@pytest.mark.parametrize("space", [COLOR, GRAY])
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_any_parameters_give_a_valid_candidate_that_codes_back(space, seed):
@@ -31,7 +31,7 @@ def test_any_parameters_give_a_valid_candidate_that_codes_back(space, seed):
     assert space.decode(space.encode(candidate)).key == candidate.key
 
 
-@pytest.mark.parametrize("space", [COLOUR, GRAY])
+@pytest.mark.parametrize("space", [COLOR, GRAY])
 def test_every_baseline_codes_back(space):
     for baseline in space.baselines():
         again = space.decode(space.encode(baseline))
@@ -42,7 +42,7 @@ def test_every_baseline_codes_back(space):
 
 
 def test_baselines_are_the_plain_means_and_each_member_with_pictures():
-    baselines = COLOUR.baselines()
+    baselines = COLOR.baselines()
     alone = {next(iter(b.recipe.weights)) for b in baselines if len(b.recipe.weights) == 1}
     assert alone == {"a", "b", "x"}
     looks = {
@@ -58,8 +58,8 @@ def test_the_plain_mean_is_the_one_that_stage_2_was_collected_on():
 
 
 def test_a_member_averages_only_views_it_has():
-    params = COLOUR.encode(COLOUR.plain_mean())
-    assert COLOUR.decode(params).recipe.views["x"] == ("identity",)
+    params = COLOR.encode(COLOR.plain_mean())
+    assert COLOR.decode(params).recipe.views["x"] == ("identity",)
 
 
 def test_one_set_of_views_for_all():
@@ -72,7 +72,7 @@ def test_one_set_of_views_for_all():
 
 
 def test_histogram_members_alone_are_given_a_picture():
-    candidate = COLOUR.make_candidate([0, 0, 1, 0], COLOUR.encode(COLOUR.plain_mean()))
+    candidate = COLOR.make_candidate([0, 0, 1, 0], COLOR.encode(COLOR.plain_mean()))
     assert candidate.recipe.weights["v"] > 0.9
     assert set(candidate.recipe.weights) - {"v"}
 
@@ -91,14 +91,14 @@ def test_histogram_members_only_are_refused():
 
 
 def test_options_that_are_moot_make_no_other_candidate():
-    params = COLOUR.encode(COLOUR.plain_mean())
+    params = COLOR.encode(COLOR.plain_mean())
     unmoved = {
-        COLOUR.decode({**params, "hue": "none", "prior_weight": weight}).key
+        COLOR.decode({**params, "hue": "none", "prior_weight": weight}).key
         for weight in (0.0, 0.35, 1.0)
     }
     assert len(unmoved) == 1
 
 
 def test_a_prior_weight_is_a_multiple_of_its_step():
-    params = {**COLOUR.encode(COLOUR.plain_mean()), "prior_weight": 7 * 0.05, "hue": "natural"}
-    assert COLOUR.decode(params).composition.prior_weight == 0.35
+    params = {**COLOR.encode(COLOR.plain_mean()), "prior_weight": 7 * 0.05, "hue": "natural"}
+    assert COLOR.decode(params).composition.prior_weight == 0.35

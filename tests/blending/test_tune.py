@@ -21,8 +21,8 @@ def space_of(evidence, **options):
 
 
 @pytest.fixture
-def tuned(colour_evidence):
-    evidence = colour_evidence()
+def tuned(color_evidence):
+    evidence = color_evidence()
     space = space_of(evidence, chroma=("mean", "preserving"))
     return evidence, tune(evidence, space, evidence.image_ids, SETTINGS)
 
@@ -57,8 +57,8 @@ def test_a_step_is_kept_only_where_it_is_convincing(tuned):
     assert result.kept == result.rows[result.kept_name]
 
 
-def test_force_tuned_overrides(colour_evidence):
-    evidence = colour_evidence()
+def test_force_tuned_overrides(color_evidence):
+    evidence = color_evidence()
     settings = replace(SETTINGS, force_tuned=True)
     result = tune(evidence, space_of(evidence), evidence.image_ids, settings)
     assert result.kept_name == TUNED
@@ -123,4 +123,4 @@ def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidenc
     evidence = gray_evidence()
     result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
     assert result.kept_name == TUNED
-    assert "nothing says that it generalises" in result.notes[0]
+    assert "nothing says that it generalizes" in result.notes[0]

@@ -22,12 +22,12 @@ def test_any_draws_give_a_point_of_the_simplex(draws):
 def test_uniform_draws_give_the_flat_dirichlet():
     draws = np.random.default_rng(0).uniform(size=(4000, 3))
     points = np.array([to_weights(row) for row in draws])
-    # Flat Dirichlet(1, 1, 1): mean 1/3, variance 1/18; normalised uniforms have less spread.
+    # Flat Dirichlet(1, 1, 1): mean 1/3, variance 1/18; normalized uniforms have less spread.
     assert points.mean(axis=0) == pytest.approx([1 / 3] * 3, abs=0.01)
     assert points.var(axis=0) == pytest.approx([1 / 18] * 3, abs=0.003)
 
 
-def test_draws_that_are_all_one_give_the_centre():
+def test_draws_that_are_all_one_give_the_center():
     assert to_weights([1.0, 1.0]).tolist() == [0.5, 0.5]
 
 

@@ -87,8 +87,8 @@ def test_what_cannot_be_done_is_told(ens, workspace: Workspace, flags, told: str
 
 
 def test_an_unknown_stage_is_refused(ens, workspace: Workspace) -> None:
-    assert ens(workspace.root, "oof", "--stage", "recolouring").status == 2
-    assert ens(workspace.root, "oof", "import", "gray", "--stage", "recolouring").status == 2
+    assert ens(workspace.root, "oof", "--stage", "recoloring").status == 2
+    assert ens(workspace.root, "oof", "import", "gray", "--stage", "recoloring").status == 2
 
 
 def test_where_nothing_is_trained_that_is_said(ens, workspace: Workspace) -> None:

@@ -158,7 +158,7 @@ def test_a_stopped_training_says_why_more_epochs_do_nothing(ens, root: Path) -> 
     [
         ("--fold 7", "7"),
         ("--member unet", "tiny-restorer"),
-        ("--stage colouring", "'colouring' is not one of"),
+        ("--stage coloring", "'coloring' is not one of"),
         ("--gpus first", "`--gpus` must be numbers as in 0,1,2, but is 'first'"),
         ("--gpus 99", "99 is not"),
     ],

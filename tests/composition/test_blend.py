@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
-from ensemble.composition.blend import Colours, blend_colours, blend_gray, compose_answer
+from ensemble.composition.blend import Colors, blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.hue_target import hue_target
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
@@ -57,24 +57,24 @@ def test_only_what_takes_part_is_read_and_once() -> None:
     predictions = Predictions(6, 7)
     blend_gray(RECIPE, predictions)
     assert sorted(predictions.was_read) == sorted((member, view) for member, view, _ in TERMS)
-    coloured = Predictions(6, 7, 3)
-    blend_colours(RECIPE, coloured, Composition(chroma="mean"))
-    assert sorted(coloured.was_read) == sorted(predictions.was_read)
+    colored = Predictions(6, 7, 3)
+    blend_colors(RECIPE, colored, Composition(chroma="mean"))
+    assert sorted(colored.was_read) == sorted(predictions.was_read)
 
 
-def test_colours_are_the_mean_picture_and_every_vote() -> None:
+def test_colors_are_the_mean_picture_and_every_vote() -> None:
     predictions = Predictions(6, 7, 3)
-    colours = blend_colours(RECIPE, predictions, Composition(chroma="mean"))
-    np.testing.assert_allclose(colours.picture, mean(predictions), atol=1e-3)
+    colors = blend_colors(RECIPE, predictions, Composition(chroma="mean"))
+    np.testing.assert_allclose(colors.picture, mean(predictions), atol=1e-3)
     votes = [opencv_hues(predictions.arrays[member, view]) for member, view, _ in TERMS]
-    np.testing.assert_array_equal(colours.histograms, votes)
-    np.testing.assert_allclose(colours.weights, [weight for *_, weight in TERMS])
-    assert colours.folds == 1
+    np.testing.assert_array_equal(colors.histograms, votes)
+    np.testing.assert_allclose(colors.weights, [weight for *_, weight in TERMS])
+    assert colors.folds == 1
 
 
 def test_the_mode_is_heeded() -> None:
     predictions = Predictions(6, 7, 3)
-    median = blend_colours(
+    median = blend_colors(
         StageRecipe.single("b", VIEWS), predictions, Composition(chroma="median")
     ).picture
     chroma = [
@@ -83,7 +83,7 @@ def test_the_mode_is_heeded() -> None:
     expected = np.median(chroma, axis=0)
     spread = [picture - picture.mean(axis=-1, keepdims=True) for picture in (median, expected)]
     np.testing.assert_allclose(*spread, atol=1.0)
-    preserving = blend_colours(
+    preserving = blend_colors(
         StageRecipe.single("b", VIEWS), predictions, Composition(chroma="preserving")
     ).picture
     assert preserving.std(axis=-1).mean() > 1.5 * median.std(axis=-1).mean()
@@ -97,18 +97,18 @@ def test_a_member_of_histograms_votes_and_has_no_picture() -> None:
         weights={"a": 0.2, "b": 0.3, "votes": 0.5},
         views=dict.fromkeys(("a", "b", "votes"), ("identity",)),
     )
-    colours = blend_colours(recipe, predictions, Composition(chroma="mean"))
+    colors = blend_colors(recipe, predictions, Composition(chroma="mean"))
     first, second = (predictions.arrays[member, "identity"].astype(float) for member in "ab")
-    np.testing.assert_allclose(colours.picture, 0.4 * first + 0.6 * second, atol=1e-3)
-    assert colours.histograms.shape == (3, 180)
-    np.testing.assert_array_equal(colours.histograms[2], vote.astype(float))
-    np.testing.assert_array_equal(colours.weights, [0.2, 0.3, 0.5])
+    np.testing.assert_allclose(colors.picture, 0.4 * first + 0.6 * second, atol=1e-3)
+    assert colors.histograms.shape == (3, 180)
+    np.testing.assert_array_equal(colors.histograms[2], vote.astype(float))
+    np.testing.assert_array_equal(colors.weights, [0.2, 0.3, 0.5])
 
 
 @pytest.fixture
-def folds() -> list[Colours]:
+def folds() -> list[Colors]:
     return [
-        blend_colours(RECIPE, Predictions(24, 24, 3, seed=seed), Composition(chroma="mean"))
+        blend_colors(RECIPE, Predictions(24, 24, 3, seed=seed), Composition(chroma="mean"))
         for seed in range(3)
     ]
 
@@ -118,7 +118,7 @@ def gray() -> np.ndarray:
     return np.random.default_rng(9).integers(0, 256, (24, 24), dtype=np.uint8)
 
 
-def test_folds_add_up(folds: list[Colours]) -> None:
+def test_folds_add_up(folds: list[Colors]) -> None:
     both = folds[0] + folds[1]
     total = both + folds[2]
     np.testing.assert_array_equal(both.picture, folds[0].picture + folds[1].picture)
@@ -128,7 +128,7 @@ def test_folds_add_up(folds: list[Colours]) -> None:
 
 
 def test_the_slides_answer_is_the_rounded_mean_over_folds(
-    folds: list[Colours], gray: np.ndarray
+    folds: list[Colors], gray: np.ndarray
 ) -> None:
     total = folds[0] + folds[1] + folds[2]
     given = compose_answer(total, gray=gray, prior=np.ones(180), options=SLIDES)
@@ -138,7 +138,7 @@ def test_the_slides_answer_is_the_rounded_mean_over_folds(
 
 
 def test_hues_are_moved_to_what_members_and_prior_want(
-    folds: list[Colours], gray: np.ndarray
+    folds: list[Colors], gray: np.ndarray
 ) -> None:
     total, prior = folds[0] + folds[1], np.random.default_rng(2).random(180)
     options = Composition(prior_weight=0.4)
@@ -157,9 +157,9 @@ def test_hues_are_moved_to_what_members_and_prior_want(
     assert (without_prior != given).any()
 
 
-def test_hues_that_are_left_alone_need_no_votes(folds: list[Colours], gray: np.ndarray) -> None:
+def test_hues_that_are_left_alone_need_no_votes(folds: list[Colors], gray: np.ndarray) -> None:
     options = Composition(hue="none", data_range="as-is")
-    voteless = Colours(folds[0].picture, np.zeros((0, 180)), np.zeros(0))
+    voteless = Colors(folds[0].picture, np.zeros((0, 180)), np.zeros(0))
     given = compose_answer(voteless, gray=gray, prior=None, options=options)
     assert np.abs(luma(given).astype(int) - gray).max() <= 1
     moved = compose_answer(folds[0], gray=gray, prior=None, options=Composition())

@@ -35,7 +35,7 @@ def test_one_picture_is_itself_in_every_mode(pictures: np.ndarray, mode: str) ->
     assert np.allclose(one, pictures[0], atol=1e-3)
 
 
-def test_mean_is_the_weighted_mean_of_colours(pictures: np.ndarray) -> None:
+def test_mean_is_the_weighted_mean_of_colors(pictures: np.ndarray) -> None:
     weights = np.array([0.1, 0.2, 0.3, 0.4])
     expected = np.average(pictures.astype(float), axis=0, weights=weights)
     got = blend_chroma(pictures=pictures, weights=weights, mode="mean")

@@ -15,7 +15,7 @@ def tables() -> ColorTables:
 
 @pytest.fixture(scope="module")
 def brute_force() -> np.ndarray:
-    """Least chroma by luma and hue over all 2^24 colours, 999 where there is none."""
+    """Least chroma by luma and hue over all 2^24 colors, 999 where there is none."""
     least = np.full(256 * 180, 999, dtype=np.int16)
     green, blue = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
     for red in range(256):
@@ -38,7 +38,7 @@ def test_least_chroma_is_that_of_brute_force(tables: ColorTables, brute_force: n
     assert (np.median(brute_force[128]), brute_force[128].max()) == (7, 21)
 
 
-def test_every_cell_of_both_tables_is_a_colour_of_its_luma_and_hue(tables: ColorTables) -> None:
+def test_every_cell_of_both_tables_is_a_color_of_its_luma_and_hue(tables: ColorTables) -> None:
     level, hue = np.nonzero(tables.least >= 0)
     _check(tables, tables.least[level, hue], level, hue)
     hue, _ = np.nonzero(tables.by_chroma >= 0)
@@ -60,9 +60,9 @@ def test_gray_is_the_least_of_hue_0_at_every_luma(tables: ColorTables) -> None:
 
 
 def _check(tables: ColorTables, index: np.ndarray, level: np.ndarray, hue: np.ndarray) -> None:
-    colours = tables.steps[index].astype(int) + (level - tables.shift[index])[:, None]
-    assert colours.min() >= 0
-    assert colours.max() <= 255
-    rgb = colours.astype(np.uint8)[None]
+    colors = tables.steps[index].astype(int) + (level - tables.shift[index])[:, None]
+    assert colors.min() >= 0
+    assert colors.max() <= 255
+    rgb = colors.astype(np.uint8)[None]
     assert np.array_equal(luma(rgb)[0], level)
     assert np.array_equal(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)[0, :, 0], hue)

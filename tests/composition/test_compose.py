@@ -8,7 +8,7 @@ import skimage.data
 
 from ensemble.arrays import Rgb, luma
 from ensemble.composition.compose import compose_gray, compose_rgb
-from ensemble.composition.hue_target import centred, hue_histogram
+from ensemble.composition.hue_target import centered, hue_histogram
 from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import fill_data_range, lock_luma
 from ensemble.composition.recipe import SLIDES, Composition
@@ -59,7 +59,7 @@ def test_takes_the_steps_in_their_order(
     assert np.array_equal(got, expected)
     assert np.array_equal(luma(got), gray)
     if hue != "none":
-        assert centred(hue_histogram(got)) @ centred(target) > 0.98
+        assert centered(hue_histogram(got)) @ centered(target) > 0.98
 
 
 def test_without_a_target_hues_stay(blend: np.ndarray) -> None:
@@ -76,4 +76,4 @@ def test_without_the_lock_hues_move_at_the_blends_own_luma(
     options = Composition(luma_lock=False)
     got = compose_rgb(blend=blend, gray=gray, hue_target=target, options=options)
     assert np.array_equal(luma(got), luma(np.rint(np.clip(blend, 0, 255)).astype(np.uint8)))
-    assert centred(hue_histogram(got)) @ centred(target) > 0.98
+    assert centered(hue_histogram(got)) @ centered(target) > 0.98

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 
 from ensemble.arrays import Gray, luma
 from ensemble.composition.hue_prior import N_STATISTICS, PENALTIES, HuePrior, gray_statistics
-from ensemble.composition.hue_target import centred, lift
+from ensemble.composition.hue_target import centered, lift
 from ensemble.errors import ArrayError, StaleArtefactError
 
 
@@ -24,15 +24,15 @@ def photographs() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _direction(prior: HuePrior, statistics: np.ndarray) -> np.ndarray:
-    return centred(np.stack([prior.predict_from(row) for row in statistics]))
+    return centered(np.stack([prior.predict_from(row) for row in statistics]))
 
 
 def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
     statistics, histograms = photographs
     prior = HuePrior.fit(statistics=statistics[:120], histograms=histograms[:120])
-    truth = centred(histograms[120:])
+    truth = centered(histograms[120:])
     ours = (_direction(prior, statistics[120:]) * truth).sum(axis=1).mean()
-    one = (truth @ centred(lift(centred(histograms[:120]).mean(axis=0)))).mean()
+    one = (truth @ centered(lift(centered(histograms[:120]).mean(axis=0)))).mean()
     assert ours > one + 0.05
 
 
@@ -40,7 +40,7 @@ def test_is_the_one_prior_where_they_do_not(photographs: tuple) -> None:
     _, histograms = photographs
     noise = np.random.default_rng(1).normal(size=(160, N_STATISTICS))
     prior = HuePrior.fit(statistics=noise, histograms=histograms)
-    one = centred(lift(centred(histograms).mean(axis=0)))
+    one = centered(lift(centered(histograms).mean(axis=0)))
     assert (_direction(prior, noise) @ one).min() > 0.98
 
 
@@ -48,14 +48,14 @@ def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: t
     statistics, histograms = (part[:40] for part in photographs)
     prior = HuePrior.fit(statistics=statistics, histograms=histograms)
     known = (statistics - prior.center) / prior.scale
-    units, found = centred(histograms), []
+    units, found = centered(histograms), []
     for penalty in PENALTIES[:-1]:
         pairs = []
         for one in range(40):
             rest = np.arange(40) != one
-            # the mean is the whole sample's here, as centring precedes the fit
+            # the mean is the whole sample's here, as centering precedes the fit
             model = Ridge(alpha=penalty).fit(known[rest], units[rest])
-            pairs.append(centred(model.predict(known[one : one + 1]))[0] @ units[one])
+            pairs.append(centered(model.predict(known[one : one + 1]))[0] @ units[one])
         found.append(np.mean(pairs))
     assert float(prior.correlation) == pytest.approx(max(found), abs=1e-6)
 
@@ -65,7 +65,7 @@ def test_fits_ridge_regression(photographs: tuple) -> None:
     prior = HuePrior.fit(statistics=statistics, histograms=histograms)
     known = (statistics - prior.center) / prior.scale
     apart = [
-        np.abs(Ridge(alpha=penalty).fit(known, centred(histograms)).coef_.T - prior.slope).max()
+        np.abs(Ridge(alpha=penalty).fit(known, centered(histograms)).coef_.T - prior.slope).max()
         for penalty in PENALTIES[:-1]
     ]
     assert min(apart) < 1e-8
@@ -74,7 +74,7 @@ def test_fits_ridge_regression(photographs: tuple) -> None:
 def test_one_photograph_gives_its_own_histogram(photographs: tuple) -> None:
     statistics, histograms = (part[:1] for part in photographs)
     prior = HuePrior.fit(statistics=statistics, histograms=histograms)
-    assert _direction(prior, statistics + 5)[0] @ centred(histograms[0]) == pytest.approx(1)
+    assert _direction(prior, statistics + 5)[0] @ centered(histograms[0]) == pytest.approx(1)
 
 
 def test_predicts_from_a_picture_what_it_predicts_from_its_statistics(photographs: tuple) -> None:
@@ -136,6 +136,6 @@ def test_statistics_are_finite_for_any_shape(shape: tuple[int, int]) -> None:
     assert np.isfinite(found).all()
 
 
-def test_statistics_refuse_colour() -> None:
+def test_statistics_refuse_color() -> None:
     with pytest.raises(ArrayError, match=r"\(H, W\)"):
         gray_statistics(np.zeros((4, 4, 3), dtype=np.uint8))

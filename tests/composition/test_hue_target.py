@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ensemble.composition.hue_target import centred, hue_histogram, hue_target, lift
+from ensemble.composition.hue_target import centered, hue_histogram, hue_target, lift
 from ensemble.errors import ArrayError
 
 
@@ -27,26 +27,26 @@ def test_counts_opencvs_hues() -> None:
     assert hue_histogram(rgb)[0] >= 500
 
 
-def test_inner_product_of_centred_is_opencvs_correlation(histograms: np.ndarray) -> None:
-    inner = centred(histograms[0]) @ centred(histograms[1])
+def test_inner_product_of_centered_is_opencvs_correlation(histograms: np.ndarray) -> None:
+    inner = centered(histograms[0]) @ centered(histograms[1])
     assert inner == pytest.approx(_correlation(histograms[0], histograms[1]), abs=1e-6)
-    assert not centred(np.full(180, 5.0)).any()
+    assert not centered(np.full(180, 5.0)).any()
 
 
 def test_a_lifted_direction_correlates_perfectly(
     histograms: np.ndarray,
 ) -> None:
-    direction = centred(histograms).mean(axis=0)
+    direction = centered(histograms).mean(axis=0)
     histogram = lift(direction)
     assert histogram.min() == 0
     assert histogram.sum() == pytest.approx(1)
-    assert centred(histogram) @ centred(direction) == pytest.approx(1)
+    assert centered(histogram) @ centered(direction) == pytest.approx(1)
     assert np.allclose(lift(np.zeros(180)), 1 / 180)
 
 
 def test_no_other_histogram_has_a_higher_mean_correlation(histograms: np.ndarray) -> None:
     def mean_correlation(histogram: np.ndarray) -> float:
-        return float((centred(histograms) @ centred(histogram)).mean())
+        return float((centered(histograms) @ centered(histogram)).mean())
 
     best = hue_target(histograms=histograms, weights=np.ones(12), prior=None, prior_weight=0.0)
     rng = np.random.default_rng(3)
@@ -59,13 +59,13 @@ def test_no_other_histogram_has_a_higher_mean_correlation(histograms: np.ndarray
     assert all(mean_correlation(best) > mean_correlation(rival) for rival in rivals)
 
 
-def test_target_mixes_centred_unit_vectors(histograms: np.ndarray) -> None:
+def test_target_mixes_centered_unit_vectors(histograms: np.ndarray) -> None:
     prior = histograms[:9].mean(axis=0)
     weights = np.array([3.0, 1.0, 0.0])
     got = hue_target(histograms=histograms[9:], weights=weights, prior=prior, prior_weight=0.3)
-    members = centred(0.75 * centred(histograms[9]) + 0.25 * centred(histograms[10]))
-    expected = centred(0.7 * members + 0.3 * centred(prior))
-    assert np.allclose(centred(got), expected)
+    members = centered(0.75 * centered(histograms[9]) + 0.25 * centered(histograms[10]))
+    expected = centered(0.7 * members + 0.3 * centered(prior))
+    assert np.allclose(centered(got), expected)
     assert got.min() == 0
     assert got.sum() == pytest.approx(1)
 
@@ -73,11 +73,11 @@ def test_target_mixes_centred_unit_vectors(histograms: np.ndarray) -> None:
 def test_target_without_members_or_without_prior(histograms: np.ndarray) -> None:
     none = np.empty((0, 180)), np.empty(0)
     alone = hue_target(histograms=none[0], weights=none[1], prior=histograms[0], prior_weight=0.1)
-    assert np.allclose(centred(alone), centred(histograms[0]))
+    assert np.allclose(centered(alone), centered(histograms[0]))
     members = hue_target(
         histograms=histograms[:1], weights=np.ones(1), prior=None, prior_weight=0.9
     )
-    assert np.allclose(centred(members), centred(histograms[0]))
+    assert np.allclose(centered(members), centered(histograms[0]))
     with pytest.raises(ArrayError, match="got neither"):
         hue_target(histograms=none[0], weights=none[1], prior=None, prior_weight=0.5)
 
@@ -88,4 +88,4 @@ def test_refuses_what_does_not_fit(histograms: np.ndarray) -> None:
     with pytest.raises(ArrayError, match="12 histograms need as many weights, got 2"):
         hue_target(histograms=histograms, weights=np.ones(2), prior=None, prior_weight=0.5)
     with pytest.raises(ArrayError, match=r"must be \(..., 180\), but got \(256,\)"):
-        centred(np.ones(256))
+        centered(np.ones(256))

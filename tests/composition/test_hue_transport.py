@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ensemble.arrays import Gray, Rgb, luma
-from ensemble.composition.hue_target import centred, hue_histogram, lift
+from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.composition.hue_transport import HueMode, transport_hue
 from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
@@ -29,7 +29,7 @@ def target() -> np.ndarray:
     names = ("coffee", "chelsea", "rocket")
     pictures = [getattr(skimage.data, name)()[::3, ::3] for name in names]
     histograms = np.stack([hue_histogram(np.ascontiguousarray(p)) for p in pictures])
-    return lift(centred(histograms).mean(axis=0))
+    return lift(centered(histograms).mean(axis=0))
 
 
 def _gray_rgb(gray: Gray) -> Rgb:
@@ -37,7 +37,7 @@ def _gray_rgb(gray: Gray) -> Rgb:
 
 
 def _correlation(rgb: Rgb, target: np.ndarray) -> float:
-    return float(centred(hue_histogram(rgb)) @ centred(target))
+    return float(centered(hue_histogram(rgb)) @ centered(target))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -70,8 +70,8 @@ def test_keeps_the_luma_of_any_picture_for_any_target(
 def test_leaves_a_picture_alone_whose_histogram_is_right_already(
     photograph: Rgb, target: np.ndarray, mode: HueMode
 ) -> None:
-    gray, own = luma(photograph), centred(hue_histogram(photograph))
-    other = centred(target) - (centred(target) @ own) * own
+    gray, own = luma(photograph), centered(hue_histogram(photograph))
+    other = centered(target) - (centered(target) @ own) * own
     for lean, alone in ((0.0, True), (0.12, True), (0.2, False)):
         wanted = lift(own + lean * other / np.linalg.norm(other))
         moved = transport_hue(rgb=photograph, gray=gray, target=wanted, mode=mode)
@@ -79,8 +79,8 @@ def test_leaves_a_picture_alone_whose_histogram_is_right_already(
         assert _correlation(moved, wanted) > 0.99
 
 
-def test_sends_weakly_coloured_noise_to_smooth_hues(target: np.ndarray) -> None:
-    """Noise in the members' colours must not become noise in the answer: SSIM pays for it."""
+def test_sends_weakly_colored_noise_to_smooth_hues(target: np.ndarray) -> None:
+    """Noise in the members' colors must not become noise in the answer: SSIM pays for it."""
     rng = np.random.default_rng(0)
     gray = np.full((120, 120), 128, dtype=np.uint8)
     noise = rng.normal(0, 4, (120, 120, 3)).astype(np.float32)

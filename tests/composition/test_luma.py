@@ -113,7 +113,7 @@ def test_locking_twice_is_locking_once(rgb: np.ndarray, gray: np.ndarray) -> Non
     assert np.array_equal(lock_luma(rgb=once, gray=gray), once)
 
 
-def test_leaves_any_of_many_random_colours_alone() -> None:
+def test_leaves_any_of_many_random_colors_alone() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (500, 1000, 3), dtype=np.uint8)
     assert np.array_equal(lock_luma(rgb=rgb, gray=luma(rgb)), rgb)
 

@@ -111,7 +111,7 @@ def pictures() -> Iterator[tuple[str, np.ndarray]]:
         yield Path(file).stem, np.asarray(picture.convert("RGB")).astype(int)
 
 
-def test_sources_are_colour_photographs_inside_the_wheels():
+def test_sources_are_color_photographs_inside_the_wheels():
     for name, picture in pictures():
         assert np.ptp(picture, axis=-1).mean() > 10, name
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10_000, name

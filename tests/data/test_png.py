@@ -128,7 +128,7 @@ def test_gray_stored_as_rgb_is_read_as_gray(tmp_path: Path):
     np.testing.assert_array_equal(read_gray(tmp_path / "a.png"), stored[..., 0])
 
 
-def test_one_coloured_pixel_makes_it_no_gray_picture(tmp_path: Path):
+def test_one_colored_pixel_makes_it_no_gray_picture(tmp_path: Path):
     stored = np.repeat(NOISE[..., :1], 3, axis=2)
     stored[5, 6, 2] ^= 1
     write_png(tmp_path / "a.png", stored)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ensemble.config import NormalisationSection
+from ensemble.config import NormalizationSection
 from ensemble.damage.fill import METHODS, fill_hole
 from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.inference import fixed
@@ -41,7 +41,7 @@ class _SecondChannel(nn.Module):
 
 
 def predictor(network: nn.Module, member: Member = AS_IT_IS, batch_size: int = 2):
-    return NetworkPredictor(member, network, NormalisationSection(), batch_size=batch_size)
+    return NetworkPredictor(member, network, NormalizationSection(), batch_size=batch_size)
 
 
 def test_every_view_comes_back_in_the_pose_of_the_input():
@@ -121,7 +121,7 @@ def test_only_members_that_flips_change_predict_every_view(name, monkeypatch):
         assert (apart > 0).mean() < 0.001
 
 
-def test_gray_has_no_colour():
+def test_gray_has_no_color():
     member = MEMBERS["colorization"]["gray"]
     predictions = GrayPredictor(member).predict(SHOWN)
     for view in VIEWS:

@@ -24,7 +24,7 @@ class RedOnTheLeft(nn.Module):
         return chroma
 
 
-def test_each_view_is_coloured_by_itself_and_flipped_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_view_is_colored_by_itself_and_flipped_back(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(fixed, "load_released", lambda name: asked.append(name) or RedOnTheLeft())
     predictor = ReleasedColorizer(MEMBERS["colorization"]["siggraph17"])

@@ -23,7 +23,7 @@ from tests.reference import double
 from tests.reference.tiny import SIZE
 
 MakeProject = Callable[..., Project]
-# Without batch normalisation, which torch synchronises between processes on GPUs only; and with
+# Without batch normalization, which torch synchronises between processes on GPUs only; and with
 # parameters that no output depends on, as most of the real members have.
 NORMLESS = Job("restoration", "normless", 0)
 

@@ -40,11 +40,11 @@ def states(entries: Sequence[Entry]) -> dict[str, tuple[str, int]]:
 def test_every_job_runs_and_writes_its_own_log(
     make_project: MakeProject, scripted: Callable[[dict[str, str]], None]
 ) -> None:
-    scripted({"tiny-colorizer": "print('colour')"})
+    scripted({"tiny-colorizer": "print('color')"})
     project = make_project()
     entries = Queue(JOBS, project, [Slot("here"), Slot("there")]).run()
     assert states(entries) == {job.member: ("done", 1) for job in JOBS}
-    assert COLORIZER.files(project.workspace).log.read_text() == "colour\n"
+    assert COLORIZER.files(project.workspace).log.read_text() == "color\n"
     assert RESTORER.files(project.workspace).log.read_text() == "fine\n"
 
 

@@ -11,20 +11,20 @@ from tests.reference.score import literal_hue_histogram
 
 
 @pytest.fixture(scope="module")
-def every_colour() -> np.ndarray:
-    colour = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
-    return np.dstack([colour >> 16, colour >> 8 & 255, colour & 255]).astype(np.uint8)
+def every_color() -> np.ndarray:
+    color = np.arange(1 << 24, dtype=np.uint32).reshape(4096, 4096)
+    return np.dstack([color >> 16, color >> 8 & 255, color & 255]).astype(np.uint8)
 
 
-def test_hue_is_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
-    due = cv2.cvtColor(every_colour, cv2.COLOR_RGB2HSV)[..., 0]
-    assert (find_hues(to_planes(every_colour)) == due).all()
+def test_hue_is_opencvs_on_every_color(every_color: np.ndarray) -> None:
+    due = cv2.cvtColor(every_color, cv2.COLOR_RGB2HSV)[..., 0]
+    assert (find_hues(to_planes(every_color)) == due).all()
 
 
-def test_counts_are_opencvs_on_every_colour(every_colour: np.ndarray) -> None:
-    hsv = cv2.cvtColor(every_colour, cv2.COLOR_RGB2HSV)
+def test_counts_are_opencvs_on_every_color(every_color: np.ndarray) -> None:
+    hsv = cv2.cvtColor(every_color, cv2.COLOR_RGB2HSV)
     due = cv2.calcHist([hsv], [0], None, [180], [0, 180]).ravel()
-    assert (count_hues(to_planes(every_colour)) == due).all()
+    assert (count_hues(to_planes(every_color)) == due).all()
 
 
 @pytest.mark.parametrize("shape", [(3, 50), (50, 3)])

@@ -134,7 +134,7 @@ def cosine(pred: Array, target: Array, _: Array) -> float:
     return float((histogram(channel(pred)) * histogram(channel(target))).sum())
 
 
-def colourful(pred: Array, target: Array, _: Array) -> float:
+def colorful(pred: Array, target: Array, _: Array) -> float:
     counts = [
         histogram(channel(one), mask=channel(one, index=1) > 0).ravel() for one in (target, pred)
     ]
@@ -152,7 +152,7 @@ HUE: dict[str, Variant] = {
     "hue not rounded": lambda p, t, m: compare(float_hue, p, t),
     "saturation": lambda p, t, m: compare(lambda one: channel(one, index=1), p, t, top=256),
     "only the lost pixels": lambda p, t, m: compare(channel, p, t, mask=m),
-    "without the gray pixels": colourful,
+    "without the gray pixels": colorful,
     "cosine": cosine,
     "intersection": by_method(cv2.HISTCMP_INTERSECT),
     "Bhattacharyya": by_method(cv2.HISTCMP_BHATTACHARYYA),
@@ -187,7 +187,7 @@ def test_the_corpus_tells_the_variant_apart(
     assert max(apart) > 1e-4
 
 
-def test_counts_left_unnormalised_differ_by_rounding_alone(
+def test_counts_left_unnormalized_differ_by_rounding_alone(
     judged: list[tuple[Case, Score]],
 ) -> None:
     """Correlation forgives any scale but single precision: almost uniform histograms show it."""

@@ -20,7 +20,7 @@ MEAN, STD = 0.5, 0.225
 EVERY_LEVEL = np.arange(256, dtype=np.uint8).reshape(2, 16, 8)
 
 
-def test_values_are_normalised() -> None:
+def test_values_are_normalized() -> None:
     tensor = to_tensor(EVERY_LEVEL, mean=MEAN, std=STD)
     assert tensor.dtype == torch.float32
     expected = (EVERY_LEVEL[:, None] / 255 - MEAN) / STD

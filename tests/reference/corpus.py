@@ -46,7 +46,7 @@ def blend(one: Picture, other: Picture, share: float = 0.5) -> Picture:
 
 def hard_cases() -> list[Case]:
     """Pictures that separate the score from its look-alikes, all with a defined score."""
-    return [*_contrast_cases(), *_mask_cases(), *_size_cases(), *_colour_cases()]
+    return [*_contrast_cases(), *_mask_cases(), *_size_cases(), *_color_cases()]
 
 
 def flat_cases() -> list[Case]:
@@ -107,7 +107,7 @@ def _mask_cases() -> list[Case]:
         Case("seven scattered pixels", pred, target, scattered),
         Case("all lost", pred, target, np.ones((64, 88), bool)),
         Case("damaged border", damaged, target, border),
-        Case("chequered mask", pred, target, np.indices((64, 88)).sum(axis=0) % 2 == 0),
+        Case("checkered mask", pred, target, np.indices((64, 88)).sum(axis=0) % 2 == 0),
         Case("first and last pixel", pred, target, border | line | scattered),
     ]
 
@@ -126,7 +126,7 @@ def _size_cases() -> list[Case]:
     ]
 
 
-def _colour_cases() -> list[Case]:
+def _color_cases() -> list[Case]:
     target = _target()
     gray = np.repeat(cv2.cvtColor(target, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     half = blend(target, gray)

@@ -42,7 +42,7 @@ def literal_masked_ssim(*, pred: Picture, target: Picture, lost_mask: Mask) -> f
 
 
 def literal_hue_histogram(picture: Picture) -> NDArray[np.float32]:
-    """The normalised 180-bin histogram of OpenCV's 8-bit hue."""
+    """The normalized 180-bin histogram of OpenCV's 8-bit hue."""
     hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
     histogram = cv2.calcHist([hsv], [0], None, [180], [0, 180])
     return cv2.normalize(histogram, histogram).flatten()

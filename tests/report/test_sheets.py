@@ -25,13 +25,13 @@ GRAY = np.full((300, 300), 100, np.uint8)
 WIDE = np.full((20, 80, 3), (0, 0, 250), np.uint8)
 
 
-def count(sheet: np.ndarray, colour: tuple[int, int, int]) -> int:
-    return int((sheet == colour).all(axis=-1).sum())
+def count(sheet: np.ndarray, color: tuple[int, int, int]) -> int:
+    return int((sheet == color).all(axis=-1).sum())
 
 
-def place_of(sheet: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int]:
-    """Row and column of the first pixel of a colour."""
-    y, x = np.nonzero((sheet == colour).all(axis=-1))
+def place_of(sheet: np.ndarray, color: tuple[int, int, int]) -> tuple[int, int]:
+    """Row and column of the first pixel of a color."""
+    y, x = np.nonzero((sheet == color).all(axis=-1))
     return int(y.min()), int(x.min())
 
 
@@ -55,7 +55,7 @@ def test_a_picture_keeps_its_shape():
 
 
 def test_enlarged_pixels_stay_square():
-    """A chequerboard of 4 pixels becomes four even squares, without values between."""
+    """A checkerboard of 4 pixels becomes four even squares, without values between."""
     board = np.array([[0, 255], [255, 0]], dtype=np.uint8)
     sheet = draw_contact_sheet([[board]], headings=[""], captions=[""])
     assert count(sheet, (0, 0, 0)) == count(sheet, (255, 255, 255)) == SHOWN_SIDE**2 // 2

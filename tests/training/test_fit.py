@@ -54,7 +54,7 @@ def test_val_score_is_the_score_of_the_kept_weights_pasted_back(
     manifest = fit(restoration_job, project=project, progress=False)
     member = project.members("restoration")[0]
     network = load_network(restoration_job.files(project.workspace).folder, member)
-    crossing = project.config.normalisation.model_dump()
+    crossing = project.config.normalization.model_dump()
     scores = []
     for image_id in project.folds.validation(0):
         sample = project.competition.train_sample(image_id)

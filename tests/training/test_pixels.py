@@ -14,7 +14,7 @@ def _pictures(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def test_luma_is_pillows_on_every_colour_of_a_dense_grid() -> None:
+def test_luma_is_pillows_on_every_color_of_a_dense_grid() -> None:
     levels = np.r_[0:256:5, 254]
     grid = np.stack(np.meshgrid(levels, levels, levels), -1).astype(np.uint8)
     ours = pixels.luma(torch.from_numpy(grid))

@@ -39,8 +39,8 @@ def flipped(batch: Batch, array: np.ndarray) -> np.ndarray:
 
 
 def seen(tensor: Tensor, project: Project) -> np.ndarray:
-    """Normalised back to levels."""
-    n = project.config.normalisation
+    """Normalized back to levels."""
+    n = project.config.normalization
     return ((tensor * n.std + n.mean) * 255).round().numpy()
 
 

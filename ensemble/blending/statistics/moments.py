@@ -33,7 +33,7 @@ from ensemble.blending.statistics.kernels import (
     windows_ssim,
 )
 from ensemble.blending.statistics.sampling import Indices, Plan, draw_places
-from ensemble.composition.hue_target import centred
+from ensemble.composition.hue_target import centered
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.errors import ArrayError
@@ -105,7 +105,7 @@ class PhotoMoments:
             planes = np.rint(blended).astype(np.uint8)
         else:
             planes = to_planes(lock_luma(rgb=np.moveaxis(blended, 0, -1), gray=self.hue_gray))
-        return float(centred(count_hues(planes)) @ self.hue_truth)
+        return float(centered(count_hues(planes)) @ self.hue_truth)
 
 
 def estimate_moved_hue(
@@ -181,7 +181,7 @@ def collect_moments(
         extremes=_collect_extremes(read),
         hue_pixels=_read_planes(pictures, places.hue) if color else np.empty((3, 0, 0), np.uint8),
         hue_gray=None if hue_gray is None else hue_gray.ravel()[places.hue][None],
-        hue_truth=centred(count_hues(to_planes(target))) if color else np.zeros(HUE_BINS),
+        hue_truth=centered(count_hues(to_planes(target))) if color else np.zeros(HUE_BINS),
         hue_products=_multiply_histograms(target, histograms, prior),
     )
 
@@ -266,5 +266,5 @@ def _multiply_histograms(
     if histograms is None:
         return np.zeros((0, 0))
     of_prior = np.zeros(HUE_BINS) if prior is None else np.asarray(prior, dtype=np.float64)
-    units = centred(np.stack([count_hues(to_planes(target)), of_prior, *histograms]))
+    units = centered(np.stack([count_hues(to_planes(target)), of_prior, *histograms]))
     return units @ units.T

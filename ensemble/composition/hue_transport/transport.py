@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Rgb, check_gray, check_rgb
 from ensemble.compiled import kernel
-from ensemble.composition.hue_target import centred, hue_histogram
+from ensemble.composition.hue_target import centered, hue_histogram
 from ensemble.composition.hue_transport.assign import (
     UNASSIGNED,
     Bins,
@@ -56,7 +56,7 @@ def transport_hue(*, rgb: Rgb, gray: Gray, target: NDArray[Any], mode: HueMode) 
     check_rgb(rgb, name="rgb")
     check_gray(gray, name="gray")
     shares = _check_target(target)
-    if centred(hue_histogram(rgb)) @ centred(shares) >= _GOOD_ENOUGH:
+    if centered(hue_histogram(rgb)) @ centered(shares) >= _GOOD_ENOUGH:
         return rgb.copy()
     tables = make_color_tables()
     flat, levels = np.ascontiguousarray(rgb).reshape(-1, 3), np.ascontiguousarray(gray).reshape(-1)

@@ -48,7 +48,7 @@ def colorize_with(module: nn.Module, gray: Gray) -> Rgb:
     Returns:
         (H, W, 3) uint8; colors outside the gamut of sRGB are clipped.
     """
-    check_gray(gray, name="the gray to colour")
+    check_gray(gray, name="the gray to color")
     device = next(module.parameters()).device
     small = np.asarray(Image.fromarray(gray).resize((INSIDE, INSIDE), Image.Resampling.BICUBIC))
     shown = torch.from_numpy(lightness(small))[None, None].to(device)  # (1, 1, 256, 256)

@@ -55,7 +55,7 @@ class Task(ABC):
     def __init__(self, member: Member, config: Config) -> None:
         self.member = member
         self.config = config
-        self.normalization = config.normalisation.model_dump()
+        self.normalization = config.normalization.model_dump()
 
     @property
     @abstractmethod

@@ -12,7 +12,7 @@ State = dict[str, torch.Tensor]
 
 @pytest.fixture
 def unlike_its_start() -> Callable[[nn.Module], nn.Module]:
-    """Moves batch normalisation away from the identity, so that its place matters."""
+    """Moves batch normalization away from the identity, so that its place matters."""
 
     def change(network: nn.Module) -> nn.Module:
         for module in network.modules():
@@ -41,7 +41,7 @@ def conv() -> Callable[..., torch.Tensor]:
 
 @pytest.fixture
 def norm() -> Callable[[torch.Tensor, State, str], torch.Tensor]:
-    """Batch normalisation by the key of its weights, from its definition."""
+    """Batch normalization by the key of its weights, from its definition."""
 
     def apply(x: torch.Tensor, state: State, key: str) -> torch.Tensor:
         names = ("weight", "bias", "running_mean", "running_var")

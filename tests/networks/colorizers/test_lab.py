@@ -59,18 +59,18 @@ def test_lightness_against_its_definition() -> None:
 
 
 def test_no_chroma_gives_the_gray_back() -> None:
-    coloured = colorize_with(painter(0.0, 0.0), GRAY)
-    assert coloured.dtype == np.uint8
-    np.testing.assert_array_equal(coloured, np.repeat(GRAY[..., None], 3, axis=-1))
+    colored = colorize_with(painter(0.0, 0.0), GRAY)
+    assert colored.dtype == np.uint8
+    np.testing.assert_array_equal(colored, np.repeat(GRAY[..., None], 3, axis=-1))
 
 
 @pytest.mark.parametrize(("a", "b"), [(12.0, -7.0), (-20.0, 15.0), (90.0, -100.0)])
 def test_constant_chroma_against_the_definition(a: float, b: float) -> None:
-    coloured = colorize_with(painter(a, b), GRAY)
+    colored = colorize_with(painter(a, b), GRAY)
     light = lightness(GRAY).astype(np.float64)
     expected = rgb_of_lab(np.stack([light, np.full_like(light, a), np.full_like(light, b)], -1))
-    assert coloured.shape == (8, 32, 3)
-    assert np.abs(coloured - expected).max() < 0.6
+    assert colored.shape == (8, 32, 3)
+    assert np.abs(colored - expected).max() < 0.6
 
 
 def test_the_network_sees_256_pixels_of_lightness() -> None:
@@ -88,14 +88,14 @@ def test_chroma_is_resized_to_the_picture_and_not_transposed() -> None:
     chroma = torch.zeros(1, 2, 256, 256)
     chroma[:, 0, :, :128] = 40  # red on the left
     chroma[:, 1, :128] = -40  # and blue at the top
-    coloured = colorize_with(Painter(chroma), np.full((20, 50), 128, dtype=np.uint8)).astype(int)
-    red, green, blue = coloured[..., 0], coloured[..., 1], coloured[..., 2]
+    colored = colorize_with(Painter(chroma), np.full((20, 50), 128, dtype=np.uint8)).astype(int)
+    red, green, blue = colored[..., 0], colored[..., 1], colored[..., 2]
     assert (red - green)[:, :24].min() > 20
     assert (red - green)[10:, 26:].max() < 5
     assert (blue - red)[:9, 26:].min() > 20
     assert (blue - green)[11:, 26:].max() < 5
 
 
-def test_colour_is_no_gray() -> None:
-    with pytest.raises(ArrayError, match="the gray to colour"):
+def test_color_is_no_gray() -> None:
+    with pytest.raises(ArrayError, match="the gray to color"):
         colorize_with(painter(0.0, 0.0), np.zeros((4, 4, 3), dtype=np.uint8))

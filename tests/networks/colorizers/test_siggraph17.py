@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ensemble.networks.colorizers.networks import Siggraph17
 
-# block: (place of each convolution, channels, place of the batch normalisation)
+# block: (place of each convolution, channels, place of the batch normalization)
 BLOCKS = {
     "model1": ((0, 2), (4, 64, 64), 4),
     "model2": ((0, 2), (64, 128, 128), 4),
