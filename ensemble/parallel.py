@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -61,6 +61,18 @@ def map_in_order(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def map_with_bar(
+    function: Callable[[Item], Result], items: Sequence[Item], *, what: str, progress: Progress
+) -> list[Result]:
+    """`map_in_order` as a list, under a bar; see `Progress` for `what`."""
+    found = []
+    with progress(what, len(items)) as advance:
+        for result in map_in_order(function, items):
+            found.append(result)
+            advance(1)
+    return found
 
 
 def split_in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -17,7 +17,7 @@ from ensemble.folds.audit import Audit, audit
 from ensemble.folds.describe import describe
 from ensemble.folds.match import Groups, find_groups, find_pairs
 from ensemble.folds.split import Folds, make_strata, measure_traits, split
-from ensemble.parallel import Progress, map_in_order, silent
+from ensemble.parallel import Progress, map_with_bar, silent
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,7 @@ def _describe(competition: Competition, progress: Progress, *, with_vectors: boo
         traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
         return traits, describe(sample.target) if with_vectors else np.empty(0), warning
 
-    found = []
-    with progress("describing photographs", len(competition.train_ids)) as advance:
-        for one in map_in_order(describe_one, competition.train_ids):
-            found.append(one)
-            advance(1)
+    ids = competition.train_ids
+    found = map_with_bar(describe_one, ids, what="describing photographs", progress=progress)
     traits, vectors, warnings = zip(*found, strict=True)
     return _Described(np.stack(traits), np.stack(vectors), [text for text in warnings if text])

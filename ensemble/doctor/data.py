@@ -6,14 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ensemble.damage.locate import locate_hole
 from ensemble.data.competition import Competition, check_damage
 from ensemble.doctor.finding import Finding
 from ensemble.errors import DataError
-from ensemble.parallel import Progress, map_in_order, seed_of
-
-GOOD = 0.99
-"""A located hole is good from this intersection over union on."""
+from ensemble.parallel import Progress, map_with_bar, seed_of
+from ensemble.report.holes import GOOD_IOU, find_hole, judge_hole
 
 _LEAST_GOOD = 0.95
 _MOST_DOUBTFUL = 0.1
@@ -63,14 +60,9 @@ def _check_train(
             told = check_damage(sample) or ""
         except DataError as error:
             return str(error), 0.0
-        located, lost = locate_hole(sample.damaged).lost_mask, sample.lost_mask
-        return told, float((located & lost).sum() / max((located | lost).sum(), 1))
+        return told, judge_hole(sample).iou or 0.0
 
-    found = []
-    with progress("training photographs", len(image_ids)) as advance:
-        for result in map_in_order(look, image_ids):
-            found.append(result)
-            advance(1)
+    found = map_with_bar(look, image_ids, what="training photographs", progress=progress)
     faults = [fault for fault, _ in found if fault]
     if faults:
         yield Finding(
@@ -82,11 +74,11 @@ def _check_train(
         yield Finding(
             "ok", "damage", f"{len(found)} looked at: the exact gray with one flat hole each"
         )
-    good = float(np.mean([overlap >= GOOD for _, overlap in found]))
+    good = float(np.mean([overlap >= GOOD_IOU for _, overlap in found]))
     yield Finding(
         "ok" if good >= _LEAST_GOOD else "warning",
         "located",
-        f"{good:.1%} of these holes are located with an IoU of {GOOD} or more"
+        f"{good:.1%} of these holes are located with an IoU of {GOOD_IOU} or more"
         + ("" if good >= _LEAST_GOOD else "; look at them with `ens damage --split train`"),
     )
 
@@ -96,15 +88,11 @@ def _check_test(
 ) -> Iterator[Finding]:
     def look(image_id: str) -> tuple[str, bool]:
         try:
-            return "", locate_hole(competition.test_input(image_id)).doubtful
+            return "", find_hole(competition, image_id).doubtful
         except DataError as error:
             return str(error), False
 
-    found = []
-    with progress("test photographs", len(image_ids)) as advance:
-        for result in map_in_order(look, image_ids):
-            found.append(result)
-            advance(1)
+    found = map_with_bar(look, image_ids, what="test photographs", progress=progress)
     faults = [fault for fault, _ in found if fault]
     if faults:
         yield Finding("wrong", "test", f"{len(faults)} unreadable, the first: {faults[0]}")

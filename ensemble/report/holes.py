@@ -11,9 +11,9 @@ from skimage.segmentation import find_boundaries
 
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.damage.locate import locate_hole
-from ensemble.data.competition import Competition
+from ensemble.data.competition import Competition, Sample
 from ensemble.data.photographs import drawn_mask
-from ensemble.parallel import Progress, map_in_order, silent
+from ensemble.parallel import Progress, map_with_bar, silent
 from ensemble.report.sheets import Cell, draw_grid
 
 GOOD_IOU = 0.99
@@ -45,28 +45,31 @@ class Hole:
 
 def find_hole(competition: Competition, image_id: str) -> Hole:
     """Locate one photograph's hole; a mask drawn by hand stands as it is."""
-    if competition.is_test(image_id):
-        damaged, truth = competition.test_input(image_id), None
-    else:
-        sample = competition.train_sample(image_id)
-        damaged, truth = sample.damaged, sample.lost_mask
+    if not competition.is_test(image_id):
+        return judge_hole(competition.train_sample(image_id))
+    damaged = competition.test_input(image_id)
     drawn = drawn_mask(competition, image_id)
     if drawn is not None:
         return Hole(image_id, damaged, drawn, 1.0, False, None)
     found = locate_hole(damaged)
-    iou = None if truth is None else _iou(found.lost_mask, truth, damaged, found.fill)
-    return Hole(image_id, damaged, found.lost_mask, found.confidence, found.doubtful, iou)
+    return Hole(image_id, damaged, found.lost_mask, found.confidence, found.doubtful, None)
+
+
+def judge_hole(sample: Sample) -> Hole:
+    """Locate a training photograph's hole, and compare it with the true one."""
+    found = locate_hole(sample.damaged)
+    iou = _iou(found.lost_mask, sample.lost_mask, sample.damaged, found.fill)
+    return Hole(
+        sample.image_id, sample.damaged, found.lost_mask, found.confidence, found.doubtful, iou
+    )
 
 
 def find_holes(
     competition: Competition, image_ids: Sequence[str], progress: Progress = silent
 ) -> list[Hole]:
     """Locate the holes of some photographs, the doubtful ones first."""
-    holes = []
-    with progress("locating holes", len(image_ids)) as advance:
-        for hole in map_in_order(partial(find_hole, competition), image_ids):
-            holes.append(hole)
-            advance(1)
+    find = partial(find_hole, competition)
+    holes = map_with_bar(find, image_ids, what="locating holes", progress=progress)
     return sorted(holes, key=lambda hole: (not hole.doubtful, hole.confidence))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ensemble.arrays import luma
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.data.competition import Competition
@@ -20,6 +21,7 @@ from ensemble.doctor.finding import Finding
 from ensemble.members import MEMBERS
 from ensemble.parallel import silent
 from ensemble.project import Project
+from ensemble.report.holes import find_holes
 
 UNET = MEMBERS["restoration"]["unet-mobilenet-v2"]
 FPN = MEMBERS["colorization"]["fpn-resnet50"]
@@ -65,6 +67,22 @@ def test_a_gray_of_another_formula_is_wrong(project):
     finding = look(project)["damage"]
     assert finding.verdict == "wrong"
     assert 'Pillow\'s `convert("L")`' in finding.text
+
+
+def test_a_true_gray_that_is_the_fill_counts_as_in_ens_damage(project):
+    """A lost pixel whose true gray is the fill shows no damage, and cannot be judged."""
+    for name in project.competition.train_ids:
+        target = project.competition.target(name).copy()
+        target[30:50, 30:40] = 90
+        damaged = luma(target)
+        damaged[30:50, 30:60] = 90
+        write_png(project.workspace.data / "train_gt" / f"{name}.png", target)
+        write_png(project.workspace.data / "train_input" / f"{name}.png", damaged)
+    competition = Competition.load(project.workspace.data, size=project.config.data.size, seed=0)
+    holes = find_holes(competition, competition.train_ids)
+    good = np.mean([hole.iou >= 0.99 for hole in holes])
+    assert good > 0
+    assert look(project)["located"].text.startswith(f"{good:.1%} of these holes")
 
 
 def test_test_photographs_without_holes_are_doubtful(project):
