@@ -64,6 +64,16 @@ class Member:
         return "histogram" if self.arch == HISTOGRAM_ARCH else "rgb"
 
     @property
+    def dtype(self) -> str:
+        """Numpy's name of its predictions' dtype."""
+        return "float32" if self.output == "histogram" else "uint8"
+
+    def item_shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Shape of one prediction for a photograph of (H, W) pixels."""
+        shapes = {"gray": size, "rgb": (*size, 3), "histogram": (HUE_BINS,)}
+        return shapes[self.output]
+
+    @property
     def views(self) -> tuple[View, ...]:
         """The views worth predicting: all, or one where every view gives the same picture.
 

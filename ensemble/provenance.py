@@ -25,6 +25,7 @@ from ensemble.damage import FILL_VERSION
 from ensemble.data.decoded import locator_digest
 from ensemble.data.photographs import masks_digest
 from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.folds.sample import sample_size
 from ensemble.manifest import (
     MANIFEST,
     Manifest,
@@ -318,10 +319,9 @@ def _views_digest() -> str:
 
 def _name_sample(project: Project) -> str:
     """Which of the photographs are predicted, whatever their folds are."""
-    count, config = len(project.folds.image_ids), project.config
-    if config.oof.photographs in range(1, count):
-        return f"{config.oof.photographs} drawn with seed {config.seed}"
-    return "all"
+    config, available = project.config, len(project.folds.image_ids)
+    count = sample_size(config.oof.photographs, available)
+    return "all" if count == available else f"{count} drawn with seed {config.seed}"
 
 
 def _recipe_surroundings(project: Project) -> dict[str, str]:

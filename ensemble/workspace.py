@@ -241,18 +241,19 @@ def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:
     Raises:
         ConfigError: Less is free than needed and `SPARE_BYTES`.
     """
-    if needed + SPARE_BYTES > _free_bytes(folder):
+    if needed + SPARE_BYTES > free_bytes(folder):
         raise no_room(folder, needed, what=what, remedy=remedy)
 
 
 def no_room(folder: Path, needed: int, *, what: str, remedy: str) -> ConfigError:
     """The error that says so; see `check_room`."""
     return ConfigError(
-        f"{what} need {needed / 1e9:.1f} GB in `{folder}`, but {_free_bytes(folder) / 1e9:.1f} GB "
+        f"{what} need {needed / 1e9:.1f} GB in `{folder}`, but {free_bytes(folder) / 1e9:.1f} GB "
         f"are free, or your quota is used up; free some space, or {remedy}"
     )
 
 
-def _free_bytes(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free on the disk of a folder, which need not exist yet."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(there).free

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from ensemble.data.photographs import Photographs
 from ensemble.doctor.finding import Finding
 from ensemble.members import configured_members
 from ensemble.vocabulary import STAGES
+from ensemble.workspace import free_bytes
 
 if TYPE_CHECKING:
     from ensemble.doctor.cost import NetworkCost
@@ -57,9 +57,9 @@ def doctor(
                 advance(1)
         hours = [fold_hours(cost, config, count) for cost in costs]
         _say_hours(context, costs, hours)
-        free = shutil.disk_usage(workspace.root).free
         needed = disk_bytes(members, costs, config, count)
-        findings += _show(context, [*check_memory(costs, config), check_disk(needed, free, config)])
+        disk = check_disk(needed, free_bytes(workspace.root), config)
+        findings += _show(context, [*check_memory(costs, config), disk])
     if any(finding.verdict == "wrong" for finding in findings):
         raise typer.Exit(1)
     context.say(f"next: {context.command('status')}")

@@ -50,14 +50,7 @@ class DecodedFiles:
         self.folder = folder
         self.competition = competition
         self.image_ids = competition.train_ids
-        count, (height, width) = len(self.image_ids), competition.size
-        packed = (count, height, -(-width // 8))
-        self.shapes: dict[str, tuple[int, ...]] = {
-            "targets": (count, height, width, 3),
-            "damaged": (count, height, width),
-            "lost": packed,
-            "located": packed,
-        }
+        self.shapes = shape_files(len(self.image_ids), competition.size)
 
     def open(self) -> dict[str, NDArray[np.uint8]]:
         """Map every file for reading, by `NAMES`."""
@@ -156,6 +149,14 @@ class DecodedFiles:
                 "size": list(self.competition.size),
             },
         )
+
+
+def shape_files(count: int, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """The shape of each file, uint8, by `NAMES`, for so many photographs of (H, W) pixels."""
+    height, width = size
+    packed = (count, height, -(-width // 8))
+    shapes = ((count, height, width, 3), (count, height, width), packed, packed)
+    return dict(zip(NAMES, shapes, strict=True))
 
 
 def find_lost(damaged: Gray) -> Mask:

@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 from ensemble.config import Config
-from ensemble.damage.bank import make_bank
+from ensemble.data.decoded import shape_files
 from ensemble.data.photographs import Photographs
 from ensemble.doctor.finding import Finding
+from ensemble.folds.sample import sample_size
 from ensemble.members import Member
 from ensemble.networks.build import build
 from ensemble.networks.device import autocast, best_device, choose_precision
 from ensemble.training.batches import Shape, TrainingBatches
 from ensemble.training.fit import make_task
-from ensemble.vocabulary import HUE_BINS
+from ensemble.training.loaders import choose_bank
 
 _STEPS = 3
 _ON_CPU = 2
@@ -100,7 +101,7 @@ class _Trial:
         self.batches = TrainingBatches(
             [image_ids[k % len(image_ids)] for k in range(self.count)],
             photographs,
-            make_bank(config.seed) if self.task.needs.damage else None,
+            choose_bank(self.task, config.seed),
             needs=self.task.needs,
             shape=Shape(self.count, self.count),
             seed=config.seed,
@@ -137,7 +138,7 @@ def fold_hours(cost: NetworkCost, config: Config, n_photographs: int) -> float:
         config: The settings.
         n_photographs: All training photographs, of all folds.
     """
-    validated = _sampled(config, n_photographs) / config.folds.n_folds
+    validated = sample_size(config.oof.photographs, n_photographs) / config.folds.n_folds
     learned = n_photographs - n_photographs // config.folds.n_folds
     steps = Shape(learned, config.training.batch_size, config.training.max_steps_per_epoch).batches
     epoch = steps * cost.step_seconds + validated * cost.photo_seconds
@@ -156,16 +157,18 @@ def disk_bytes(
         config: The settings.
         n_photographs: All training photographs.
     """
-    pixels, n_folds = config.data.size**2, config.folds.n_folds
-    found = {
-        "decoded photographs": n_photographs * (4 * pixels + pixels // 4),
+    size, n_folds = (config.data.size, config.data.size), config.folds.n_folds
+    restored = math.prod(size)
+    predicted = sum(
+        len(m.views) * math.prod(m.item_shape(size)) * np.dtype(m.dtype).itemsize for m in members
+    )
+    sampled = sample_size(config.oof.photographs, n_photographs)
+    decoded = sum(map(math.prod, shape_files(n_photographs, size).values()))
+    return {
+        **({"decoded photographs": decoded} if config.training.cache else {}),
         "checkpoints": n_folds * sum(_STATES * cost.weight_bytes for cost in costs),
-        "out-of-fold predictions": _sampled(config, n_photographs)
-        * (pixels + sum(len(member.views) * _bytes_of(member, pixels) for member in members)),
+        "out-of-fold predictions": sampled * (restored + predicted),
     }
-    if not config.training.cache:
-        del found["decoded photographs"]
-    return found
 
 
 def check_memory(costs: Sequence[NetworkCost], config: Config) -> list[Finding]:
@@ -209,14 +212,6 @@ def _make_fit(needed: dict[str, int], free: int, config: Config) -> str:
         also = "`cache = false` under [training] and " if config.training.cache else ""
         return f"set {also}`photographs = {count}` under [oof]"
     return "free some space, or name fewer members"
-
-
-def _sampled(config: Config, n_photographs: int) -> int:
-    return min(config.oof.photographs or n_photographs, n_photographs)
-
-
-def _bytes_of(member: Member, pixels: int) -> int:
-    return {"gray": pixels, "rgb": 3 * pixels, "histogram": 4 * HUE_BINS}[member.output]
 
 
 def _time(work: Callable[[], object]) -> float:

@@ -7,6 +7,15 @@ from collections.abc import Mapping
 from ensemble.parallel import seed_of
 
 
+def sample_size(count: int, available: int) -> int:
+    """How many photographs a sample of `count` is to have; 0 stands for all.
+
+    >>> sample_size(2000, 96), sample_size(0, 96), sample_size(10, 96)
+    (96, 96, 10)
+    """
+    return min(count or available, available)
+
+
 def sample_groups(
     folds: Mapping[str, int], groups: Mapping[str, str | int], *, count: int, seed: int
 ) -> tuple[str, ...]:
@@ -21,7 +30,7 @@ def sample_groups(
     Returns:
         Image ids in the order of `folds`; all of them where there are no more than `count`.
     """
-    if count == 0 or len(folds) <= count:
+    if sample_size(count, len(folds)) == len(folds):
         return tuple(folds)
     members: dict[tuple[int, str], list[str]] = {}
     for image_id, fold in folds.items():

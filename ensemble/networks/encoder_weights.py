@@ -73,9 +73,14 @@ def release_of(member: Member) -> Release:
     """
     if member.arch == HISTOGRAM_ARCH:
         return timm_release(member.encoder)
-    if member.encoder.startswith(TIMM_PREFIX):
-        return timm_release(member.encoder.removeprefix(TIMM_PREFIX))
-    return smp_release(member.encoder)
+    return _smp_or_timm_release(member.encoder)
+
+
+def _smp_or_timm_release(encoder: str) -> Release:
+    """Of an encoder as smp spells it: one of timm's after `tu-`."""
+    if encoder.startswith(TIMM_PREFIX):
+        return timm_release(encoder.removeprefix(TIMM_PREFIX))
+    return smp_release(encoder)
 
 
 def is_cached(release: Release) -> bool:
@@ -85,7 +90,14 @@ def is_cached(release: Release) -> bool:
 
 def hub_answers() -> bool:
     """Whether the hub can be asked for what is not in the cache."""
-    return not constants.HF_HUB_OFFLINE and answers(constants.ENDPOINT)
+    return not _hub_fault()
+
+
+def _hub_fault() -> str:
+    """Why the hub cannot be asked; empty if it can."""
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    return "" if answers(constants.ENDPOINT) else f"{constants.ENDPOINT} does not answer"
 
 
 def smp_arguments(encoder: str, encoder_weights: str) -> dict[str, Any]:
@@ -100,10 +112,9 @@ def smp_arguments(encoder: str, encoder_weights: str) -> dict[str, Any]:
     """
     if encoder_weights == "none":
         return {"encoder_weights": None}
+    file = fetch(_smp_or_timm_release(encoder))
     if not encoder.startswith(TIMM_PREFIX):
-        fetch(smp_release(encoder))
         return {"encoder_weights": "imagenet"}
-    file = fetch(timm_release(encoder.removeprefix(TIMM_PREFIX)))
     return {"encoder_weights": True, "pretrained_cfg_overlay": {"file": str(file)}}
 
 
@@ -135,18 +146,15 @@ def _cached(release: Release, file: str) -> str | None:
 
 
 def _download(release: Release) -> list[str | None]:
-    hub = constants.ENDPOINT
-    if constants.HF_HUB_OFFLINE:
-        raise _unavailable(release, "HF_HUB_OFFLINE is set")
-    if not answers(hub):
-        raise _unavailable(release, f"{hub} does not answer")
+    if fault := _hub_fault():
+        raise _unavailable(release, fault)
     try:
         return [
             huggingface_hub.hf_hub_download(release.repository, file, revision=release.revision)
             for file in release.files
         ]
     except Exception as error:
-        raise _unavailable(release, f"{hub}: {error}") from error
+        raise _unavailable(release, f"{constants.ENDPOINT}: {error}") from error
 
 
 def _unavailable(release: Release, reason: str) -> WeightsError:

@@ -27,7 +27,7 @@ from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import archive_digests, restored_digests
-from ensemble.vocabulary import HUE_BINS, View
+from ensemble.vocabulary import View
 from ensemble.workspace import exclusive_lock
 
 FLUSH_EVERY = 32
@@ -68,9 +68,8 @@ def collect(
             archive = Archive(path)
             require_same(archive.manifest.made_from, made_from, name=str(path), remedy="import it")
             return archive
-        dtype = "float32" if member.output == "histogram" else "uint8"
-        shape = _item_shape(project, member)
-        archive = _open_or_create(project, path, fold, made_from, member.views, shape, dtype)
+        shape = member.item_shape(project.competition.size)
+        archive = _open_or_create(project, path, fold, made_from, member.views, shape, member.dtype)
         if not archive.complete:
             shown = _shown(project, member, fold, restoration)
             predictor = load_predictor(project, member, fold)
@@ -146,13 +145,6 @@ def _open_or_create(
         made_from=made_from,
         seed=project.config.seed,
     )
-
-
-def _item_shape(project: Project, member: Member) -> tuple[int, ...]:
-    if member.output == "histogram":
-        return (HUE_BINS,)
-    size = project.competition.size
-    return size if member.output == "gray" else (*size, 3)
 
 
 def _shown(

@@ -106,7 +106,7 @@ def _fill(
         path,
         image_ids=tuple(files),
         views=member.views,
-        item_shape=size if gray else (*size, 3),
+        item_shape=member.item_shape(size),
         dtype="uint8",
         made_from=made_from,
         seed=project.config.seed,

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from ensemble.config import TrainingSection
-from ensemble.damage.bank import make_bank
+from ensemble.damage.bank import PolygonBank, make_bank
 from ensemble.parallel import count_cores
 from ensemble.project import Project
 from ensemble.training.batches import (
@@ -29,6 +29,11 @@ from ensemble.training.trainer import Hardware
 MOST_WORKERS = 12
 
 _bank = lru_cache(maxsize=1)(make_bank)
+
+
+def choose_bank(task: Task, seed: int) -> PolygonBank | None:
+    """What draws a task's damage, made once a process; None where it needs none."""
+    return _bank(seed) if task.needs.damage else None
 
 
 def cut_epoch(project: Project, job: Job, hardware: Hardware) -> Shape:
@@ -54,7 +59,7 @@ def make_training_loader(
     batches = TrainingBatches(
         project.folds.training(job.fold),
         project.photographs,
-        _bank(project.config.seed) if task.needs.damage else None,
+        choose_bank(task, project.config.seed),
         needs=task.needs,
         shape=shape,
         seed=project.config.seed,
