@@ -128,7 +128,9 @@ class TrainingSection(Section):
     )
     compile: bool = Field(False, description="Compile the network with torch.compile.")
     num_workers: int = Field(-1, ge=-1, description="Processes that read data; -1 chooses.")
-    cache: bool = Field(True, description="Keep the decoded photographs in one file under cache/.")
+    cache: bool = Field(
+        True, description="Keep the decoded photographs under cache/, where the disk has room."
+    )
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="A resumable checkpoint is written at least this often."
     )

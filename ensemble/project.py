@@ -38,6 +38,22 @@ def open_project(root: Path | str) -> Project:
     return Project.open(workspace, load_config(workspace.config_file))
 
 
+def open_photographs(
+    workspace: Workspace, config: Config, competition: Competition | None = None
+) -> Photographs:
+    """Open a workspace's photographs, which need no folds.
+
+    Args:
+        workspace: Where they, and what is kept of them, lie.
+        config: Says whether their pixels are kept.
+        competition: Their data; else it is loaded, with the errors of `Competition.load`.
+    """
+    if competition is None:
+        competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
+    keep = config.training.cache
+    return Photographs(competition, workspace.cache / "photographs", keep_pixels=keep)
+
+
 @dataclass(frozen=True)
 class Project:
     """A workspace with its data and folds, which are known to belong together.
@@ -78,8 +94,7 @@ class Project:
     @cached_property
     def photographs(self) -> Photographs:
         """The photographs, decoded once; under `cache = false`, at each use."""
-        folder = self.workspace.cache / "photographs" if self.config.training.cache else None
-        return Photographs(self.competition, folder)
+        return open_photographs(self.workspace, self.config, self.competition)
 
     def oof_sample(self, fold: int) -> tuple[str, ...]:
         """The photographs of a fold that are predicted out of fold, as `[oof] photographs` says."""

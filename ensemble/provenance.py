@@ -22,8 +22,8 @@ from typing import Any
 from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.config import RUNTIME_KEYS, Config
 from ensemble.damage import FILL_VERSION
-from ensemble.data.decoded import locator_digest
 from ensemble.data.photographs import masks_digest
+from ensemble.data.scan import locator_digest
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.folds.sample import sample_size
 from ensemble.manifest import (

@@ -73,7 +73,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """The decoded training photographs; `cache = false` under [training] does without."""
+        """What was read of the training photographs, and their pixels unless `cache = false`."""
         return self.root / "cache"
 
     @property
@@ -241,8 +241,13 @@ def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:
     Raises:
         ConfigError: Less is free than needed and `SPARE_BYTES`.
     """
-    if needed + SPARE_BYTES > free_bytes(folder):
+    if not has_room(folder, needed):
         raise no_room(folder, needed, what=what, remedy=remedy)
+
+
+def has_room(folder: Path, needed: int) -> bool:
+    """Whether so many bytes and `SPARE_BYTES` are free on the disk of a folder."""
+    return needed + SPARE_BYTES <= free_bytes(folder)
 
 
 def no_room(folder: Path, needed: int, *, what: str, remedy: str) -> ConfigError:

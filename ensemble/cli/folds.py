@@ -10,12 +10,13 @@ import typer
 from rich.table import Table
 
 from ensemble.cli.context import Context
-from ensemble.data.competition import Competition
 from ensemble.data.folding import MadeFolds, audit_folds, make_folds, require_replaceable
 from ensemble.data.folds_csv import read_foreign_folds, read_groups, write_folds
+from ensemble.data.photographs import Photographs
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
 from ensemble.folds.match import SAME_SCENE
+from ensemble.project import open_photographs
 from ensemble.report.sheets import draw_suspects
 
 _SHOWN = 5
@@ -56,18 +57,18 @@ def folds(
     """
     context: Context = ctx.obj
     config = context.config.replace("folds", n_folds=n_folds, descriptor=descriptor)
-    competition = Competition.load(context.workspace.data, size=config.data.size, seed=config.seed)
+    photographs = open_photographs(context.workspace, config)
     path = folds_file or context.workspace.folds_file
     if audit:
         if config.folds.descriptor == "none":
             raise ConfigError("`--audit` needs `--descriptor classical`, but got none")
-        _audit(context, competition, path)
+        _audit(context, photographs, path)
         return
     made = make_folds(
-        competition,
+        photographs,
         n_folds=config.folds.n_folds,
         seed=config.seed if seed is None else seed,
-        labels=read_groups(groups, competition.train_ids) if groups else None,
+        labels=read_groups(groups, photographs.competition.train_ids) if groups else None,
         find_duplicates=config.folds.descriptor != "none",
         progress=context.progress,
     )
@@ -99,8 +100,8 @@ def _tell(context: Context, made: MadeFolds) -> None:
         )
 
 
-def _audit(context: Context, competition: Competition, path: Path) -> None:
-    found = audit_folds(competition, read_foreign_folds(path), context.progress)
+def _audit(context: Context, photographs: Photographs, path: Path) -> None:
+    found = audit_folds(photographs, read_foreign_folds(path), context.progress)
     say = context.say
     for suspect in found.suspects[:_SHOWN]:
         say(
@@ -113,7 +114,7 @@ def _audit(context: Context, competition: Competition, path: Path) -> None:
     )
     if found.suspects:
         picture = path.with_name(f"{path.stem}-suspects.png")
-        write_png(picture, draw_suspects(found, competition.target))
+        write_png(picture, draw_suspects(found, photographs.target))
         say(f"wrote {picture}")
     if found.n_leaks:
         say(f"next: {context.command('folds --force')}, or look at the picture and judge")

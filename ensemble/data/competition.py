@@ -38,8 +38,23 @@ class Sample:
     lost_mask: Mask
 
 
-def check_damage(sample: Sample) -> str | None:
+def measure_damage(sample: Sample) -> tuple[float, float]:
+    """The share of pixels that is lost, and the share of these that has their most frequent gray.
+
+    Both are 0 where nothing is lost.
+    """
+    lost = sample.damaged[sample.lost_mask]
+    flat = float(np.bincount(lost).max() / lost.size) if lost.size else 0.0
+    return float(sample.lost_mask.mean()), flat
+
+
+def check_damage(name: str, share: float, flat: float) -> str | None:
     """Check that a photograph and its damaged input belong together.
+
+    Args:
+        name: Of the photograph.
+        share: Of its pixels that is lost; see `measure_damage`.
+        flat: Share of these that has their most frequent gray.
 
     Returns:
         A warning, where the damage is unusual: more than half of the picture, or several grays.
@@ -48,13 +63,11 @@ def check_damage(sample: Sample) -> str | None:
         DataError: No pixel is lost, or the grays of the lost ones are those of a picture instead
             of a fill: another photograph, or a gray of another formula than Pillow's.
     """
-    name, lost = sample.image_id, sample.damaged[sample.lost_mask]
-    if lost.size == 0:
+    if share == 0:
         raise DataError(
             f"`{name}` must have a hole, but its damaged input is the target's gray in every "
             "pixel; remove the pair"
         )
-    share, flat = float(sample.lost_mask.mean()), float(np.bincount(lost).max() / lost.size)
     if flat < 0.5:
         raise DataError(
             f"`{name}` must differ from its damaged input only in a hole of one gray, but "
@@ -150,6 +163,11 @@ class Competition:
     def is_test(self, image_id: str) -> bool:
         """Whether this is a test photograph; no name is both."""
         return image_id in self._test
+
+    def train_files(self, image_id: str) -> tuple[Path, Path | None]:
+        """The files of a training photograph and its damaged input; None if that is simulated."""
+        files = self._train_files(image_id)
+        return files.target, files.damaged
 
     def target(self, image_id: str) -> Rgb:
         """Decode the answer to a training photograph, (H, W, 3) uint8.

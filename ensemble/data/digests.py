@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ensemble.data.png import file_status
@@ -43,8 +43,7 @@ def digest_files(
         DataError: Instead of a file there is a folder, a pipe or a loop of links.
     """
     files = {os.path.relpath(path, folder): path for path in paths}
-    statuses = {name: file_status(path) for name, path in files.items()}
-    fingerprints = {name: (s.st_size, s.st_mtime_ns) for name, s in statuses.items()}
+    fingerprints = {name: fingerprint(path) for name, path in files.items()}
     cache = _read_cache(folder / CACHE_NAME)
     known = {
         name: cache[name][1]
@@ -64,6 +63,23 @@ def digest_files(
             _write_cache(folder, cache, fresh)
         known.update({name: digest for name, (_, digest) in fresh.items()})
     return {name: known[name] for name in files}
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """A file's size and modification time; see `file_status` for what is refused."""
+    status = file_status(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def remember_digests(known: Mapping[Path, tuple[Fingerprint, str]], *, folder: Path) -> None:
+    """Spare `digest_files` the reading of files whose digests are known.
+
+    Args:
+        known: The fingerprint of each file, taken before it was read, and its SHA-256.
+        folder: As for `digest_files`.
+    """
+    fresh = {os.path.relpath(path, folder): entry for path, entry in known.items()}
+    _write_cache(folder, _read_cache(folder / CACHE_NAME), fresh)
 
 
 def _read_cache(path: Path) -> dict[str, tuple[Fingerprint, str]]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.data.competition import Competition, check_damage
+from ensemble.data.competition import check_damage
 from ensemble.data.folds_csv import read_folds
+from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError
 from ensemble.folds.audit import Audit, audit
-from ensemble.folds.describe import describe
 from ensemble.folds.match import Groups, find_groups, find_pairs
-from ensemble.folds.split import Folds, make_strata, measure_traits, split
-from ensemble.parallel import Progress, map_with_bar, silent
+from ensemble.folds.split import Folds, make_strata, split
+from ensemble.parallel import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class MadeFolds:
 
 
 def make_folds(
-    competition: Competition,
+    photographs: Photographs,
     *,
     n_folds: int,
     seed: int,
@@ -51,7 +50,7 @@ def make_folds(
     """Divide the training photographs into folds of equal size and difficulty.
 
     Args:
-        competition: The photographs.
+        photographs: Those of a competition.
         n_folds: Number of folds.
         seed: Decides which group goes where.
         labels: The group of each photograph, in the order of `train_ids`; None to find them.
@@ -63,13 +62,14 @@ def make_folds(
         DataError: A photograph is not as due, or its damaged input is not of it.
         ConfigError: There are fewer groups than folds.
     """
-    image_ids = competition.train_ids
-    find_duplicates = find_duplicates and labels is None
-    described = _describe(competition, progress, with_vectors=find_duplicates)
+    image_ids = photographs.competition.train_ids
+    facts = photographs.describe(progress)
+    damage = zip(image_ids, facts.traits[:, 2].tolist(), facts.flat.tolist(), strict=True)
+    warnings = [text for one in damage if (text := check_damage(*one))]
     # A fold's share is the largest group that leaves folds of equal size possible.
     max_size, groups = max(1, len(image_ids) // max(1, n_folds)), None
-    if find_duplicates:
-        pairs = find_pairs(image_ids=image_ids, vectors=described.vectors)
+    if find_duplicates and labels is None:
+        pairs = find_pairs(image_ids=image_ids, vectors=facts.vector)
         groups = find_groups(pairs=pairs, max_size=max_size)
         group_of = dict(zip(groups.image_ids, groups.labels, strict=True))
         labels = [group_of[image_id] for image_id in image_ids]
@@ -78,16 +78,16 @@ def make_folds(
         groups=labels or image_ids,
         n_folds=n_folds,
         seed=seed,
-        strata=make_strata(described.traits),
+        strata=make_strata(facts.traits),
     )
-    traits = dict(zip(image_ids, described.traits, strict=True))
-    return MadeFolds(folds, traits, groups, max_size, described.warnings)
+    traits = dict(zip(image_ids, facts.traits, strict=True))
+    return MadeFolds(folds, traits, groups, max_size, warnings)
 
 
-def audit_folds(competition: Competition, folds: Folds, progress: Progress = silent) -> Audit:
+def audit_folds(photographs: Photographs, folds: Folds, progress: Progress = silent) -> Audit:
     """Look for near-duplicates that lie in different folds; see `ensemble.folds.audit`."""
-    vectors = _describe(competition, progress, with_vectors=True).vectors
-    return audit(folds=folds, pairs=find_pairs(image_ids=competition.train_ids, vectors=vectors))
+    image_ids, vectors = photographs.competition.train_ids, photographs.describe(progress).vector
+    return audit(folds=folds, pairs=find_pairs(image_ids=image_ids, vectors=vectors))
 
 
 def require_replaceable(path: Path, made: Folds, *, force: bool, damaged_too: bool) -> None:
@@ -110,27 +110,3 @@ def require_replaceable(path: Path, made: Folds, *, force: bool, damaged_too: bo
             f"`{path}` holds other folds, and all that was trained on them would be stale; "
             "keep them, or replace them with `--force`"
         )
-
-
-@dataclass(frozen=True)
-class _Described:
-    """(N, 3) traits, (N, LENGTH or 0) vectors, and the warnings."""
-
-    traits: NDArray[np.float64]
-    vectors: NDArray[Any]
-    warnings: list[str]
-
-
-def _describe(competition: Competition, progress: Progress, *, with_vectors: bool) -> _Described:
-    """Decode every training photograph once."""
-
-    def describe_one(image_id: str) -> tuple[NDArray[np.float64], NDArray[Any], str | None]:
-        sample = competition.train_sample(image_id)
-        warning = check_damage(sample)
-        traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
-        return traits, describe(sample.target) if with_vectors else np.empty(0), warning
-
-    ids = competition.train_ids
-    found = map_with_bar(describe_one, ids, what="describing photographs", progress=progress)
-    traits, vectors, warnings = zip(*found, strict=True)
-    return _Described(np.stack(traits), np.stack(vectors), [text for text in warnings if text])

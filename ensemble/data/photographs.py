@@ -1,37 +1,42 @@
-"""The photographs of a workspace, from one place: each decoded once, and its hole located once."""
+"""The photographs of a workspace, from one place: each read once, and its hole located once."""
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.data.competition import Competition, Sample
-from ensemble.data.decoded import DecodedFiles, find_lost
 from ensemble.data.png import read_mask
+from ensemble.data.scan import Facts, Scan, describe_sample, find_lost
 from ensemble.errors import DataError
 from ensemble.manifest import digest_file, digest_json
-from ensemble.parallel import Progress, silent
+from ensemble.parallel import Progress, map_with_bar, silent
 
 MASK_FOLDER = "test_masks"
 KEPT = 64
-"""Photographs kept in memory where there are no decoded files."""
+"""Photographs kept in memory where their pixels are not kept on the disk."""
 
 
 class Photographs:
-    """The photographs of a competition. It may be pickled: another process maps the same files.
+    """The photographs of a competition. It may be pickled: another process reads the same files.
 
     Args:
         competition: Whose photographs.
-        folder: Where decoded training photographs are kept; None to decode at each use.
+        folder: Where what is read of the training photographs is kept; None to keep nothing.
+        keep_pixels: Whether that includes their pixels, where the disk has room; else they are
+            decoded at each use.
     """
 
-    def __init__(self, competition: Competition, folder: Path | None = None) -> None:
+    def __init__(
+        self, competition: Competition, folder: Path | None = None, *, keep_pixels: bool = True
+    ) -> None:
         self.competition = competition
         self.folder = folder
+        self.keep_pixels = keep_pixels
 
         @lru_cache(KEPT)
         def read(image_id: str) -> Sample:
@@ -47,21 +52,38 @@ class Photographs:
 
         self._read, self._locate = read, locate
 
-    def __reduce__(self) -> tuple[type[Photographs], tuple[Competition, Path | None]]:
-        return Photographs, (self.competition, self.folder)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Photographs, keep_pixels=self.keep_pixels), (self.competition, self.folder)
 
     def prepare(self, progress: Progress = silent) -> None:
-        """Build the files, unless they are there or not wanted; the first reading does it, too.
+        """Read every training photograph, unless that is done; the first use does it, too.
 
-        Of several processes one builds while the others wait; an interrupted building goes on
-        where it stopped.
+        Of several processes one reads while the others wait; an interrupted reading goes on
+        where it stopped, and where files have changed only these are read again.
 
         Raises:
             DataError: A photograph is not as due.
             ConfigError: There is not enough room on the disk; the message gives the size.
         """
         if self.folder is not None:
-            DecodedFiles(self.folder, self.competition).prepare(progress)
+            Scan(self.folder, self.competition, keep_pixels=self.keep_pixels).prepare(progress)
+
+    def describe(self, progress: Progress = silent) -> Facts:
+        """What describes the training photographs, a row each, in the order of `train_ids`.
+
+        Raises:
+            EnsembleError: As `prepare`.
+        """
+        if self.folder is not None:
+            self.prepare(progress)
+            return self._scan.facts
+        found = map_with_bar(
+            lambda image_id: describe_sample(self.competition.train_sample(image_id)),
+            self.competition.train_ids,
+            what="describing photographs",
+            progress=progress,
+        )
+        return Facts(*map(np.stack, zip(*found, strict=True)))
 
     def target(self, image_id: str) -> Rgb:
         """A training photograph, (H, W, 3) uint8, read-only.
@@ -69,30 +91,32 @@ class Photographs:
         Raises:
             DataError: There is no such photograph, or its file is not as due.
         """
-        if self.folder is None:
+        if not self._has_pixels:
             return self._read(image_id).target
-        return self._mapped["targets"][self._row(image_id)]
+        target = self._scan.read("targets", self._row(image_id))
+        target.flags.writeable = False
+        return target
 
     def train_sample(self, image_id: str) -> Sample:
         """A training photograph, its damage and its true mask, as `Competition.train_sample`.
 
         The arrays are copies, which may be written to.
         """
-        if self.folder is None:
-            sample = self._read(image_id)
-            arrays = (sample.target.copy(), sample.damaged.copy(), sample.lost_mask.copy())
+        if not self._has_pixels:
+            read = self._read(image_id)
+            arrays = (read.target.copy(), read.damaged.copy(), read.lost_mask.copy())
             return Sample(image_id, *arrays)
-        row, files = self._row(image_id), self._mapped
-        target, damaged = np.array(files["targets"][row]), np.array(files["damaged"][row])
+        row, scan = self._row(image_id), self._scan
+        target, damaged = scan.read("targets", row), scan.read("damaged", row)
         return Sample(image_id, target, damaged, self._unpacked("lost", row))
 
     def damaged(self, image_id: str) -> Gray:
         """The gray with the hole of a training or test photograph, (H, W) uint8."""
         if self.competition.is_test(image_id):
             return self.competition.test_input(image_id)
-        if self.folder is None:
+        if not self._has_pixels:
             return self._read(image_id).damaged
-        return np.array(self._mapped["damaged"][self._row(image_id)])
+        return self._scan.read("damaged", self._row(image_id))
 
     def located(self, image_id: str) -> Mask:
         """The lost pixels, as far as can be known without the answer, (H, W) bool.
@@ -106,13 +130,18 @@ class Photographs:
 
     def _unpacked(self, name: str, row: int) -> Mask:
         width = self.competition.size[1]
-        return np.unpackbits(self._mapped[name][row], axis=-1, count=width).astype(np.bool_)
+        return np.unpackbits(self._scan.read(name, row), axis=-1, count=width).astype(np.bool_)
 
     @cached_property
-    def _mapped(self) -> dict[str, NDArray[np.uint8]]:
-        self.prepare()
+    def _scan(self) -> Scan:
         assert self.folder is not None
-        return DecodedFiles(self.folder, self.competition).open()
+        scan = Scan(self.folder, self.competition, keep_pixels=self.keep_pixels)
+        scan.prepare(silent)
+        return scan
+
+    @cached_property
+    def _has_pixels(self) -> bool:
+        return self.folder is not None and self._scan.has_pixels
 
     @cached_property
     def _rows(self) -> dict[str, int]:

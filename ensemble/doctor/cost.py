@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ensemble.config import Config
-from ensemble.data.decoded import shape_files
 from ensemble.data.photographs import Photographs
+from ensemble.data.scan import PIXELS, shape_files
 from ensemble.doctor.finding import Finding
 from ensemble.folds.sample import sample_size
 from ensemble.members import Member
@@ -163,8 +163,10 @@ def disk_bytes(
         len(m.views) * math.prod(m.item_shape(size)) * np.dtype(m.dtype).itemsize for m in members
     )
     sampled = sample_size(config.oof.photographs, n_photographs)
-    decoded = sum(map(math.prod, shape_files(n_photographs, size).values()))
+    scanned = {name: math.prod(shape) for name, shape in shape_files(n_photographs, size).items()}
+    decoded = sum(scanned[name] for name in PIXELS)
     return {
+        "descriptions and located holes": sum(scanned.values()) - decoded,
         **({"decoded photographs": decoded} if config.training.cache else {}),
         "checkpoints": n_folds * sum(_STATES * cost.weight_bytes for cost in costs),
         "out-of-fold predictions": sampled * (restored + predicted),

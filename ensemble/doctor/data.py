@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ensemble.data.competition import Competition, check_damage
+from ensemble.data.competition import Competition, check_damage, measure_damage
 from ensemble.doctor.finding import Finding
 from ensemble.errors import DataError
 from ensemble.parallel import Progress, map_with_bar, seed_of
@@ -57,7 +57,7 @@ def _check_train(
         """The fault of a photograph, or nothing, and how well its hole is located."""
         try:
             sample = competition.train_sample(image_id)
-            told = check_damage(sample) or ""
+            told = check_damage(sample.image_id, *measure_damage(sample)) or ""
         except DataError as error:
             return str(error), 0.0
         return told, judge_hole(sample).iou or 0.0

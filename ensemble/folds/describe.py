@@ -5,6 +5,8 @@ feature has a place, a size, an angle and a 128-bit code of its surroundings. Th
 halves: signs of random contrasts of the SIFT histogram, and of the mirrored histogram. Mirroring
 the photograph swaps the halves, so mirrored copies are found at no cost. The thumbnail is for
 photographs with few features: fog, sky, blur.
+
+What is found here is kept on the disk, and found again once this file changes.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Rgb, check_rgb, luma
+from ensemble.arrays import Gray, Mask, Rgb, check_rgb, luma
 
 N_FEATURES: Final = 96
 SIDE: Final = 192.0
@@ -47,6 +49,26 @@ def describe(rgb: Rgb) -> NDArray[np.uint8]:
     packed = pack_features(*extract_features(rgb))
     thumbnail = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     return np.concatenate([packed, thumbnail.ravel()])
+
+
+def measure_traits(*, target: Rgb, lost_mask: Mask) -> NDArray[np.float64]:
+    """Measure what makes a photograph hard: brightness, colorfulness, damaged area.
+
+    Args:
+        target: (H, W, 3) uint8.
+        lost_mask: (H, W) bool.
+
+    Returns:
+        (3,): mean luma, 0..255; colorfulness, about 0..110; share of lost pixels, 0..1.
+
+    Source: Hasler and Suesstrunk, "Measuring colorfulness in natural images", 2003.
+    """
+    red, green, blue = (target[..., channel].astype(np.int16) for channel in range(3))
+    # In twice the unit, so that OpenCV may sum whole numbers, which is exact and fast.
+    opponents = np.stack([2 * (red - green), red + green - 2 * blue], axis=-1)
+    mean, deviation = (moment.ravel() / 2 for moment in cv2.meanStdDev(opponents))
+    colorfulness = np.hypot(*deviation) + 0.3 * np.hypot(*mean)
+    return np.array([luma(target).mean(), colorfulness, lost_mask.mean()])
 
 
 def extract_features(rgb: Rgb) -> tuple[int, NDArray[np.void]]:

@@ -15,7 +15,6 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Mask, Rgb, luma
 from ensemble.errors import ConfigError, DataError
 
 
@@ -129,25 +128,6 @@ def split(
         folds=tuple(int(fold) for fold in folds),
         n_folds=n_folds,
     )
-
-
-def measure_traits(*, target: Rgb, lost_mask: Mask) -> NDArray[np.float64]:
-    """Measure what makes a photograph hard: brightness, colorfulness, damaged area.
-
-    Args:
-        target: (H, W, 3) uint8.
-        lost_mask: (H, W) bool.
-
-    Returns:
-        (3,): mean luma, 0..255; colorfulness, about 0..110; share of lost pixels, 0..1.
-
-    Source: Hasler and Suesstrunk, "Measuring colorfulness in natural images", 2003.
-    """
-    red, green, blue = (target[..., channel].astype(np.float64) for channel in range(3))
-    red_green, yellow_blue = red - green, (red + green) / 2 - blue
-    spread = np.hypot(red_green.std(), yellow_blue.std())
-    offset = np.hypot(red_green.mean(), yellow_blue.mean())
-    return np.array([luma(target).mean(), spread + 0.3 * offset, lost_mask.mean()])
 
 
 def make_strata(traits: NDArray[np.float64]) -> tuple[int, ...]:

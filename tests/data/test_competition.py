@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ensemble.damage.draw import draw_damage
-from ensemble.data.competition import Competition, check_damage
+from ensemble.data.competition import Competition, Sample, check_damage, measure_damage
 from ensemble.data.png import write_png
 from ensemble.errors import DataError, MissingFileError
 from ensemble.parallel import seed_of
@@ -102,16 +102,20 @@ def test_simulated_damage_is_fixed_by_seed_and_name(crops: Crops, load):
     np.testing.assert_array_equal(samples[0].lost_mask, lost & (gray != damage.fill))
 
 
+def check(sample: Sample) -> str | None:
+    return check_damage(sample.image_id, *measure_damage(sample))
+
+
 def test_the_competitions_own_damage_passes_without_a_warning(data: Path, crops: Crops, load):
     add_inputs(data, crops)
-    assert check_damage(load().train_sample("TRAIN_00000")) is None
+    assert check(load().train_sample("TRAIN_00000")) is None
 
 
 def test_an_input_without_a_hole_is_refused_by_name(data: Path, crops: Crops, load):
     add_inputs(data, crops)
     write_png(data / "train_input/TRAIN_00001.png", pil_gray(crops[1]))
     with pytest.raises(DataError, match="`TRAIN_00001` must have a hole, but"):
-        check_damage(load().train_sample("TRAIN_00001"))
+        check(load().train_sample("TRAIN_00001"))
 
 
 def test_two_photographs_paired_crosswise_are_refused_by_name(data: Path, crops: Crops, load):
@@ -120,7 +124,7 @@ def test_two_photographs_paired_crosswise_are_refused_by_name(data: Path, crops:
     rows += ["train_input/TRAIN_00001.png,train_gt/TRAIN_00000.png"]
     (data / "train.csv").write_text("\n".join(["input_image_path,gt_image_path", *rows]))
     with pytest.raises(DataError, match="`TRAIN_00001` must differ .* hole of one gray"):
-        check_damage(load().train_sample("TRAIN_00001"))
+        check(load().train_sample("TRAIN_00001"))
 
 
 def test_a_gray_of_another_rounding_is_refused_by_name(data: Path, crops: Crops, load):
@@ -129,7 +133,7 @@ def test_a_gray_of_another_rounding_is_refused_by_name(data: Path, crops: Crops,
     damaged[10:20, 12:30] = 77
     write_png(data / "train_input/TRAIN_00000.png", damaged)
     with pytest.raises(DataError, match=r"`TRAIN_00000` must differ .*Pillow's `convert"):
-        check_damage(load().train_sample("TRAIN_00000"))
+        check(load().train_sample("TRAIN_00000"))
 
 
 def test_unusual_damage_is_warned_of_by_name(data: Path, crops: Crops, load):
@@ -141,7 +145,7 @@ def test_unusual_damage_is_warned_of_by_name(data: Path, crops: Crops, load):
     damaged[2:20, 2:20], damaged[30:40, 30:40] = 77, 99
     write_png(data / "train_input/TRAIN_00001.png", damaged)
     competition = load()
-    large, several = (check_damage(competition.train_sample(f"TRAIN_0000{i}")) for i in (0, 1))
+    large, several = (check(competition.train_sample(f"TRAIN_0000{i}")) for i in (0, 1))
     assert re.fullmatch(r"`TRAIN_00000` has lost 8\d% of its pixels", large)
     assert re.fullmatch(
         r"`TRAIN_00001` has a hole of several grays: 7\d% of it are of one", several

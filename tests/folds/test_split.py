@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import ConfigError, DataError
-from ensemble.folds.split import Folds, make_strata, measure_traits, split
+from ensemble.folds.describe import measure_traits
+from ensemble.folds.split import Folds, make_strata, split
 
 
 def make(n: int = 40, n_groups: int = 12, seed: int = 0) -> tuple[list[str], list[int]]:

@@ -1,0 +1,376 @@
+"""Every training photograph read once: digested, described, decoded, and its hole located.
+
+A folder holds a row for each photograph, in the order of `train_ids`, in each of these files:
+
+- `rows.npy`: digests and description, and size and time of its files when they were read
+- `located.npy`: the hole as it is located, one bit a pixel
+- `targets.npy`, `damaged.npy`, `lost.npy`: its pixels and its true hole, where the disk has room
+
+At 512 px these are 2.7 KB, 33 KB and 1.1 MB a photograph. They are written and read like any file,
+not mapped: a process that has read all of them holds none of them in its memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cached_property, partial
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble import damage, folds
+from ensemble.arrays import Gray, Mask
+from ensemble.data.competition import Competition, Sample, measure_damage
+from ensemble.data.digests import Fingerprint, fingerprint, remember_digests
+from ensemble.errors import EnsembleError
+from ensemble.manifest import (
+    MANIFEST,
+    differing,
+    digest_file,
+    digest_json,
+    read_manifest,
+    write_manifest,
+)
+from ensemble.parallel import Progress, map_in_order
+from ensemble.workspace import exclusive_lock, free_bytes, has_room, no_room
+
+ALWAYS: tuple[str, ...] = ("rows", "located")
+PIXELS: tuple[str, ...] = ("targets", "damaged", "lost")
+
+_NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
+_SYNC_EVERY = 256
+_ZEROS_BYTES = 16 * 2**20
+
+Row = NDArray[np.void]
+Pictures = dict[str, NDArray[np.uint8]]
+"""One row of each file but `rows`, by the file's name."""
+
+
+class Facts(NamedTuple):
+    """What describes a training photograph, or a row of each for many.
+
+    Attributes:
+        traits: (3,) float64, see `ensemble.folds.describe.measure_traits`.
+        flat: Share of the lost pixels that have the most frequent gray, 0..1.
+        vector: (LENGTH,) uint8, see `ensemble.folds.describe.describe`.
+    """
+
+    traits: NDArray[np.float64]
+    flat: NDArray[np.float64]
+    vector: NDArray[np.uint8]
+
+
+class Scan:
+    """The files of one competition.
+
+    Args:
+        folder: Where they lie.
+        competition: Whose photographs.
+        keep_pixels: Whether the pixels are wanted, too, where the disk has room for them.
+    """
+
+    def __init__(self, folder: Path, competition: Competition, *, keep_pixels: bool) -> None:
+        self.folder = folder
+        self.competition = competition
+        self.keep_pixels = keep_pixels
+        self.image_ids = competition.train_ids
+        self.shapes = shape_files(len(self.image_ids), competition.size)
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the pixels are there."""
+        return self._has(self.folder, PIXELS)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What describes the photographs, a row each."""
+        rows = np.load(_file(self.folder, "rows")).view(_row_type())[:, 0]
+        return Facts(*(rows[name] for name in Facts._fields))
+
+    def read(self, name: str, row: int) -> NDArray[np.uint8]:
+        """One photograph's part of a file."""
+        path, shape = _file(self.folder, name), self.shapes[name]
+        start = _find_row(path, shape, row)
+        return np.fromfile(path, np.uint8, int(np.prod(shape[1:])), offset=start).reshape(shape[1:])
+
+    def prepare(self, progress: Progress) -> None:
+        """Make the files unless they are there; see `Photographs.prepare`."""
+        if self._is_current():
+            return
+        with exclusive_lock(self.folder, what=f"reading into `{self.folder}`", wait=True):
+            if not self._is_current():
+                self._build(progress)
+
+    def _is_current(self) -> bool:
+        if not self._serves(self.folder):
+            return False
+        noted = read_manifest(self.folder / MANIFEST).made_from
+        return noted.get("data") == self.competition.digest()
+
+    def _serves(self, folder: Path) -> bool:
+        """Whether files are whole, of these photographs as they are read today, and all wanted.
+
+        Pixels that there was no room for are not tried again, else each command might.
+        """
+        try:
+            manifest = read_manifest(folder / MANIFEST)
+        except EnsembleError:
+            return False
+        if differing(manifest.made_from, self._made_from) or not self._has(folder, ALWAYS):
+            return False
+        wanted = not self.keep_pixels or manifest.facts["pixels"] == "no room"
+        return wanted or self._has(folder, PIXELS)
+
+    def _has(self, folder: Path, names: tuple[str, ...]) -> bool:
+        files = {_file(folder, name): int(np.prod(self.shapes[name])) for name in names}
+        return all(path.is_file() and path.stat().st_size > size for path, size in files.items())
+
+    @cached_property
+    def _made_from(self) -> dict[str, str]:
+        """What decides a row beside the files' contents."""
+        competition = self.competition
+        seed = competition.seed if competition.simulated else None
+        return {
+            "photographs": digest_json([self.image_ids, competition.size, seed]),
+            "layout": digest_json([ALWAYS, PIXELS, str(_row_type())]),
+            "description": digest_file(Path(folds.__file__).parent / "describe.py"),
+            "locator": locator_digest(),
+        }
+
+    def _build(self, progress: Progress) -> None:
+        """Read what is not yet read; goes on where an earlier building stopped.
+
+        Files that have changed since are read again, and only these.
+        """
+        unfinished = self.folder.with_name(f".{self.folder.name}-unfinished")
+        if self._serves(self.folder):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self.folder.rename(unfinished)
+        if not self._serves(unfinished):
+            self._reserve(unfinished)
+        names = ALWAYS
+        if self.keep_pixels and self._has(unfinished, PIXELS):
+            names += PIXELS
+        for name in set(self.shapes) - set(names):
+            _file(unfinished, name).unlink(missing_ok=True)
+        self._fill(unfinished, names, progress)
+        self._write_manifest(unfinished, names, {"data": self.competition.digest(progress)})
+        shutil.rmtree(self.folder, ignore_errors=True)
+        unfinished.rename(self.folder)
+
+    def _fill(self, folder: Path, names: tuple[str, ...], progress: Progress) -> None:
+        """Read what is not yet read, and note a photograph only once its pixels are on the disk."""
+        rows = np.load(_file(folder, "rows")).view(_row_type())[:, 0]
+        stamps = np.array([self._stamp(image_id) for image_id in self.image_ids])
+        todo = np.flatnonzero(~rows["done"] | (rows["stamps"] != stamps).any(axis=(1, 2)))
+        with ExitStack() as stack:
+            files = {name: stack.enter_context(_file(folder, name).open("r+b")) for name in names}
+            advance = stack.enter_context(progress(self._name_work(names), len(todo)))
+            read: list[int] = []
+
+            def note() -> None:
+                for name in (*names[1:], "rows"):
+                    for number in read if name == "rows" else ():
+                        self._write(files[name], name, number, rows[number])
+                    files[name].flush()
+                    os.fsync(files[name].fileno())
+                read.clear()
+
+            stack.callback(note)
+            for number, (row, pictures) in zip(
+                todo.tolist(), map_in_order(partial(self._read_one, stamps), todo), strict=True
+            ):
+                for name in names[1:]:
+                    self._write(files[name], name, number, pictures[name])
+                rows[number] = row
+                read.append(number)
+                if len(read) == _SYNC_EVERY:
+                    note()
+                advance(1)
+        self._remember(rows)
+
+    def _read_one(self, stamps: NDArray[np.int64], number: int) -> tuple[Row, Pictures]:
+        image_id = self.image_ids[number]
+        row = np.zeros((), dtype=_row_type())
+        for place, path in enumerate(self.competition.train_files(image_id)):
+            if path is not None:
+                row["digests"][place] = np.frombuffer(bytes.fromhex(digest_file(path)), np.uint8)
+        sample = self.competition.train_sample(image_id)
+        row["done"], row["stamps"] = True, stamps[number]
+        for name, fact in describe_sample(sample)._asdict().items():
+            row[name] = fact
+        return row, {
+            "located": np.packbits(find_lost(sample.damaged), axis=-1),
+            "targets": sample.target,
+            "damaged": sample.damaged,
+            "lost": np.packbits(sample.lost_mask, axis=-1),
+        }
+
+    def _stamp(self, image_id: str) -> list[Fingerprint]:
+        paths = self.competition.train_files(image_id)
+        return [(0, 0) if path is None else fingerprint(path) for path in paths]
+
+    def _write(self, file: IO[bytes], name: str, number: int, content: NDArray[Any]) -> None:
+        file.seek(_find_row(Path(file.name), self.shapes[name], number))
+        file.write(content.tobytes())
+
+    def _name_work(self, names: tuple[str, ...]) -> str:
+        if names != ALWAYS or not self.keep_pixels:
+            return "reading photographs"
+        needed, free = self._bytes(PIXELS), free_bytes(self.folder)
+        return (
+            f"reading photographs ({needed / 1e9:.1f} GB to keep them decoded, {free / 1e9:.1f} GB "
+            "free: they are decoded at each use)"
+        )
+
+    def _remember(self, rows: Row) -> None:
+        """Spare `Competition.digest` a second reading."""
+        known = {}
+        for image_id, row in zip(self.image_ids, rows, strict=True):
+            paths = self.competition.train_files(image_id)
+            for path, stamp, digest in zip(paths, row["stamps"], row["digests"], strict=True):
+                if path is not None:
+                    known[path] = (int(stamp[0]), int(stamp[1])), digest.tobytes().hex()
+        remember_digests(known, folder=self.competition.folder)
+
+    def _reserve(self, folder: Path) -> None:
+        """Make empty files, those of the pixels only where there is room for them.
+
+        A disk without room for the others is an error now, not in the middle.
+        """
+        for stale in (folder, self.folder):
+            shutil.rmtree(stale, ignore_errors=True)
+        for names in (ALWAYS + PIXELS, ALWAYS) if self.keep_pixels else (ALWAYS,):
+            if not has_room(self.folder, self._bytes(names)):
+                continue
+            folder.mkdir(parents=True)
+            try:
+                for name in names:
+                    reserve_array(_file(folder, name), self.shapes[name])
+            except OSError as error:
+                shutil.rmtree(folder)
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                continue
+            return self._write_manifest(folder, names, {})
+        raise no_room(
+            self.folder,
+            self._bytes(ALWAYS),
+            what="the descriptions and holes of the photographs",
+            remedy="put the workspace on a larger disk",
+        )
+
+    def _bytes(self, names: tuple[str, ...]) -> int:
+        return sum(int(np.prod(self.shapes[name])) for name in names)
+
+    def _write_manifest(
+        self, folder: Path, names: tuple[str, ...], data: Mapping[str, str]
+    ) -> None:
+        missing = "no room" if self.keep_pixels else "not wanted"
+        write_manifest(
+            folder / MANIFEST,
+            kind="cache",
+            made_from={**self._made_from, **data},
+            seed=self.competition.seed,
+            facts={
+                "photographs": len(self.image_ids),
+                "size": list(self.competition.size),
+                "pixels": "kept" if names != ALWAYS else missing,
+            },
+        )
+
+
+def shape_files(count: int, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """The shape of each file, uint8, for so many photographs of (H, W) pixels."""
+    height, width = size
+    packed = (count, height, -(-width // 8))
+    return {
+        "rows": (count, _row_type().itemsize),
+        "located": packed,
+        "targets": (count, height, width, 3),
+        "damaged": (count, height, width),
+        "lost": packed,
+    }
+
+
+def describe_sample(sample: Sample) -> Facts:
+    """Measure what describes a training photograph."""
+    from ensemble.folds.describe import describe, measure_traits  # they import OpenCV: slow
+
+    flat = np.array(measure_damage(sample)[1])
+    traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
+    return Facts(traits, flat, describe(sample.target))
+
+
+def find_lost(damaged: Gray) -> Mask:
+    """The mask of `locate_hole`, which is slow to import: looking at a project locates nothing."""
+    from ensemble.damage.locate import locate_hole
+
+    return locate_hole(damaged).lost_mask
+
+
+def locator_digest() -> str:
+    """SHA-256 of what decides a located mask: the locator's version and its nets."""
+    return digest_json({"version": damage.LOCATOR_VERSION, "nets": digest_file(_NETS)})
+
+
+def reserve_array(path: Path, shape: tuple[int, ...]) -> None:
+    """Make a .npy file of uint8 zeros whose room on the disk is set aside.
+
+    Raises:
+        OSError: There is not enough room (ENOSPC); nothing is left at `path`.
+    """
+    array: Any = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    try:
+        with path.open("r+b") as file:
+            if not _allocate(file.fileno(), path.stat().st_size):
+                file.seek(array.offset)
+                for start in range(0, array.nbytes, _ZEROS_BYTES):
+                    file.write(bytes(min(_ZEROS_BYTES, array.nbytes - start)))
+    except OSError as error:
+        path.unlink()
+        error.filename = str(path)
+        raise
+
+
+def _allocate(file_number: int, size: int) -> bool:
+    """Set a file's room aside; False where the system or the file system cannot, as on macOS."""
+    if not hasattr(os, "posix_fallocate"):
+        return False
+    try:
+        os.posix_fallocate(file_number, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        return False
+    return True
+
+
+def _row_type() -> np.dtype[np.void]:
+    from ensemble.folds.describe import LENGTH
+
+    return np.dtype(
+        [
+            ("done", "?"),
+            ("stamps", "<i8", (2, 2)),
+            ("digests", "u1", (2, 32)),
+            ("traits", "<f8", (3,)),
+            ("flat", "<f8"),
+            ("vector", "u1", (LENGTH,)),
+        ]
+    )
+
+
+def _find_row(path: Path, shape: tuple[int, ...], number: int) -> int:
+    """Where a row begins in a .npy file of uint8, in bytes."""
+    return path.stat().st_size - int(np.prod(shape)) + number * int(np.prod(shape[1:]))
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npy"
