@@ -14,11 +14,13 @@ from ensemble.presets import preset_config, preset_names, preset_text
 from ensemble.vocabulary import STAGES
 
 NAMES = [
+    "h200-two-hours",
     "slides-all",
     "slides-b4-resnext",
     "slides-final",
     "slides-mobilenet-scse",
     "slides-regnetx",
+    "t4-night",
     "training-free",
 ]
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ensemble.config import NormalizationSection
 from ensemble.damage.fill import fill_hole
 from ensemble.members import Member
-from ensemble.networks.device import Precision, autocast, best_device
+from ensemble.networks.device import Forward, Precision, autocast, best_device
 from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
 from ensemble.parallel import map_in_order
 from ensemble.vocabulary import TURNS, VIEWS, View
@@ -81,7 +81,7 @@ class NetworkPredictor(Predictor):
         member: The spec the network was built from.
         network: Takes (n, C, H, W) float32 of any height and width.
         normalization: As in training.
-        batch_size: Photographs a forward pass.
+        batch_size: Photographs a forward pass; halved where so many do not fit into the memory.
         precision: Of the forward pass, as `choose_precision` gives it.
     """
 
@@ -100,6 +100,7 @@ class NetworkPredictor(Predictor):
         self.network = network.eval().to(self.device)
         self.normalization = normalization.model_dump()
         self.batch_size = batch_size
+        self._forward = Forward(self._run)
 
     @torch.inference_mode()
     def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
@@ -120,9 +121,13 @@ class NetworkPredictor(Predictor):
             return batch
         return with_mask(batch, torch.from_numpy(shown.lost_masks[here]))
 
-    def _predict_view(self, shown: Tensor, view: View) -> NDArray[Any]:
+    def _run(self, shown: Tensor) -> Tensor:
         with autocast(self.device, self.precision):
-            output = self.network(augment(shown, view))  # (n, C, H, W) or (n, 180)
+            output: Tensor = self.network(shown)
+        return output
+
+    def _predict_view(self, shown: Tensor, view: View) -> NDArray[Any]:
+        output = self._forward(augment(shown, view))  # (n, C, H, W) or (n, 180)
         if self.member.output == "histogram":
             return output.float().cpu().numpy()
         return to_uint8(deaugment(output, view), **self.normalization)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 Precision = Literal["float32", "bf16", "fp16"]
 
@@ -43,3 +47,44 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     """Run a network's forward pass in this precision."""
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
+
+
+class Forward:
+    """Predicts batches, in halves of them from where the GPU's memory has run out.
+
+    Args:
+        predict: From pictures (n, ...) to n predictions, each of which depends on its picture
+            alone.
+    """
+
+    def __init__(self, predict: Callable[[Tensor], Tensor]) -> None:
+        self.predict = predict
+        self._most = 0
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Predict a batch.
+
+        Raises:
+            OutOfMemoryError: There is no room for a single picture.
+        """
+        while True:
+            size = min(self._most or len(batch), len(batch))
+            try:
+                parts = [self.predict(part) for part in torch.split(batch, size)]
+                return parts[0] if len(parts) == 1 else torch.cat(parts)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+            self._most = size // 2  # tried again out here, where the error holds no tensors
+            free_memory()
+            logging.getLogger("ensemble").warning(
+                f"{size} photographs at once do not fit into the GPU's memory; from now on "
+                f"{self._most} are predicted at once"
+            )
+
+
+def free_memory() -> None:
+    """Give back what a computation that ran out of GPU memory has left."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

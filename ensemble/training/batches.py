@@ -96,6 +96,11 @@ class Shape:
         whole = max(1, self.photographs // self.batch_size)
         return min(whole, self.limit) if self.limit else whole
 
+    @property
+    def most(self) -> int:
+        """Photographs a step of this process."""
+        return min(self.batch_size, self.photographs) // self.world
+
     def rows(self, order: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """This process's part of a batch, given the order of the epoch."""
         start = number * self.batch_size

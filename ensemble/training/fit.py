@@ -15,12 +15,15 @@ from ensemble.config import Config
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
+from ensemble.networks.device import free_memory
 from ensemble.project import Project
+from ensemble.training.batches import Shape
 from ensemble.training.callbacks import Checkpointing, MetricsLog
 from ensemble.training.export import export
 from ensemble.training.job import Job, JobFiles
 from ensemble.training.learner import Learner
 from ensemble.training.loaders import cut_epoch, make_training_loader, make_validation_loader
+from ensemble.training.parts import double_parts, read_parts
 from ensemble.training.progress import step_seed
 from ensemble.training.resume import EarlierRun, Origin, find_earlier_run, is_over
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
@@ -113,15 +116,25 @@ class _Run:
         earlier = find_earlier_run(self.job, self.files, origin, self.project.config.training)
         if earlier.manifest is not None:
             return earlier.manifest
-        with silence_lightning():
-            return self._learn(
-                make_task(member, self.project.config, validation_grays), earlier, origin
-            )
+        task = make_task(member, self.project.config, validation_grays)
+        shape = cut_epoch(self.project, self.job, self.hardware)
+        while True:
+            parts = read_parts(self.files)
+            try:
+                with silence_lightning():
+                    return self._learn(task, earlier, origin, shape, parts)
+            except torch.OutOfMemoryError:
+                possible = double_parts(self.job, self.files, parts, shape.most)
+                if not possible or self.hardware.world > 1:  # `run_distributed` begins again
+                    raise
+            free_memory()
+            earlier = find_earlier_run(self.job, self.files, origin, self.project.config.training)
 
-    def _learn(self, task: Task, earlier: EarlierRun, origin: Origin) -> Manifest:
+    def _learn(
+        self, task: Task, earlier: EarlierRun, origin: Origin, shape: Shape, parts: int
+    ) -> Manifest:
         project, job, settings = self.project, self.job, self.project.config.training
-        shape = cut_epoch(project, job, self.hardware)
-        learner = self._learner(task, earlier, shape.batches)
+        learner = self._learner(task, earlier, shape.batches, parts)
         trainer = self._trainer(earlier, origin, shape.batches)
         validation = make_validation_loader(project, job, task, shape)
         if not is_over(earlier.scores, settings):
@@ -130,7 +143,7 @@ class _Run:
             _fit(trainer, learner, training, validation, checkpoint)
         return export(self.files, learner, trainer, validation, earlier.scores, origin)
 
-    def _learner(self, task: Task, earlier: EarlierRun, batches: int) -> Learner:
+    def _learner(self, task: Task, earlier: EarlierRun, batches: int, parts: int) -> Learner:
         config = self.project.config
         weights = "none" if earlier.resumable else config.training.encoder_weights
         torch.manual_seed(step_seed(config.seed, (0, 0), 0))
@@ -141,6 +154,7 @@ class _Run:
             position=earlier.position,
             batches=batches,
             seed=config.seed,
+            parts=parts,
         )
 
     def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:

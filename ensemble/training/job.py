@@ -70,6 +70,11 @@ class JobFiles:
         return self.folder / "progress.json"
 
     @property
+    def parts(self) -> Path:
+        """In how many parts a batch fits into memory, once one did not; see `training.parts`."""
+        return self.folder / "parts.json"
+
+    @property
     def log(self) -> Path:
         """What its process printed."""
         return self.folder / "train.log"

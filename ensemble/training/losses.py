@@ -28,7 +28,15 @@ def pixel_loss(pred: Tensor, target: Tensor, *, l1: float, mse: float) -> Tensor
     return l1 * difference.abs().mean() + mse * difference.square().mean()
 
 
-def hole_loss(pred: Tensor, target: Tensor, lost_mask: Tensor, *, l1: float, mse: float) -> Tensor:
+def hole_loss(
+    pred: Tensor,
+    target: Tensor,
+    lost_mask: Tensor,
+    *,
+    l1: float,
+    mse: float,
+    mean_area: Tensor | None = None,
+) -> Tensor:
     """`pixel_loss` over the holes and a rim of 4 px around them alone.
 
     Over several devices, what each returns is its part of the sum over all pictures, divided by the
@@ -40,12 +48,25 @@ def hole_loss(pred: Tensor, target: Tensor, lost_mask: Tensor, *, l1: float, mse
         lost_mask: (N, H, W) bool.
         l1: Weight of the mean absolute error.
         mse: Weight of the mean squared error.
+        mean_area: `mean_hole_area` of the whole batch, where these pictures are a part of one.
     """
-    mask = lost_mask[:, None].to(target.dtype)
-    near = functional.max_pool2d(mask, 2 * RIM + 1, stride=1, padding=RIM)  # (N, 1, H, W)
-    difference = (pred - target) * near
+    area = mean_hole_area(lost_mask) if mean_area is None else mean_area
+    difference = (pred - target) * _near(lost_mask)
     total = l1 * difference.abs().sum() + mse * difference.square().sum()
-    return total / _area_per_device(near)
+    return total / (area * len(pred)).to(total.dtype)
+
+
+def mean_hole_area(lost_mask: Tensor) -> Tensor:
+    """Pixels of a hole and its rim, a mean over the pictures of all devices; float64 scalar.
+
+    Args:
+        lost_mask: (N, H, W) bool; as many pictures on each device.
+    """
+    area, count = _near(lost_mask).sum(dtype=torch.float64), len(lost_mask)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(area)
+        count *= distributed.get_world_size()
+    return area.clamp_min(1) / count
 
 
 def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
@@ -93,12 +114,10 @@ def correlation(pred: Tensor, target: Tensor) -> Tensor:
     return (a * b).sum(1)
 
 
-def _area_per_device(near: Tensor) -> Tensor:
-    area = near.sum()
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return area.clamp_min(1)
-    distributed.all_reduce(area)
-    return area.clamp_min(1) / distributed.get_world_size()
+def _near(lost_mask: Tensor) -> Tensor:
+    """1 in the holes and their rims, else 0: (N, 1, H, W) float32."""
+    mask = lost_mask[:, None].to(torch.float32)
+    return functional.max_pool2d(mask, 2 * RIM + 1, stride=1, padding=RIM)
 
 
 def _windows(pixels: Tensor) -> Tensor:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
 
 import pytest
+import torch
 
 from ensemble.errors import WeightsError
 from ensemble.jobs import dispatch
-from ensemble.jobs.dispatch import Machines, run_jobs
+from ensemble.jobs.dispatch import Machines, parse_gpus, run_jobs
+from ensemble.jobs.worker import Order
 from ensemble.project import Project
 from ensemble.training.job import Job
 
@@ -59,6 +64,28 @@ def test_a_restart_without_first_weights_removes_nothing(
         run_jobs(JOBS, other, Machines(), restart=True)
     assert left == []
     assert all(job.files(project.workspace).folder.exists() for job in JOBS)
+
+
+def test_one_gpu_has_a_process_a_job_and_goes_on_after_a_failure(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "import os; print(os.getpid(), os.environ['CUDA_VISIBLE_DEVICES'])"
+
+    def command(order: Order, launcher: Sequence[str] = ()) -> list[str]:
+        fails = "; 1 / 0" if order.job == JOBS[0] else ""
+        return [sys.executable, "-c", line + fails]
+
+    monkeypatch.setattr(Order, "command", command)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    entries = run_jobs(JOBS, project, Machines(parse_gpus(None)))
+    assert [(entry.state, entry.attempts) for entry in entries] == [("failed", 2), ("done", 1)]
+    assert "ZeroDivisionError" in entries[0].reason
+    logs = [job.files(project.workspace).log.read_text() for job in JOBS]
+    began = [tuple(map(int, row)) for row in re.findall(r"^(\d+) (\d+)$", "".join(logs), re.M)]
+    assert len(began) == len(set(began)) == 3
+    assert {gpu for _, gpu in began} == {0}
+    assert os.getpid() not in dict(began)
 
 
 @pytest.mark.parametrize(("rank", "kept"), [("0", []), ("1", list(JOBS))])

@@ -46,13 +46,13 @@ def test_two_processes_learn_what_one_does(
     ours, expected = load_file(theirs.weights), load_file(mine.weights)
     for key, value in expected.items():
         assert value.dtype == torch.float64
-        torch.testing.assert_close(ours[key], value, atol=_rounding(one), rtol=0)
+        torch.testing.assert_close(ours[key], value, atol=rounding(one), rtol=0)
     scores = [read_manifest(files.manifest).facts["scores"] for files in (mine, theirs)]
     assert scores[1] == pytest.approx(scores[0], abs=1e-7)  # a float32 mean
     assert Archive(two.workspace.oof_dir("restoration", "normless", 0)).complete
 
 
-def _rounding(project: Project) -> float:
+def rounding(project: Project) -> float:
     """How far two orders of summation may lead the float64 weights apart.
 
     A gradient of about 1 is a mean over n pixels, which rounds by sqrt(n) 2^-53. AdamW divides it
@@ -79,6 +79,23 @@ def test_a_failing_process_fails_the_training(
     monkeypatch.setattr(Order, "command", lambda self, launcher: failing)
     with pytest.raises(TrainingError, match="normless fold 0 on 2 x 1 devices failed .* 3"):
         run_distributed(NORMLESS, _project(make_project, tmp_path), devices=2, nodes=1)
+
+
+def test_a_training_whose_batch_was_found_too_large_is_begun_again(
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = _project(make_project, tmp_path)
+    parts = NORMLESS.files(project.workspace).parts
+    parts.parent.mkdir(parents=True)
+    halve = f"import sys; open({str(parts)!r}, 'a').write('x'); sys.exit(1)"
+    lines = [halve, halve, "", "import sys; sys.exit(1)"]
+    monkeypatch.setattr(
+        Order, "command", lambda self, launcher: [sys.executable, "-c", lines.pop(0)]
+    )
+    run_distributed(NORMLESS, project, devices=2, nodes=1)
+    assert len(lines) == 1
+    with pytest.raises(TrainingError, match="failed with exit status 1"):
+        run_distributed(NORMLESS, project, devices=2, nodes=1)
 
 
 def test_machines_must_know_where_to_meet(

@@ -20,7 +20,7 @@ from ensemble.metric.score import STAGE_TERMS, gray_score
 from ensemble.networks.tensors import denormalize, normalize, to_uint8
 from ensemble.training import pixels
 from ensemble.training.batches import Batch, Case, Needs
-from ensemble.training.losses import hole_loss, masked_ssim, pixel_loss
+from ensemble.training.losses import hole_loss, masked_ssim, mean_hole_area, pixel_loss
 from ensemble.training.tasks.task import Example, Task, flipped_gray
 
 
@@ -54,7 +54,8 @@ class RestorationTask(Task):
         else:
             base = torch.where(lost_mask, batch.fill[:, None, None], gray)
         wanted = normalize(gray, **self.normalization)
-        return Example(self._input(base, lost_mask), wanted, lost_mask)
+        area = mean_hole_area(lost_mask) if self.config.restoration.hole_loss else None
+        return Example(self._input(base, lost_mask), wanted, lost_mask, area)
 
     def loss(self, output: Tensor, example: Example) -> Tensor:
         """The slides' whole-image loss, with a share of the hole's and the masked SSIM's."""
@@ -62,7 +63,14 @@ class RestorationTask(Task):
         loss = pixel_loss(output, example.wanted, l1=weights.l1, mse=weights.mse)
         mask = example.lost_mask
         if settings.hole_loss and mask is not None:
-            hole = hole_loss(output, example.wanted, mask, l1=weights.l1, mse=weights.mse)
+            hole = hole_loss(
+                output,
+                example.wanted,
+                mask,
+                l1=weights.l1,
+                mse=weights.mse,
+                mean_area=example.hole_area,
+            )
             loss = (1 - settings.hole_loss) * loss + settings.hole_loss * hole
         if settings.masked_ssim_loss and mask is not None:
             loss = loss + settings.masked_ssim_loss * (1 - self._masked_ssim(output, example, mask))

@@ -29,11 +29,20 @@ class Example(NamedTuple):
         shown: (N, 1 or 2, H, W) float32, normalized.
         wanted: (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram.
         lost_mask: (N, H, W) bool; None where there is no damage.
+        hole_area: Mean number of pixels of a picture that `hole_loss` counts, over the whole batch
+            of all devices; None where no loss needs it.
     """
 
     shown: Tensor
     wanted: Tensor
     lost_mask: Tensor | None = None
+    hole_area: Tensor | None = None
+
+    def split(self, parts: int) -> list[Example]:
+        """Cut it into parts of as many pictures, give or take one; they share the mean area."""
+        masks = self.lost_mask.tensor_split(parts) if self.lost_mask is not None else [None] * parts
+        columns = (self.shown.tensor_split(parts), self.wanted.tensor_split(parts), masks)
+        return [Example(*rows, self.hole_area) for rows in zip(*columns, strict=True)]
 
 
 class Task(ABC):

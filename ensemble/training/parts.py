@@ -1,0 +1,108 @@
+"""Batches too large for the GPU's memory: a step's gradients added up over parts of its batch.
+
+The step stays that of the whole batch: only batch normalization sees the parts one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ensemble.training.job import Job, JobFiles
+from ensemble.training.tasks.task import Example
+from ensemble.workspace import atomic_write
+
+
+def read_parts(files: JobFiles) -> int:
+    """In how many parts a job learns from a batch: 1, unless memory ran out on this kind of GPU."""
+    try:
+        noted = json.loads(files.parts.read_text())
+    except FileNotFoundError:
+        return 1
+    return int(noted["parts"]) if noted["gpu"] == _gpu() else 1
+
+
+def double_parts(job: Job, files: JobFiles, parts: int, batch_size: int) -> bool:
+    """Have a job learn from twice as many parts from now on, and say so in a line.
+
+    Args:
+        job: The job, for the message.
+        files: Where the number is noted, for when the job is resumed.
+        parts: How many it learned from when memory ran out.
+        batch_size: Photographs a step of this process.
+
+    Returns:
+        Whether that is possible: a part holds one photograph at least.
+    """
+    if parts >= batch_size:
+        return False
+    more = min(2 * parts, batch_size)
+    atomic_write(files.parts, json.dumps({"parts": more, "gpu": _gpu()}))
+    logging.getLogger("ensemble").warning(
+        f"{job}: {-(-batch_size // parts)} photographs at once do not fit into the GPU's memory; "
+        f"from now on {-(-batch_size // more)}, and the gradients of {more} such parts are added "
+        f"up: a step stays one of {batch_size}"
+    )
+    return True
+
+
+def loss_in_parts(
+    loss_of: Callable[[Example], Tensor],
+    example: Example,
+    network: nn.Module,
+    *,
+    parts: int,
+    scale: float = 1.0,
+) -> Tensor:
+    """The loss of a batch, with its gradients, in the memory that a part of it takes.
+
+    Args:
+        loss_of: The loss of some of the pictures, a mean over them.
+        example: The whole batch.
+        network: Whose gradients.
+        parts: How many; 1 is the loss as it is.
+        scale: What losses are multiplied by before their gradients are taken, against underflow in
+            fp16; the gradients are divided by it.
+
+    Returns:
+        A scalar; `backward` gives the network's parameters the gradients of the whole batch.
+    """
+    if parts == 1:
+        return loss_of(example)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    total = torch.zeros((), device=example.shown.device)
+    sums: list[Tensor | None] = [None] * len(parameters)
+    for part in example.split(parts):
+        loss = loss_of(part) * (len(part.shown) / len(example.shown))
+        found = torch.autograd.grad(loss * scale, parameters, allow_unused=True)
+        sums = [_add(*pair) for pair in zip(sums, found, strict=True)]
+        total = total + loss.detach()
+    used = [(p, g / scale) for p, g in zip(parameters, sums, strict=True) if g is not None]
+    known: Tensor = _Known.apply(total, [g for _, g in used], *(p for p, _ in used))  # type: ignore[no-untyped-call]
+    return known
+
+
+class _Known(torch.autograd.Function):
+    """A number whose gradients are known already."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, gradients: Sequence[Tensor], *parameters: Tensor) -> Any:
+        ctx.gradients = gradients
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, factor: Tensor) -> Any:
+        return None, None, *(gradient * factor for gradient in ctx.gradients)
+
+
+def _add(total: Tensor | None, more: Tensor | None) -> Tensor | None:
+    return total if more is None else more if total is None else total + more
+
+
+def _gpu() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
