@@ -9,9 +9,18 @@ import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    create_model,
+)
+from pydantic.fields import FieldInfo
 
 from ensemble.errors import ConfigError, nearest_first
 from ensemble.workspace import check_name
@@ -173,18 +182,50 @@ class BlendSection(Section):
 
 
 class CustomMember(Section):
-    """A member of your own: any architecture and encoder of segmentation-models-pytorch."""
+    """A member of your own, or settings of its own for a member of the registry."""
 
     name: MemberName = Field(
         description="Its name: at most 64 letters, digits, `-`, `_` or `.`; folders have it too."
     )
     stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
     arch: str = Field(
+        "",
         description="Architecture, as smp spells it; or histogram, with an encoder of timm; or "
-        "external, for predictions made elsewhere."
+        "external, for predictions made elsewhere; or empty, where the registry has the name.",
     )
     encoder: str = Field("", description="Encoder, as smp spells it; none where arch is external.")
     options: dict[str, JsonValue] = Field({}, description="Further arguments of the architecture.")
+    seed: int | None = Field(None, ge=0, description="Seed of what its training draws at random.")
+
+    def settings(self) -> dict[str, Any]:
+        """What the table sets for its member alone, by key of `seed`, [training], [restoration]."""
+        described = {"name", "stage", "arch", "encoder", "options"}
+        return {k: value for k, value in self if k not in described and value is not None}
+
+
+_SHARED = {
+    **{key: f for key, f in TrainingSection.model_fields.items() if key != "cache"},
+    **{key: f for key, f in RestorationSection.model_fields.items() if key != "members"},
+}
+"""Keys of [training] and [restoration] that a [[member]] table may have, with rule and meaning."""
+
+
+def _optional(field: FieldInfo) -> Any:
+    """A key that may be left out."""
+    rule: Any = field.annotation
+    for part in field.metadata:
+        rule = Annotated[rule, part]
+    return rule | None, Field(None, description=field.description)
+
+
+if not TYPE_CHECKING:  # mypy knows the class above; at run time it has these keys too
+    CustomMember = create_model(
+        "CustomMember",
+        __base__=CustomMember,
+        __doc__=CustomMember.__doc__,
+        __module__=__name__,
+        **{key: _optional(field) for key, field in _SHARED.items()},
+    )
 
 
 class Config(Section):
@@ -200,10 +241,14 @@ class Config(Section):
     inference: InferenceSection = InferenceSection()
     oof: OofSection = OofSection()
     blend: BlendSection = BlendSection()
-    member: tuple[CustomMember, ...] = Field((), description="Members of your own.")
+    member: tuple[CustomMember, ...] = Field(
+        (), description="Members of your own, and settings of single members."
+    )
 
     def replace(self, section: str, **values: Any) -> Config:
         """A copy with some keys of one section changed, as flags do; None leaves a key alone.
+
+        A key of RUNTIME_KEYS is changed for every member, whatever its [[member]] table says.
 
         Raises:
             ConfigError: A value breaks the key's rule.
@@ -211,7 +256,21 @@ class Config(Section):
         given = {key: value for key, value in values.items() if value is not None}
         content = self.model_dump()
         content[section] = {**content[section], **given}
+        for table in content["member"] if section == "training" else ():
+            table.update(dict.fromkeys(RUNTIME_KEYS & given.keys() & table.keys()))
         return _validated(content, source="the command line")
+
+    def of_member(self, stage: str, name: str) -> Config:
+        """The settings of one member: these, but for what its [[member]] table sets."""
+        tables = [t for t in self.member if (t.stage, t.name) == (stage, name)]
+        own = tables[0].settings() if tables else {}
+
+        def change(section: Section) -> Section:
+            keys = own.keys() & type(section).model_fields.keys()
+            return section.model_copy(update={key: own[key] for key in keys})
+
+        changed = {part: change(getattr(self, part)) for part in ("training", "restoration")}
+        return self.model_copy(update={**changed, "seed": own.get("seed", self.seed)})
 
 
 def load_config(path: Path) -> Config:
@@ -241,24 +300,28 @@ def _validated(content: Mapping[str, Any], *, source: str) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_fault(fault) for fault in error.errors())
+        faults = "; ".join(_fault(fault, content) for fault in error.errors())
         raise ConfigError(f"{source}: {faults}") from None
 
 
-def _fault(fault: Any) -> str:
+def _fault(fault: Any, content: Mapping[str, Any]) -> str:
     path = [part for part in fault["loc"] if isinstance(part, str)]
-    key = ".".join(path)
+    key, of, remedy = ".".join(path), "", ""
+    if path[0] == "member" and len(path) > 1:
+        of = f" of [[member]] `{content['member'][fault['loc'][1]].get('name')}`"
+        if path[1] in ("seed", *_SHARED):
+            remedy = "; correct it, or delete it, so that the member is trained like all others"
     if fault["type"] == "missing":
-        return f"`{key}` must be given"
+        return f"`{key}`{of} must be given"
     if fault["type"] == "value_error":
         return f"`{key}`: {fault['ctx']['error']}"
     if fault["type"] != "extra_forbidden":
-        return f"`{key}`: {fault['msg'].lower()}, but got {fault['input']!r}"
+        return f"`{key}`{of}: {fault['msg'].lower()}, but got {fault['input']!r}{remedy}"
     if key in REMOVED:
         return f"`{key}` is no longer a key: {REMOVED[key]}; delete it"
     valid = _keys_beside(path)
     nearest = nearest_first(path[-1], valid)[0]
-    return f"unknown key `{key}`; the nearest valid one is `{nearest}`"
+    return f"unknown key `{key}`{of}; the nearest valid one is `{nearest}`"
 
 
 def _keys_beside(path: list[str]) -> list[str]:

@@ -58,7 +58,7 @@ def _commented_keys(section: Section) -> list[str]:
     lines = []
     for name, info in type(section).model_fields.items():
         value = getattr(section, name)
-        if isinstance(value, Section) or name == "member":
+        if isinstance(value, Section) or name == "member" or value is None:
             continue
         lines += textwrap.wrap(
             f"{info.description}{_choices(info.annotation)}",
@@ -72,7 +72,8 @@ def _commented_keys(section: Section) -> list[str]:
 
 
 def _choices(annotation: Any) -> str:
-    names = [choice for choice in get_args(annotation) if isinstance(choice, str)]
+    parts = [part for one in get_args(annotation) for part in (get_args(one) or (one,))]
+    names = [choice for choice in parts if isinstance(choice, str)]
     return f" One of: {', '.join(names)}." if names else ""
 
 

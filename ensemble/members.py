@@ -2,7 +2,8 @@
 
 A member is one named network of one stage, as frozen data. Adding one is adding a line to one of
 the tables below, or a `[[member]]` table to `ens.toml`, which takes any architecture and encoder
-of segmentation-models-pytorch. Nothing here needs torch.
+of segmentation-models-pytorch, or changes the settings of a member of the registry. Nothing here
+needs torch.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ensemble.config import Config, CustomMember
-from ensemble.errors import ConfigError, unknown_name
+from ensemble.config import Config, CustomMember, RestorationSection
+from ensemble.errors import ConfigError, nearest_first, unknown_name
 from ensemble.manifest import digest_json
 from ensemble.vocabulary import HUE_BINS, VIEWS, Stage, View, check_stage
 
@@ -175,7 +176,6 @@ def resolve(
     names: Sequence[str],
     *,
     custom: Sequence[CustomMember] = (),
-    input_mode: InputMode | None = None,
 ) -> tuple[Member, ...]:
     """The members a user names, in his order.
 
@@ -183,22 +183,21 @@ def resolve(
         stage: `restoration` or `colorization`.
         names: Names from the registry or of `custom` members.
         custom: The `[[member]]` tables of `ens.toml`; those of the other stage are passed over.
-        input_mode: What trained restoration members are shown; None leaves the registry's.
 
     Raises:
         ConfigError: A name is unknown (the message lists the valid ones, nearest first) or given
-            twice, or a custom member takes a name that the registry already has.
+            twice, or a table does not fit its member.
     """
-    known = MEMBERS[check_stage(stage)]
-    own = {table.name: table for table in custom if table.stage == stage}
-    _check_names(stage, names, custom)
-    found = []
+    known = dict(MEMBERS[check_stage(stage)])
+    tables = [table for table in custom if table.stage == stage]
+    for table in tables:
+        known[table.name] = _member_of(table, [other.name for other in tables])
     for name in names:
-        if name not in known and name not in own:
-            raise ConfigError(unknown_name(f"member of {stage}", name, [*known, *own]))
-        member = known[name] if name in known else custom_member(own[name])
-        found.append(_with_input_mode(member, input_mode))
-    return tuple(found)
+        if names.count(name) > 1:
+            raise ConfigError(f"a member takes part once, but `{name}` is named twice for {stage}")
+        if name not in known:
+            raise ConfigError(unknown_name(f"member of {stage}", name, known))
+    return tuple(known[name] for name in names)
 
 
 def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
@@ -207,9 +206,12 @@ def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
     Raises:
         ConfigError: A name is unknown or given twice.
     """
-    mode = config.restoration.input_mode if stage == "restoration" else None
-    names = getattr(config, stage).members
-    return resolve(stage, names, custom=config.member, input_mode=mode)
+    found = resolve(stage, getattr(config, stage).members, custom=config.member)
+    if stage == "colorization":
+        return found
+    modes = [config.of_member(stage, member.name).restoration.input_mode for member in found]
+    pairs = zip(found, modes, strict=True)
+    return tuple(replace(m, input_mode=mode) if m.kind == "trained" else m for m, mode in pairs)
 
 
 def custom_member(table: CustomMember) -> Member:
@@ -227,20 +229,29 @@ def custom_member(table: CustomMember) -> Member:
     return Member(table.name, table.stage, "trained", arch, table.encoder, options, mode)
 
 
-def _check_names(stage: str, names: Sequence[str], custom: Sequence[CustomMember]) -> None:
-    own = [table.name for table in custom if table.stage == stage]
-    for name in own:
-        if name in MEMBERS[check_stage(stage)] or own.count(name) > 1:
-            raise ConfigError(
-                f"a [[member]] table needs a name of its own, but `{name}` is already a member of "
-                f"{stage}; choose another"
-            )
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"a member takes part once, but `{name}` is named twice for {stage}")
-
-
-def _with_input_mode(member: Member, input_mode: InputMode | None) -> Member:
-    if input_mode is None or member.stage != "restoration" or member.kind != "trained":
-        return member
-    return replace(member, input_mode=input_mode)
+def _member_of(table: CustomMember, names: Sequence[str]) -> Member:
+    """The member that a table describes, or whose settings it changes; `names` are all tables'."""
+    name, stage = table.name, table.stage
+    registered = MEMBERS[stage].get(name)
+    if names.count(name) > 1 or (table.arch and registered):
+        raise ConfigError(
+            f"a [[member]] table needs a name of its own, but `{name}` is already a member of "
+            f"{stage}; choose another, or leave out `arch` to change that member's settings"
+        )
+    if not table.arch and (registered is None or table.encoder or table.options):
+        raise ConfigError(
+            f"[[member]] `{name}` must have an `arch`, or be named after a member of the registry "
+            f"and have neither `encoder` nor `options`; give it one, or for {stage} name it "
+            f"{', '.join(f'`{one}`' for one in nearest_first(name, MEMBERS[stage])[:3])}"
+        )
+    member = registered or custom_member(table)
+    idle = set(table.settings())
+    if member.kind == "trained":
+        idle &= RestorationSection.model_fields.keys() if stage == "colorization" else set()
+    if idle:
+        why = f"it is {member.kind}, not trained" if member.kind != "trained" else f"of {stage}"
+        raise ConfigError(
+            f"[[member]] `{name}` sets `{min(idle)}`, which changes nothing for it ({why}); "
+            "delete that line"
+        )
+    return member

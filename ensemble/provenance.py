@@ -44,13 +44,14 @@ CONTENT = "content"
 """What a manifest calls the digest of imported pictures."""
 
 
-def learning_settings(config: Config, stage: Stage) -> dict[str, Any]:
-    """Every setting that decides what a network of this stage learns, nested as in ens.toml.
+def learning_settings(config: Config, stage: Stage, name: str) -> dict[str, Any]:
+    """Every setting that decides what a member learns, nested as in ens.toml.
 
-    The members themselves are not in it (each has a digest of its own), nor are the keys that
-    only decide how fast it learns, nor the number of epochs: a training can be extended.
+    Its [[member]] table counts only in what it sets in their place: the network has a digest of
+    its own. The keys that only decide how fast it learns are not in it, nor is the number of
+    epochs: a training can be extended.
     """
-    content = config.model_dump(mode="json")
+    content = config.of_member(stage, name).model_dump(mode="json")
     stage_settings = {key: value for key, value in content[stage].items() if key != "members"}
     learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
     shared = {key: content[key] for key in ("seed", "data", "normalization")}
@@ -63,7 +64,7 @@ def checkpoint_digests(project: Project, member: Member, fold: int) -> dict[str,
         **project.digests,
         "fold": str(fold),
         "member": member.digest(),
-        "settings": digest_json(learning_settings(project.config, member.stage)),
+        "settings": digest_json(learning_settings(project.config, member.stage, member.name)),
     }
 
 

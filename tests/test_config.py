@@ -121,13 +121,26 @@ def test_the_heading_is_a_comment(tmp_path: Path):
         ("sead = 3", "unknown key `sead`; the nearest valid one is `seed`"),
         (
             MEMBER + 'encodr = "x"',
-            "unknown key `member.encodr`; the nearest valid one is `encoder`",
+            "unknown key `member.encodr` of [[member]] `mine`; the nearest valid one is `encoder`",
         ),
+        (
+            MEMBER + "learning_rte = 1",
+            "unknown key `member.learning_rte` of [[member]] `mine`; the nearest valid one is "
+            "`learning_rate`",
+        ),
+        (
+            MEMBER + "learning_rate = 0",
+            "`member.learning_rate` of [[member]] `mine`: input should be greater than 0, but got "
+            "0; correct it, or delete it, so that the member is trained like all others",
+        ),
+        (MEMBER + "seed = -1", "`member.seed` of [[member]] `mine`: input should be greater than"),
+        (MEMBER + "cache = true", "unknown key `member.cache` of [[member]] `mine`"),
+        (MEMBER + 'members = ["telea"]', "unknown key `member.members` of [[member]] `mine`"),
         ("[data]\nsize = 8", "`data.size`: input should be greater than or equal to 16, but got 8"),
         ('[training]\nprecision = "fp8"', "'auto', 'float32', 'bf16' or 'fp16', but got 'fp8'"),
         ("[folds]\nn_folds = 1", "`folds.n_folds`: input should be greater than or equal to 2"),
         ("[restoration]\nmembers = []", "`restoration.members`"),
-        ('[[member]]\nname = "x"', "`member.stage` must be given"),
+        ('[[member]]\nname = "x"', "`member.stage` of [[member]] `x` must be given"),
         ("[training]\nlearning_rate = nan", "`training.learning_rate`"),
         ("[normalization]\nstd = inf", "`normalization.std`"),
         ("seed = ", "is not valid TOML"),
@@ -169,6 +182,41 @@ def test_flags_override_and_leave_the_rest():
 def test_a_flag_that_breaks_a_rule_is_refused():
     with pytest.raises(ConfigError, match=r"the command line: `training\.epochs`: .* but got 0"):
         Config().replace("training", epochs=0)
+
+
+OWN = (
+    MEMBER
+    + """
+seed = 7
+learning_rate = 3e-4
+epochs = 4
+schedule = "cosine"
+hole_loss = 0.5
+
+[training]
+epochs = 9
+"""
+)
+
+
+def test_a_member_has_the_settings_of_its_table_and_no_other_has(tmp_path: Path):
+    config = load(tmp_path, OWN)
+    assert load(tmp_path, config_text(config)) == config
+    assert "One of: constant, cosine, one-cycle." in config_text(config)
+    mine = config.of_member("restoration", "mine")
+    rest = {"weight_decay": 0.01, "epochs": 4, "learning_rate": 3e-4, "schedule": "cosine"}
+    assert {key: getattr(mine.training, key) for key in rest} == rest
+    assert (mine.seed, mine.restoration.hole_loss) == (7, 0.5)
+    for other in (("restoration", "other"), ("colorization", "mine")):
+        assert config.of_member(*other) == config
+    assert (config.seed, config.training.epochs, config.restoration.hole_loss) == (0, 9, 0.0)
+
+
+def test_a_flag_of_how_long_holds_for_every_member_and_one_of_what_does_not(tmp_path: Path):
+    config = load(tmp_path, OWN).replace("training", epochs=2, learning_rate=1e-2)
+    training = config.of_member("restoration", "mine").training
+    assert (training.epochs, training.learning_rate) == (2, 3e-4)
+    assert config.training.learning_rate == 1e-2
 
 
 def test_settings_are_frozen():

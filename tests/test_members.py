@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -8,11 +9,12 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from ensemble.config import CustomMember
+from ensemble.config import Config, CustomMember
 from ensemble.errors import ConfigError
 from ensemble.members import (
     MEMBERS,
     Member,
+    configured_members,
     frozen_options,
     resolve,
 )
@@ -100,12 +102,64 @@ def test_a_name_given_twice() -> None:
 
 def test_the_input_mode_reaches_trained_restorers_only() -> None:
     names = ["unet-efficientnet-b0", "telea"]
-    network, classical = resolve("restoration", names, input_mode="prefilled+mask")
+    config = Config().replace("restoration", members=names, input_mode="prefilled+mask")
+    network, classical = configured_members(config, "restoration")
     assert (network.input_mode, network.in_channels) == ("prefilled+mask", 2)
     assert classical.input_mode == "damaged"
-    (colorizer,) = resolve("colorization", ["fpn-resnet50"], input_mode="prefilled+mask")
+    colorizer = configured_members(config, "colorization")[0]
     assert (colorizer.input_mode, colorizer.in_channels) == ("restored", 1)
     assert resolve("restoration", names)[0].input_mode == "prefilled"
+
+
+def test_a_table_gives_one_member_of_the_registry_another_input_mode() -> None:
+    names = ["unet-efficientnet-b0", "unet-mobilenet-v2"]
+    content = {
+        "restoration": {"members": names},
+        "member": [{"name": names[0], "stage": "restoration", "input_mode": "damaged"}],
+    }
+    changed, same = configured_members(Config.model_validate(content), "restoration")
+    registry = MEMBERS["restoration"]
+    assert changed == replace(registry[names[0]], input_mode="damaged")
+    assert same == registry[names[1]]
+
+
+def settings_of(member: str, **keys: object) -> CustomMember:
+    return table(name=member, arch="", encoder="", **keys)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            settings_of("unet-efficientnet-b9", seed=1),
+            "[[member]] `unet-efficientnet-b9` must have an `arch`, or be named after a member of "
+            "the registry and have neither `encoder` nor `options`; give it one, or for "
+            "restoration name it `unet-efficientnet-b0`, `unet-efficientnet-b4`, "
+            "`manet-efficientnet-b1`",
+        ),
+        (
+            table(name="unet-efficientnet-b0", arch=""),
+            "[[member]] `unet-efficientnet-b0` must have an `arch`, or",
+        ),
+        (
+            settings_of("telea", epochs=2),
+            "[[member]] `telea` sets `epochs`, which changes nothing for it (it is fixed, not "
+            "trained); delete that line",
+        ),
+        (
+            table(arch="external", encoder="", seed=1),
+            "sets `seed`, which changes nothing for it (it is external, not trained)",
+        ),
+        (
+            settings_of("fpn-resnet50", stage="colorization", hole_loss=0.5, l1=1.0),
+            "[[member]] `fpn-resnet50` sets `hole_loss`, which changes nothing for it (of "
+            "colorization); delete that line",
+        ),
+    ],
+)
+def test_a_table_that_does_not_fit_its_member_is_refused(wrong: CustomMember, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        resolve(wrong.stage, [], custom=[wrong])
 
 
 def test_outputs() -> None:
@@ -152,7 +206,7 @@ def test_custom_members() -> None:
         ({"arch": "unett"}, r"`unett` is no architecture \(of member `mine`\); .*first: `unet`"),
         ({"encoder": "resnet81"}, r"`resnet81` is no encoder \(of member `mine`\); .*`resnet18`"),
         ({"encoder": "tu-regnetx_08"}, r"`tu-regnetx_08` is no encoder .*first: `tu-regnetx_008`"),
-        ({"name": "telea"}, "`telea` is already a member of restoration; choose another"),
+        ({"name": "telea"}, "`telea` is already a member of restoration; choose another, or leave"),
     ],
 )
 def test_wrong_custom_members(changes: dict[str, str], message: str) -> None:

@@ -29,7 +29,8 @@ def train(
         int | None, typer.Option(min=1, help="Most epochs; more than before extends a training.")
     ] = None,
     encoder_weights: Annotated[
-        Literal["imagenet", "none"] | None, typer.Option(help="Where encoders start.")
+        Literal["imagenet", "none"] | None,
+        typer.Option(help="Where encoders start; a [[member]] table's own key stays."),
     ] = None,
     gpus: Annotated[
         str | None, typer.Option(help="One job a GPU on these, as 0,1,2; all by default.")
@@ -126,7 +127,7 @@ def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[J
     from ensemble.config_text import set_key
     from ensemble.networks.build import require_buildable
 
-    require_buildable({project.member(job.stage, job.member) for job in jobs}, value)
+    require_buildable({project.member(job.stage, job.member) for job in jobs}, project.config)
     set_key(context.workspace.config_file, "training", "encoder_weights", value)
     context.say(f"recorded encoder_weights = {value} in {context.workspace.config_file}")
 
@@ -153,10 +154,10 @@ def _explain_stopped(
     for entry in entries:
         done = read_facts(entry.job, project).get("epochs", epochs)
         if entry.state == "done" and done < epochs:
+            settings = project.config.of_member(entry.job.stage, entry.job.member).training
             context.say(
                 f"{entry.job} stopped after {done} of {epochs} epochs: no better val_score in the "
-                f"last {project.config.training.patience}; a larger `patience` under [training] "
-                "extends it"
+                f"last {settings.patience}; a larger `patience` under [training] extends it"
             )
 
 

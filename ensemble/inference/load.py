@@ -36,10 +36,11 @@ def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
     if member.kind == "fixed":
         return fixed_predictor(member)
     read_checkpoint(project, member, fold)
+    precision = project.config.of_member(member.stage, member.name).training.precision
     return NetworkPredictor(
         member,
         load_network(project.folder(member, fold), member),
         project.config.normalization,
         batch_size=project.config.inference.batch_size,
-        precision=choose_precision(project.config.training.precision),
+        precision=choose_precision(precision),
     )

@@ -10,6 +10,7 @@ import segmentation_models_pytorch as smp
 import timm
 from torch import Tensor, nn
 
+from ensemble.config import Config
 from ensemble.errors import ConfigError
 from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.catalogue import check_member
@@ -107,11 +108,12 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
     return PictureNetwork(_smp_network(member, encoder_weights), residual=residual)
 
 
-def require_buildable(members: Iterable[Member], encoder_weights: EncoderWeights) -> None:
+def require_buildable(members: Iterable[Member], config: Config) -> None:
     """Raise what `build` would raise for one of the members; untrained ones are passed over."""
     for member in members:
         if member.kind == "trained":
-            build(member, encoder_weights=encoder_weights)
+            settings = config.of_member(member.stage, member.name).training
+            build(member, encoder_weights=settings.encoder_weights)
 
 
 def load_network(folder: Path, member: Member) -> nn.Module:

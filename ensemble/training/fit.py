@@ -79,8 +79,7 @@ def remove(jobs: Sequence[Job], project: Project) -> None:
         WeightsError: First weights of an encoder cannot be had.
         ConfigError: A member cannot be built.
     """
-    members = {project.member(job.stage, job.member) for job in jobs}
-    require_buildable(members, project.config.training.encoder_weights)
+    require_buildable({project.member(job.stage, job.member) for job in jobs}, project.config)
     for job in jobs:
         folder = job.files(project.workspace).folder
         with exclusive_lock(folder, what=f"removing {job}"):
@@ -109,14 +108,18 @@ class _Run:
     def files(self) -> JobFiles:
         return self.job.files(self.project.workspace)
 
+    @property
+    def config(self) -> Config:
+        return self.project.config.of_member(self.job.stage, self.job.member)
+
     def finish(self, validation_grays: GrayOf | None) -> Manifest:
         """Do what is left to do."""
         member = self.project.member(self.job.stage, self.job.member)
         origin = Origin.of(self.job, member, self.project)
-        earlier = find_earlier_run(self.job, self.files, origin, self.project.config.training)
+        earlier = find_earlier_run(self.job, self.files, origin, self.config.training)
         if earlier.manifest is not None:
             return earlier.manifest
-        task = make_task(member, self.project.config, validation_grays)
+        task = make_task(member, self.config, validation_grays)
         shape = cut_epoch(self.project, self.job, self.hardware)
         while True:
             parts = read_parts(self.files)
@@ -128,23 +131,23 @@ class _Run:
                 if not possible or self.hardware.world > 1:  # `run_distributed` begins again
                     raise
             free_memory()
-            earlier = find_earlier_run(self.job, self.files, origin, self.project.config.training)
+            earlier = find_earlier_run(self.job, self.files, origin, self.config.training)
 
     def _learn(
         self, task: Task, earlier: EarlierRun, origin: Origin, shape: Shape, parts: int
     ) -> Manifest:
-        project, job, settings = self.project, self.job, self.project.config.training
+        project, job = self.project, self.job
         learner = self._learner(task, earlier, shape.batches, parts)
         trainer = self._trainer(earlier, origin, shape.batches)
         validation = make_validation_loader(project, job, task, shape)
-        if not is_over(earlier.scores, settings):
+        if not is_over(earlier.scores, self.config.training):
             training = make_training_loader(project, job, task, shape, earlier.position)
             checkpoint = self.files.last if earlier.resumable else None
             _fit(trainer, learner, training, validation, checkpoint)
         return export(self.files, learner, trainer, validation, earlier.scores, origin)
 
     def _learner(self, task: Task, earlier: EarlierRun, batches: int, parts: int) -> Learner:
-        config = self.project.config
+        config = self.config
         weights = "none" if earlier.resumable else config.training.encoder_weights
         torch.manual_seed(step_seed(config.seed, (0, 0), 0))
         return Learner(
@@ -158,7 +161,7 @@ class _Run:
         )
 
     def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:
-        settings, files = self.project.config.training, self.files
+        settings, files = self.config.training, self.files
         common = (files, settings, earlier.position, earlier.scores)
         callbacks = [MetricsLog(*common, batches), Checkpointing(*common, origin.notes())]
         return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)

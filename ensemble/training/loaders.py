@@ -42,7 +42,7 @@ def cut_epoch(project: Project, job: Job, hardware: Hardware) -> Shape:
     Raises:
         ConfigError: The batch cannot be divided among the devices.
     """
-    settings = project.config.training
+    settings = project.config.of_member(job.stage, job.member).training
     return Shape(
         photographs=len(project.folds.training(job.fold)),
         batch_size=settings.batch_size,
@@ -56,16 +56,17 @@ def make_training_loader(
     project: Project, job: Job, task: Task, shape: Shape, position: Position
 ) -> DataLoader[Batch]:
     """Load the batches that are left of the epoch at `position`."""
+    config = project.config.of_member(job.stage, job.member)
     batches = TrainingBatches(
         project.folds.training(job.fold),
         project.photographs,
-        choose_bank(task, project.config.seed),
+        choose_bank(task, config.seed),
         needs=task.needs,
         shape=shape,
-        seed=project.config.seed,
+        seed=config.seed,
     )
     sampler = EpochKeys(shape.batches, position)
-    return DataLoader(batches, sampler=sampler, **_loader_options(project.config.training))
+    return DataLoader(batches, sampler=sampler, **_loader_options(config.training))
 
 
 def make_validation_loader(

@@ -32,7 +32,7 @@ class Origin:
     @classmethod
     def of(cls, job: Job, member: Member, project: Project) -> Origin:
         """What the job would be made from now."""
-        settings = _flatten(learning_settings(project.config, job.stage))
+        settings = _flatten(learning_settings(project.config, job.stage, job.member))
         return cls(checkpoint_digests(project, member, job.fold), settings)
 
     def notes(self) -> dict[str, Any]:

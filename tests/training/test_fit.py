@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from ensemble.arrays import luma
 from ensemble.composition.luma import paste_back
+from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError, LockedError
 from ensemble.manifest import read_manifest
@@ -183,6 +184,53 @@ def test_each_way_of_training_restoration(
         restoration_job, project=make_project(section=section, **settings), progress=False
     )
     assert 0 < manifest.facts["val_score"] < 1
+
+
+def with_table(project: Project, name: str = "tiny-restorer", **settings: object) -> Project:
+    """The project with settings in one [[member]] table."""
+    content = project.config.model_dump()
+    for table in content["member"]:
+        table.update(settings if table["name"] == name else {})
+    return dataclasses.replace(project, config=Config.model_validate(content))
+
+
+def test_a_table_trains_its_member_as_the_sections_would(
+    make_project: MakeProject, restoration_job: Job, tmp_path: Path
+) -> None:
+    """To the very weights."""
+    training = {"learning_rate": 1e-2, "batch_size": 5, "epochs": 3, "l1": 2.0, "flips": False}
+    restoration = {"input_mode": "prefilled+mask", "hole_loss": 0.25}
+    sections = make_project(tmp_path / "a", **training)
+    config = sections.config.replace("restoration", **restoration)
+    sections = dataclasses.replace(sections, config=config)
+    table = with_table(
+        make_project(tmp_path / "b", encoder_weights="imagenet", batch_size=2),
+        **training,
+        **restoration,
+        encoder_weights="none",
+    )
+    first, second = (fit(restoration_job, project=p, progress=False) for p in (sections, table))
+    assert first.facts == second.facts
+    plain = make_project(tmp_path / "c")
+    other = fit(restoration_job, project=plain, progress=False)
+    assert other.facts["weights"] != second.facts["weights"]
+
+
+def test_one_architecture_with_two_seeds_is_two_members(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "a", epochs=1)
+    table = project.config.member[0]
+    again = table.model_copy(update={"name": "again", "seed": 4})
+    same = table.model_copy(update={"name": "same", "seed": project.config.seed})
+    config = project.config.model_copy(update={"member": (table, again, same)})
+    config = config.replace("restoration", members=("tiny-restorer", "again", "same"))
+    project = dataclasses.replace(project, config=config)
+    jobs = [Job("restoration", name, 0) for name in config.restoration.members]
+    first, other, like_first = (fit(job, project=project, progress=False) for job in jobs)
+    assert first.facts["weights"] == like_first.facts["weights"]
+    assert first.facts["weights"] != other.facts["weights"]
+    assert (first.seed, other.seed) == (3, 4)
 
 
 def test_ema_weights_are_what_is_validated_and_kept(
