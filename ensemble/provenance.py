@@ -25,7 +25,6 @@ from ensemble.damage import FILL_VERSION
 from ensemble.data.photographs import masks_digest
 from ensemble.data.scan import locator_digest
 from ensemble.errors import MissingArtefactError, StaleArtefactError
-from ensemble.folds.sample import sample_size
 from ensemble.manifest import (
     MANIFEST,
     Manifest,
@@ -136,7 +135,6 @@ def archive_digests(
     if member.kind == "external":
         return {**digests, "name": member.name}
     digests["locator"] = locator_digest()
-    digests["sample"] = _name_sample(project)
     if member.kind == "trained":
         digests["checkpoint"] = _source_digest(project, member, fold)
         digests["settings"] = settings
@@ -173,7 +171,6 @@ def restored_digests(
         **project.digests,
         "fold": str(fold),
         "locator": locator_digest(),
-        "sample": _name_sample(project),
         "restoration": digest_json(restoration.model_dump(mode="json")),
         "archives": digest_json(sources),
     }
@@ -316,13 +313,6 @@ def import_remedy(member: Member, flag: str) -> str:
 def _views_digest() -> str:
     """SHA-256 of what every view does: a new view makes every archive stale."""
     return digest_json(dict(TURNS))
-
-
-def _name_sample(project: Project) -> str:
-    """Which of the photographs are predicted, whatever their folds are."""
-    config, available = project.config, len(project.folds.image_ids)
-    count = sample_size(config.oof.photographs, available)
-    return "all" if count == available else f"{count} drawn with seed {config.seed}"
 
 
 def _recipe_surroundings(project: Project) -> dict[str, str]:

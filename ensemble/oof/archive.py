@@ -161,15 +161,26 @@ class Archive:
             )
         return picture
 
-    def missing(self) -> tuple[str, ...]:
-        """Photographs that have not been written, in the archive's order."""
+    def missing(self, image_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of some photographs that have not been written, or that it is not made for."""
         written: Any = self._checksums.all(axis=1)
-        return tuple(i for i, there in zip(self.image_ids, written, strict=True) if not there)
+        there = {i for i, done in zip(self.image_ids, written, strict=True) if done}
+        return tuple(image_id for image_id in image_ids if image_id not in there)
 
     @property
     def complete(self) -> bool:
-        """Whether every photograph has been written."""
+        """Whether every photograph that it is made for has been written."""
         return bool(self._checksums.all())
+
+    def copy_from(self, other: Archive) -> None:
+        """Store what another archive of the same views holds of the same photographs."""
+        shared = [image_id for image_id in self.image_ids if image_id in other._index]
+        missing = set(other.missing(shared))
+        for image_id in shared:
+            if image_id not in missing:
+                with suppress(StaleArtefactError):
+                    found = {view: other.read(image_id, view)[None] for view in self.views}
+                    self.write([image_id], found)
 
     def require_arrays(self) -> None:
         """Refuse an archive whose arrays cannot be opened; no picture is read.

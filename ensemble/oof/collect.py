@@ -7,7 +7,7 @@ stage 1, so that stage 2 is made from that archive and from nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import archive_digests, restored_digests
 from ensemble.vocabulary import View
-from ensemble.workspace import exclusive_lock
+from ensemble.workspace import atomic_path, exclusive_lock
 
 FLUSH_EVERY = 32
 READ_AHEAD = 1
@@ -46,7 +46,8 @@ def collect(
 ) -> Archive:
     """Predict the views of a fold's sampled photographs, where that has not been done yet.
 
-    An archive made from something else is made anew; an interrupted one is continued.
+    An archive made from something else is made anew; an interrupted one is continued, and one of
+    fewer photographs is added to.
 
     Args:
         project: Data, folds, settings and checkpoints.
@@ -70,10 +71,11 @@ def collect(
             return archive
         shape = member.item_shape(project.competition.size)
         archive = _open_or_create(project, path, fold, made_from, member.views, shape, member.dtype)
-        if not archive.complete:
+        due = archive.missing(project.oof_sample(fold))
+        if due:
             shown = _shown(project, member, fold, restoration)
             predictor = load_predictor(project, member, fold)
-            _fill(archive, shown, partial(predictor.predict, views=member.views), advance)
+            _fill(archive, due, shown, partial(predictor.predict, views=member.views), advance)
     return archive
 
 
@@ -102,7 +104,8 @@ def restore(
     with exclusive_lock(path, what=f"restoring into `{path}`", wait=True):
         views, shape = (RESTORED_VIEW,), project.competition.size
         archive = _open_or_create(project, path, fold, made_from, views, shape, "uint8")
-        if not archive.complete:
+        due = archive.missing(project.oof_sample(fold))
+        if due:
             chosen = [project.member("restoration", name) for name in restoration.weights]
             predictions = ArchivedPredictions(project, chosen, [fold])
             one = partial(_restored, project, predictions, restoration)
@@ -110,7 +113,7 @@ def restore(
             def blend(image_ids: Sequence[str]) -> NDArray[np.uint8]:
                 return np.stack(list(map_in_order(one, image_ids)))
 
-            _fill(archive, blend, lambda grays: {RESTORED_VIEW: grays}, advance)
+            _fill(archive, due, blend, lambda grays: {RESTORED_VIEW: grays}, advance)
     return archive
 
 
@@ -131,20 +134,34 @@ def _open_or_create(
     item_shape: tuple[int, ...],
     dtype: str,
 ) -> Archive:
-    with suppress(MissingArtefactError, StaleArtefactError):
-        archive = Archive(path)
-        require_same(archive.manifest.made_from, made_from, name=str(path), remedy="")
-        archive.require_arrays()
-        return archive
-    return Archive.create(
-        path,
-        image_ids=project.oof_sample(fold),
+    due, earlier = project.oof_sample(fold), _open_same(path, made_from)
+    if earlier is not None and set(due) <= set(earlier.image_ids):
+        return earlier
+    create = partial(
+        Archive.create,
+        image_ids=due,
         views=views,
         item_shape=item_shape,
         dtype=dtype,
         made_from=made_from,
         seed=project.config.seed,
     )
+    if earlier is None:
+        return create(path)
+    with atomic_path(path) as larger:
+        create(larger).copy_from(earlier)
+    return Archive(path)
+
+
+def _open_same(path: Path, made_from: Mapping[str, str]) -> Archive | None:
+    """The archive that is there, if it is whole and was made from the present things."""
+    try:
+        archive = Archive(path)
+        require_same(archive.manifest.made_from, made_from, name=str(path), remedy="")
+        archive.require_arrays()
+    except (MissingArtefactError, StaleArtefactError):
+        return None
+    return archive
 
 
 def _shown(
@@ -165,6 +182,7 @@ def _shown(
 
 def _fill(
     archive: Archive,
+    due: Sequence[str],
     read: Callable[[Sequence[str]], Any],
     predict: Callable[[Any], Mapping[View, NDArray[Any]]],
     advance: Advance,
@@ -173,7 +191,7 @@ def _fill(
 
     To compress a prediction of 512 px in color takes some 15 ms, a while beside a GPU.
     """
-    batches = list(split_in_batches(archive.missing(), FLUSH_EVERY))
+    batches = list(split_in_batches(due, FLUSH_EVERY))
     ahead = map_in_order(read, batches, n_threads=READ_AHEAD)
     predicted = ((ids, predict(batch)) for ids, batch in zip(batches, ahead, strict=True))
 

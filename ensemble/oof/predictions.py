@@ -96,7 +96,7 @@ def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Arch
     path = project.restored_folder(fold)
     due = restored_digests(project, fold, restoration)
     remedy = f"run `ens oof --stage colorization --fold {fold}`"
-    return _open_complete(path, due, "restored gray", remedy)
+    return _open_complete(path, due, project.oof_sample(fold), "restored gray", remedy)
 
 
 def open_external_test(project: Project, member: Member) -> Archive:
@@ -107,7 +107,8 @@ def open_external_test(project: Project, member: Member) -> Archive:
         StaleArtefactError: They are of other test photographs, or the archive is damaged.
     """
     path, due = project.test_archive_folder(member), external_test_digests(project, member)
-    return _open_complete(path, due, "test predictions", import_remedy(member, "--test"))
+    remedy = import_remedy(member, "--test")
+    return _open_complete(path, due, project.competition.test_ids, "test predictions", remedy)
 
 
 def _open_archive(
@@ -119,18 +120,20 @@ def _open_archive(
     if member.kind == "external":
         remedy = import_remedy(member, "--oof")
     due = archive_digests(project, member, fold, restoration) if path.exists() else {}
-    return _open_complete(path, due, "predictions", remedy)
+    return _open_complete(path, due, project.oof_sample(fold), "predictions", remedy)
 
 
-def _open_complete(path: Path, due: Mapping[str, str], what: str, remedy: str) -> Archive:
+def _open_complete(
+    path: Path, due: Mapping[str, str], image_ids: Sequence[str], what: str, remedy: str
+) -> Archive:
     try:
         archive = Archive(path)
     except MissingArtefactError:
         raise MissingArtefactError(f"`{path}` holds no {what}; {remedy}") from None
     require_same(archive.manifest.made_from, due, name=f"the {what} in `{path}`", remedy=remedy)
-    if not archive.complete:
+    missing = archive.missing(image_ids)
+    if missing:
         raise MissingArtefactError(
-            f"`{path}` lacks {len(archive.missing())} of {len(archive.image_ids)} photographs; "
-            f"{remedy}"
+            f"`{path}` lacks {len(missing)} of {len(image_ids)} photographs; {remedy}"
         )
     return archive

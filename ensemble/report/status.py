@@ -128,7 +128,7 @@ def member_state(project: Project, member: Member, fold: int) -> State:
         return "stale"
     if differing(archive.manifest.made_from, expected):
         return "stale"
-    return "cached" if archive.complete else uncollected
+    return uncollected if archive.missing(project.oof_sample(fold)) else "cached"
 
 
 def _read_recipe(project: Project) -> tuple[Recipe | None, str]:

@@ -66,13 +66,39 @@ def test_a_sample_of_whole_groups_is_predicted(make_workspace):
     assert restore(project, 0, recipe).image_ids == found[0]
 
 
-def test_another_sample_makes_archives_stale(make_workspace):
+def test_a_larger_sample_adds_to_what_is_there_and_a_smaller_one_keeps_it(
+    make_workspace, monkeypatch
+):
     workspace, config = make_workspace(**UNTRAINED, oof={"photographs": 2})
     project = Project.open(workspace, config)
-    collect(project, navier_stokes(project), 0)
+    member, gray = navier_stokes(project), project.member("colorization", "gray")
+    recipe = StageRecipe.single("navier-stokes")
+    (first,) = collect(project, member, 0).image_ids
+    collect(project, gray, 0, restoration=recipe)
     larger = Project.open(workspace, config.replace("oof", photographs=0))
-    assert member_state(larger, navier_stokes(larger), 0) == "stale"
-    assert collect(larger, navier_stokes(larger), 0).image_ids == larger.folds.validation(0)
+    assert member_state(larger, member, 0) == "-"
+    with pytest.raises(MissingArtefactError, match="lacks 2 of 3 photographs; run `ens oof"):
+        ArchivedPredictions(larger, [member], [0])
+    told, due = [], larger.oof_sample(0)
+    assert collect(larger, member, 0, advance=told.append).image_ids == due
+    restore(larger, 0, recipe, advance=told.append)
+    collect(larger, gray, 0, restoration=recipe, advance=told.append)
+    assert told == [2, 2, 2]
+    assert first in due
+    anew = Project.open(*make_workspace(**UNTRAINED, oof={"photographs": 0}))
+    for one in (member, gray):
+        started_from = recipe if one is gray else None
+        made = collect(anew, member, 0) if one is member else None
+        made = made or collect(anew, gray, 0, restoration=recipe)
+        found = collect(larger, one, 0, restoration=started_from)
+        for image_id in due:
+            np.testing.assert_array_equal(
+                found.read(image_id, one.views[0]), made.read(image_id, one.views[0])
+            )
+    monkeypatch.setattr(room, "load_predictor", lambda *_: pytest.fail("predicted again"))
+    assert collect(project, member, 0).image_ids == due
+    assert member_state(project, member, 0) == "cached"
+    assert ArchivedPredictions(project, [member], [0]).image_ids == (first,)
 
 
 def test_a_disk_without_room_is_refused_and_nothing_is_removed(project, monkeypatch):
@@ -109,11 +135,11 @@ def test_an_interrupted_collection_goes_on_where_it_stopped(project, monkeypatch
         collect(project, navier_stokes(project), 0, advance=stop_after_one)
     assert member_state(project, navier_stokes(project), 0) == "-"
     written = Archive(project.archive_folder(navier_stokes(project), 0))
-    assert sum(seen) <= len(written.image_ids) - len(written.missing())
+    assert sum(seen) <= len(written.image_ids) - len(written.missing(written.image_ids))
     rest: list[int] = []
     archive = collect(project, navier_stokes(project), 0, advance=rest.append)
     assert archive.complete
-    assert sum(rest) == len(written.missing())
+    assert sum(rest) == len(written.missing(written.image_ids))
     assert member_state(project, navier_stokes(project), 0) == "cached"
 
 
