@@ -37,6 +37,12 @@ class Sample:
     damaged: Gray
     lost_mask: Mask
 
+    def gray(self) -> Gray:
+        """The `luma` of the target, computed where it is lost: elsewhere the input has it."""
+        gray = self.damaged.copy()
+        gray[self.lost_mask] = luma(self.target[self.lost_mask][:, None])[:, 0]
+        return gray
+
 
 def measure_damage(sample: Sample) -> tuple[float, float]:
     """The share of pixels that is lost, and the share of these that has their most frequent gray.

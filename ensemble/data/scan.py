@@ -304,8 +304,9 @@ def describe_sample(sample: Sample) -> Facts:
     from ensemble.folds.describe import describe, measure_traits  # they import OpenCV: slow
 
     flat = np.array(measure_damage(sample)[1])
-    traits = measure_traits(target=sample.target, lost_mask=sample.lost_mask)
-    return Facts(traits, flat, describe(sample.target))
+    gray = sample.gray()
+    traits = measure_traits(target=sample.target, gray=gray, lost_mask=sample.lost_mask)
+    return Facts(traits, flat, describe(sample.target, gray))
 
 
 def find_lost(damaged: Gray) -> Mask:

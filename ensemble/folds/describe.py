@@ -33,11 +33,12 @@ LENGTH: Final = N_BYTES + 3 * THUMBNAIL * THUMBNAIL
 _SEED: Final = 20240236
 
 
-def describe(rgb: Rgb) -> NDArray[np.uint8]:
+def describe(rgb: Rgb, gray: Gray | None = None) -> NDArray[np.uint8]:
     """Describe a photograph by its packed features, then an 8 * 8 thumbnail.
 
     Args:
         rgb: (H, W, 3) uint8, any size.
+        gray: Its luma, (H, W) uint8, where that is known.
 
     Returns:
         (LENGTH,) uint8.
@@ -46,16 +47,17 @@ def describe(rgb: Rgb) -> NDArray[np.uint8]:
         ArrayError: Not an RGB picture.
     """
     check_rgb(rgb, name="photograph")
-    packed = pack_features(*extract_features(rgb))
+    packed = pack_features(*extract_features(luma(rgb) if gray is None else gray))
     thumbnail = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     return np.concatenate([packed, thumbnail.ravel()])
 
 
-def measure_traits(*, target: Rgb, lost_mask: Mask) -> NDArray[np.float64]:
+def measure_traits(*, target: Rgb, gray: Gray, lost_mask: Mask) -> NDArray[np.float64]:
     """Measure what makes a photograph hard: brightness, colorfulness, damaged area.
 
     Args:
         target: (H, W, 3) uint8.
+        gray: Its luma, (H, W) uint8.
         lost_mask: (H, W) bool.
 
     Returns:
@@ -68,14 +70,14 @@ def measure_traits(*, target: Rgb, lost_mask: Mask) -> NDArray[np.float64]:
     opponents = np.stack([2 * (red - green), red + green - 2 * blue], axis=-1)
     mean, deviation = (moment.ravel() / 2 for moment in cv2.meanStdDev(opponents))
     colorfulness = np.hypot(*deviation) + 0.3 * np.hypot(*mean)
-    return np.array([luma(target).mean(), colorfulness, lost_mask.mean()])
+    return np.array([gray.mean(), colorfulness, lost_mask.mean()])
 
 
-def extract_features(rgb: Rgb) -> tuple[int, NDArray[np.void]]:
+def extract_features(gray: Gray) -> tuple[int, NDArray[np.void]]:
     """Find the strongest features.
 
     Args:
-        rgb: (H, W, 3) uint8, any size.
+        gray: (H, W) uint8, any size.
 
     Returns:
         The width in pixels of the resized picture, and (n,) of `FEATURE`, n at most `N_FEATURES`.
@@ -84,7 +86,7 @@ def extract_features(rgb: Rgb) -> tuple[int, NDArray[np.void]]:
     square-rooted as by Arandjelovic and Zisserman, "Three things everyone should know to improve
     object retrieval", 2012.
     """
-    gray = _resize(luma(rgb))
+    gray = _resize(gray)
     sift = cv2.SIFT.create(nfeatures=N_FEATURES, contrastThreshold=0.02)
     points, histograms = sift.detectAndCompute(gray, None)
     features = np.zeros(min(len(points), N_FEATURES), dtype=FEATURE)

@@ -102,6 +102,15 @@ def test_simulated_damage_is_fixed_by_seed_and_name(crops: Crops, load):
     np.testing.assert_array_equal(samples[0].lost_mask, lost & (gray != damage.fill))
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_the_gray_of_a_sample_is_that_of_its_target(data: Path, crops: Crops, load, given):
+    if given:
+        add_inputs(data, crops)
+    sample = load().train_sample("TRAIN_00001")
+    np.testing.assert_array_equal(sample.gray(), pil_gray(sample.target))
+    assert (sample.gray() != sample.damaged).any()
+
+
 def check(sample: Sample) -> str | None:
     return check_damage(sample.image_id, *measure_damage(sample))
 

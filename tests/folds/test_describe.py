@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+from ensemble.arrays import luma
 from ensemble.errors import ArrayError
 from ensemble.folds import describe as lf
 
 
 def features_of(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    packed = lf.pack_features(*lf.extract_features(picture))
+    packed = lf.pack_features(*lf.extract_features(luma(picture)))
     counts, places, codes = lf.unpack_features(packed[None])
     return places[0, : counts[0]], codes[0, : counts[0]]
 
@@ -20,7 +21,7 @@ def bits_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def test_packing_keeps_every_feature() -> None:
-    width, features = lf.extract_features(data.astronaut())
+    width, features = lf.extract_features(luma(data.astronaut()))
     packed = lf.pack_features(width, features)
     assert packed.shape == (lf.N_BYTES,)
     assert packed.dtype == np.uint8

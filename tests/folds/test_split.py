@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ensemble.arrays import luma
 from ensemble.errors import ConfigError, DataError
 from ensemble.folds.describe import measure_traits
 from ensemble.folds.split import Folds, make_strata, split
@@ -190,7 +191,9 @@ def test_traits_of_a_picture_worked_by_hand() -> None:
     target = np.zeros((2, 2, 3), dtype=np.uint8)
     target[0, :] = (200, 100, 0)
     lost = np.array([[True, False], [False, False]])
-    brightness, colorfulness, damaged = measure_traits(target=target, lost_mask=lost)
+    brightness, colorfulness, damaged = measure_traits(
+        target=target, gray=luma(target), lost_mask=lost
+    )
     # Half the pixels have R - G = 100 and (R + G) / 2 - B = 150, half have 0 and 0.
     assert colorfulness == pytest.approx(np.hypot(50, 75) + 0.3 * np.hypot(50, 75))
     assert brightness == pytest.approx(118.5 / 2, abs=0.5)
@@ -199,7 +202,7 @@ def test_traits_of_a_picture_worked_by_hand() -> None:
 
 def test_a_gray_picture_has_no_color() -> None:
     gray = np.repeat(np.arange(64, dtype=np.uint8).reshape(8, 8, 1), 3, axis=2)
-    traits = measure_traits(target=gray, lost_mask=np.zeros((8, 8), bool))
+    traits = measure_traits(target=gray, gray=luma(gray), lost_mask=np.zeros((8, 8), bool))
     assert traits.tolist() == [31.5, 0.0, 0.0]
 
 
