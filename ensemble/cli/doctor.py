@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.data.competition import Competition
 from ensemble.data.photographs import Photographs
 from ensemble.doctor.finding import Finding
 from ensemble.members import configured_members
+from ensemble.project import open_photographs
 from ensemble.vocabulary import STAGES
 from ensemble.workspace import free_bytes
 
@@ -37,16 +37,18 @@ def doctor(
         ens doctor --quick
     """
     from ensemble.doctor.cost import check_disk, check_memory, disk_bytes, fold_hours, time_network
-    from ensemble.doctor.data import check_data
+    from ensemble.doctor.data import check_copies, check_data
     from ensemble.doctor.machine import check_machine
 
     context: Context = ctx.obj
     config, workspace = context.config, context.workspace
     members = [member for stage in STAGES for member in configured_members(config, stage)]
     findings = _show(context, check_machine(config, members))
-    competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
+    kept = open_photographs(workspace, config)
+    competition = kept.competition
     looked = check_data(competition, sample=sample, seed=config.seed, progress=context.progress)
     findings += _show(context, looked)
+    findings += _show(context, [check_copies(kept, context.progress)])
     if not quick:
         trained = [member for member in members if member.kind == "trained"]
         photographs, count = Photographs(competition), len(competition.train_ids)

@@ -68,6 +68,13 @@ class Photographs:
         if self.folder is not None:
             Scan(self.folder, self.competition, keep_pixels=self.keep_pixels).prepare(progress)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether `prepare` has nothing to do."""
+        if self.folder is None:
+            return False
+        return Scan(self.folder, self.competition, keep_pixels=self.keep_pixels).is_current
+
     def describe(self, progress: Progress = silent) -> Facts:
         """What describes the training photographs, a row each, in the order of `train_ids`.
 

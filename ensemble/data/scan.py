@@ -101,13 +101,15 @@ class Scan:
 
     def prepare(self, progress: Progress) -> None:
         """Make the files unless they are there; see `Photographs.prepare`."""
-        if self._is_current():
+        if self.is_current:
             return
         with exclusive_lock(self.folder, what=f"reading into `{self.folder}`", wait=True):
-            if not self._is_current():
+            if not self.is_current:
                 self._build(progress)
 
-    def _is_current(self) -> bool:
+    @property
+    def is_current(self) -> bool:
+        """Whether the files are there, and of the present photographs as they are read today."""
         if not self._serves(self.folder):
             return False
         noted = read_manifest(self.folder / MANIFEST).made_from

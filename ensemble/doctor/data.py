@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.data.competition import Competition, check_damage, measure_damage
+from ensemble.data.photographs import Photographs
 from ensemble.doctor.finding import Finding
 from ensemble.errors import DataError
 from ensemble.parallel import Progress, map_with_bar, seed_of
@@ -44,6 +46,50 @@ def check_data(
         yield from _check_names(competition)
     else:
         yield Finding("warning", "test", f"no test photographs in `{competition.folder}`")
+
+
+def check_copies(photographs: Photographs, progress: Progress) -> Finding:
+    """Whether test photographs show the scene of a training photograph.
+
+    Args:
+        photographs: Their descriptions are compared, if they have been made.
+        progress: Opens a bar.
+    """
+    from ensemble.folds.describe import describe, without_color
+    from ensemble.folds.match import find_pairs
+
+    competition = photographs.competition
+    if not photographs.is_read or not competition.has_test:
+        text = "nothing to compare yet; run `ens folds`, then this again"
+        return Finding("ok", "copies", text)
+
+    def describe_test(image_id: str) -> NDArray[np.uint8]:
+        gray = competition.test_input(image_id)
+        return describe(np.repeat(gray[..., None], 3, axis=-1), gray)
+
+    test = competition.test_ids
+    what = "comparing test photographs"
+    vectors = map_with_bar(describe_test, test, what=what, progress=progress)
+    pairs = find_pairs(
+        image_ids=(*competition.train_ids, *test),
+        vectors=np.concatenate([without_color(photographs.describe().vector), vectors]),
+    ).of_one_scene()
+    found: dict[str, str] = {}
+    for row, other in zip(pairs.first, pairs.second, strict=True):
+        names = sorted([pairs.image_ids[row], pairs.image_ids[other]], key=competition.is_test)
+        if [competition.is_test(name) for name in names] == [False, True]:
+            found.setdefault(names[1], names[0])
+    if not found:
+        text = f"none of {len(test)} test photographs shows the scene of a training photograph"
+        return Finding("ok", "copies", text)
+    name = min(found)
+    return Finding(
+        "warning",
+        "copies",
+        f"{len(found)} of {len(test)} test photographs show the scene of a training photograph, "
+        f"`{name}` that of `{found[name]}`: networks have seen them, so the score of the board may "
+        "exceed the one out of fold",
+    )
 
 
 def _draw(image_ids: Sequence[str], count: int, seed: int) -> list[str]:

@@ -73,6 +73,14 @@ def measure_traits(*, target: Rgb, gray: Gray, lost_mask: Mask) -> NDArray[np.fl
     return np.array([gray.mean(), colorfulness, lost_mask.mean()])
 
 
+def without_color(vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Descriptions (N, LENGTH) as of the photographs in gray, to compare gray ones with."""
+    gray = vectors.copy()
+    thumbnails = gray[:, N_BYTES:].reshape(-1, THUMBNAIL, 3)
+    gray[:, N_BYTES:] = np.repeat(luma(thumbnails), 3, axis=-1).reshape(len(gray), -1)
+    return gray
+
+
 def extract_features(gray: Gray) -> tuple[int, NDArray[np.void]]:
     """Find the strongest features.
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,7 @@ from ensemble.data.png import write_png
 from ensemble.doctor import cost as costs
 from ensemble.doctor import machine
 from ensemble.doctor.cost import NetworkCost, check_disk, check_memory, disk_bytes, fold_hours
-from ensemble.doctor.data import check_data
+from ensemble.doctor.data import check_copies, check_data
 from ensemble.doctor.finding import Finding
 from ensemble.members import MEMBERS
 from ensemble.parallel import silent
@@ -92,6 +93,28 @@ def test_test_photographs_without_holes_are_doubtful(project):
     finding = look(project)["test"]
     assert finding.verdict == "warning"
     assert finding.text.startswith("2 of 2 holes are doubtful")
+
+
+def test_copies_of_training_photographs_are_named(project):
+    photographs = project.photographs
+    assert "run `ens folds`" in check_copies(photographs, silent).text
+    photographs.prepare()
+    rng = np.random.default_rng(0)
+    first, second = project.competition.test_ids
+    copied = project.competition.train_ids[3]
+    noise = rng.integers(0, 256, (4, 4), dtype=np.uint8)
+    other = cv2.resize(noise, project.competition.size, interpolation=cv2.INTER_CUBIC)
+    copy = project.competition.train_sample(copied).damaged
+    for name, picture in ((first, other), (second, copy)):
+        write_png(project.workspace.data / "test_input" / f"{name}.png", picture)
+    finding = check_copies(photographs, silent)
+    assert finding.verdict == "warning"
+    assert finding.text.startswith(
+        f"1 of 2 test photographs show the scene of a training photograph, `{second}` that of "
+        f"`{copied}`"
+    )
+    write_png(project.workspace.data / "test_input" / f"{second}.png", other)
+    assert check_copies(photographs, silent).verdict == "ok"
 
 
 @pytest.mark.parametrize("member", [UNET, FPN])
