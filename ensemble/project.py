@@ -17,7 +17,7 @@ from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactErro
 from ensemble.folds.sample import sample_groups
 from ensemble.folds.split import Folds
 from ensemble.members import Member, configured_members
-from ensemble.vocabulary import STAGES, Stage
+from ensemble.vocabulary import FULL, STAGES, Fold, Stage
 from ensemble.workspace import Workspace
 
 
@@ -96,6 +96,12 @@ class Project:
         """The photographs, decoded once; under `cache = false`, at each use."""
         return open_photographs(self.workspace, self.config, self.competition)
 
+    def training_ids(self, fold: Fold) -> tuple[str, ...]:
+        """The photographs that the networks of a fold learn from, sorted; all of them for FULL."""
+        if fold == FULL:
+            return tuple(sorted(self.competition.train_ids))
+        return self.folds.training(fold)
+
     def oof_sample(self, fold: int) -> tuple[str, ...]:
         """The photographs of a fold that are predicted out of fold, as `[oof] photographs` says."""
         return tuple(i for i in self.folds.validation(fold) if i in self._sampled)
@@ -152,8 +158,8 @@ class Project:
             raise ConfigError(unknown_name(f"{what} to train or collect", name or "", names))
         return found
 
-    def folder(self, member: Member, fold: int) -> Path:
-        """Where the training of a member for a fold lies."""
+    def folder(self, member: Member, fold: Fold) -> Path:
+        """Where the training of a member for a fold, or for FULL, lies."""
         return self.workspace.checkpoint_dir(member.stage, member.name, fold)
 
     def archive_folder(self, member: Member, fold: int) -> Path:

@@ -1,11 +1,12 @@
 """What each artefact was made from, and the refusal of one that was made from something else.
 
-    data, folds, settings, member        -> checkpoint
+    data, folds, settings, member        -> checkpoint of a fold
+    data, epochs, settings, member       -> checkpoint of all photographs
     checkpoint, views, locator, fill     -> archive of stage 1
     archives of stage 1 and their blend  -> restored gray
     checkpoint, restored gray            -> archive of stage 2
     checkpoints, imports, priors         -> recipe
-    recipe, test photographs, masks      -> zip
+    recipe, test photographs, masks      -> zip; and the checkpoints of all photographs, if asked
 
 Each `..._digests` function gives the present digests of what an artefact depends on, by name. They
 are written into its manifest when it is made and compared before it is used. They raise
@@ -36,7 +37,7 @@ from ensemble.manifest import (
 )
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.vocabulary import STAGES, TURNS, Stage
+from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
 
 WEIGHTS = "weights.safetensors"
 CONTENT = "content"
@@ -57,17 +58,44 @@ def learning_settings(config: Config, stage: Stage, name: str) -> dict[str, Any]
     return {**shared, "stage": stage_settings, "training": learning}
 
 
-def checkpoint_digests(project: Project, member: Member, fold: int) -> dict[str, str]:
+def checkpoint_digests(project: Project, member: Member, fold: Fold) -> dict[str, str]:
     """The digests that the manifest of a training must carry."""
-    return {
+    digests = {
         **project.digests,
         "fold": str(fold),
         "member": member.digest(),
         "settings": digest_json(learning_settings(project.config, member.stage, member.name)),
     }
+    if fold == FULL:
+        del digests["folds"]
+        digests["number of epochs"] = str(full_epochs(project, member))
+    return digests
 
 
-def read_checkpoint(project: Project, member: Member, fold: int) -> Manifest:
+def full_epochs(project: Project, member: Member) -> int:
+    """Epochs of a training on all photographs: the mean of its folds' best ones, rounded.
+
+    With `average_last` the weights of a fold are those of its last epochs, and all of its epochs
+    count.
+
+    Raises:
+        MissingArtefactError: No fold has finished.
+        StaleArtefactError: A fold that has finished was made from something else.
+    """
+    folds = finished_folds(project, member)
+    if not folds:
+        raise MissingArtefactError(
+            f"{member.stage} `{member.name}` learns from all photographs for as many epochs as its "
+            "folds' best ones, but none of its folds has finished; first run `ens train --stage "
+            f"{member.stage} --member {member.name}`"
+        )
+    averaged = project.config.of_member(member.stage, member.name).training.average_last
+    key = "epochs" if averaged else "best_epoch"
+    counts = [int(read_checkpoint(project, member, fold).facts[key]) for fold in folds]
+    return int(sum(counts) / len(counts) + 0.5)
+
+
+def read_checkpoint(project: Project, member: Member, fold: Fold) -> Manifest:
     """The manifest of a finished training, if it was made from the present things.
 
     Raises:
@@ -268,8 +296,15 @@ def read_recipe(project: Project) -> Recipe:
     return recipe
 
 
-def submission_digests(project: Project, recipe: Recipe) -> dict[str, str]:
-    """The digests of what a submission is made from; checkpoints and priors are in the recipe's."""
+def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) -> dict[str, str]:
+    """The digests of what a submission is made from; checkpoints and priors are in the recipe's.
+
+    Args:
+        project: The present data, settings and checkpoints.
+        recipe: The recipe.
+        full: Whether the networks of all photographs take part.
+    """
+    trained = [m for m in _blended(project, recipe) if full and m.kind == "trained"]
     return {
         **project.digests,
         "test": project.competition.test_digest(),
@@ -280,6 +315,7 @@ def submission_digests(project: Project, recipe: Recipe) -> dict[str, str]:
             for m in _blended(project, recipe)
             if m.kind == "external"
         },
+        **{f"{m.stage}/{m.name}/{FULL}": _source_digest(project, m, FULL) for m in trained},
     }
 
 
@@ -297,7 +333,9 @@ def require_current_submission(project: Project, recipe: Recipe, zip_file: Path)
     """
     remedy = f"run `ens submit --name {zip_file.stem} --force`"
     manifest = read_manifest(zip_file.with_suffix(".json"), remedy=remedy)
-    due = submission_digests(project, recipe)
+    full = bool(manifest.facts.get(FULL))
+    remedy = remedy.replace(" --force", " --force --full") if full else remedy
+    due = submission_digests(project, recipe, full=full)
     require_same(manifest.made_from, due, name=f"`{zip_file}`", remedy=remedy)
     if manifest.facts.get("zip") != digest_file(zip_file):
         raise StaleArtefactError(
@@ -336,9 +374,9 @@ def _source_key(member: Member, fold: int) -> str:
     return f"{member.stage}/{member.name}/fold-{fold}"
 
 
-def _source_digest(project: Project, member: Member, fold: int) -> str:
-    """Digest of a trained member's weights, or of an external member's pictures."""
-    if member.kind == "trained":
+def _source_digest(project: Project, member: Member, fold: Fold) -> str:
+    """Digest of a trained member's weights, or of an external member's pictures of a fold."""
+    if member.kind == "trained" or fold == FULL:
         manifest = read_checkpoint(project, member, fold)
         return _noted_weights(project.folder(member, fold), manifest)
     return _content_digest(project.archive_folder(member, fold), member, "--oof")

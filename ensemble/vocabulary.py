@@ -19,6 +19,10 @@ from ensemble.errors import ConfigError, unknown_name
 Stage = Literal["restoration", "colorization"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
+Fold = int | Literal["full"]
+FULL: Literal["full"] = "full"
+"""Stands for a fold where a network is trained on all photographs and none is left to judge it."""
+
 HUE_BINS = 180
 """Hues of an 8-bit picture, as OpenCV counts them: two degrees each."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ensemble.errors import ConfigError, LockedError
+from ensemble.vocabulary import FULL, Fold
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _SCRATCH_END = ".part"
@@ -91,9 +92,10 @@ class Workspace:
         """Every zip that was built, with its manifest."""
         return self.root / "submissions"
 
-    def checkpoint_dir(self, stage: str, member: str, fold: int) -> Path:
+    def checkpoint_dir(self, stage: str, member: str, fold: Fold) -> Path:
         """The folder of one training job."""
-        return self.checkpoints / stage / check_name("a member", member) / f"fold-{fold}"
+        folder = self.checkpoints / stage / check_name("a member", member)
+        return folder / (FULL if fold == FULL else f"fold-{fold}")
 
     def oof_dir(self, stage: str, member: str, fold: int) -> Path:
         """The archive of one member's predictions for one fold's photographs."""

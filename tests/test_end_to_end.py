@@ -15,10 +15,13 @@ from ensemble import provenance
 from ensemble.blending.candidate import Candidate, make_picture
 from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
+from ensemble.inference.load import load_predictor
+from ensemble.inference.predictor import Shown
 from ensemble.oof.priors import read_priors
 from ensemble.project import open_project
 from ensemble.provenance import read_recipe
 from ensemble.submission.chain import predict_test
+from ensemble.submission.submit import FULL_NOTE
 from tests.reference.ens import Said
 
 SETTINGS = """
@@ -223,6 +226,65 @@ def test_what_is_sent_is_what_was_scored(finished, look):
         scored = make_picture("colorization", subject, read, Candidate(colors, options))
         assert np.array_equal(answer.gray, subject.gray)
         assert np.array_equal(answer.picture, scored)
+
+
+@pytest.fixture
+def with_networks(finished):
+    """A recipe that blends trained networks alone."""
+    path = finished / "oof/recipe.json"
+    honest = path.read_text()
+    options = json.loads(honest)["composition"] | {"hue": "none"}
+    stages = {
+        stage: {"weights": {name: 1.0}, "views": {name: ["identity"]}}
+        for stage, name in (("restoration", "small"), ("colorization", "tint"))
+    }
+    path.write_text(json.dumps(json.loads(honest) | stages | {"composition": options}))
+    yield finished
+    path.write_text(honest)
+
+
+def test_networks_of_all_photographs_are_one_more_fold(ens, with_networks):
+    root = with_networks
+    message = refusal(ens(root, "submit --full --name all"))
+    assert "run `ens train --stage restoration --member small --fold full`" in message
+    assert "leave out `--epochs`" in refusal(ens(root, "train --fold full --epochs 3"))
+    message = refusal(ens(root, "train --fold full --member gray"))
+    assert "`--fold full` trains networks, but `gray` cannot be trained" in message
+    assert " full " not in ens(root, "status").out
+    said = ens(root, "train --fold full")
+    assert said.status == 0
+    assert f"next: ens --root {root} submit --full" in said.line
+    assert sorted(path.parent.parent.name for path in root.glob("checkpoints/*/*/full/w*")) == [
+        "small",
+        "tint",
+    ]
+    assert not list(root.glob("oof/*/*/full"))
+    assert ens(root, "status").out.count("trained") == 4, "of either member kind and state"
+    said = ens(root, "submit --full --name all")
+    assert f"note: {FULL_NOTE}" in said.out
+    facts = json.loads((root / "submissions/all.json").read_text())["facts"]
+    assert (facts["folds"], facts["full"], facts["note"]) == ([0, 1], True, FULL_NOTE)
+    assert "submission all.zip: up to date" in ens(root, "status").out
+    project = open_project(root)
+    recipe, member = read_recipe(project), project.member("restoration", "small")
+    answers, alone = (
+        predict_test(project, recipe, {}, full=full, advance=lambda _: None)
+        for full in (True, False)
+    )
+    for answer, other in zip(answers, alone, strict=True):
+        hole = project.photographs.located(answer.image_id)
+        shown = Shown(answer.damaged[None], hole[None])
+        predicted = [
+            load_predictor(project, member, fold).predict(shown)["identity"][0]
+            for fold in (0, 1, "full")
+        ]
+        mean = np.where(hole, np.mean(predicted, axis=0), answer.damaged)
+        assert np.abs(answer.gray - mean).max() <= 0.5 + 1e-4
+        assert not np.array_equal(answer.picture, other.picture)
+    (root / "checkpoints/colorization/tint/full/manifest.json").unlink()
+    assert "stale" in next(
+        line for line in ens(root, "status").out.splitlines() if "all.zip" in line
+    )
 
 
 def test_a_second_training_is_a_no_op(ens, finished):

@@ -15,17 +15,23 @@ def submit(
     ctx: typer.Context,
     name: Annotated[str, typer.Option(help="Name of the zip.")] = SUBMISSION,
     force: Annotated[bool, typer.Option("--force", help="Replace a zip of that name.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
+    ] = False,
 ) -> None:
     """Predict the test photographs and build a verified zip.
 
     All folds the recipe was tuned on take part, with its weights, views and composition. Beside
-    the zip go a manifest and a contact sheet.
+    the zip go a manifest and a contact sheet. With `--full` the networks that `ens train --fold
+    full` trained on all photographs take part too, as those of one more fold.
 
     Examples:
 
         ens submit
 
         ens submit --name second --force
+
+        ens submit --full
     """
     from ensemble.data.png import write_png
     from ensemble.provenance import read_recipe
@@ -36,15 +42,17 @@ def submit(
     room.check_free(context.workspace.submission_file(name), force=force)
     project = context.open_project()
     recipe = read_recipe(project)
-    total = len(project.competition.test_ids) * len(recipe.folds)
+    total = len(project.competition.test_ids) * (len(recipe.folds) + full)
     with context.progress("predicting test photographs", total) as advance:
-        made = room.submit(project, recipe, name=name, force=force, advance=advance)
+        made = room.submit(project, recipe, name=name, force=force, full=full, advance=advance)
     sheet = made.zip_file.with_suffix(".png")
     write_png(sheet, draw_answers(made.answers[:SHEET_ROWS], made.targets))
     say = context.say
     say(f"wrote {made.zip_file}: {len(made.answers)} pictures, opened again and verified")
     say(f"wrote {made.manifest_file}")
     say(f"wrote {sheet}")
+    if full:
+        say(f"note: {room.FULL_NOTE}")
     if made.score:
         terms = ", ".join(f"{term} {value:.4f}" for term, value in made.score.items())
         say(f"against data/test_target: {terms}")

@@ -10,7 +10,7 @@ import typer
 
 from ensemble.cli.context import Context, parse_folds
 from ensemble.errors import ConfigError
-from ensemble.vocabulary import Stage
+from ensemble.vocabulary import FULL, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 def train(
     ctx: typer.Context,
-    fold: Annotated[str, typer.Option(help="0, or 0,2, or 0..4, or all.")] = "all",
+    fold: Annotated[
+        str,
+        typer.Option(help="0, or 0,2, or 0..4, or all (folds); full learns from all photographs."),
+    ] = "all",
     stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
     member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
     epochs: Annotated[
@@ -50,7 +53,9 @@ def train(
     """Train the members of ens.toml and cache their out-of-fold predictions.
 
     A training that was interrupted goes on where it stopped; one that has finished is skipped.
-    Restoration of a fold comes before its colorization.
+    Restoration of a fold comes before its colorization. `--fold full` comes after the folds: it
+    learns from all photographs, for as many epochs as the folds' best ones on average, and is not
+    validated; `ens submit --full` uses it.
 
     Examples:
 
@@ -63,6 +68,8 @@ def train(
         ens train --fold all --dask tcp://scheduler:8786
 
         ens train --fold 0 --member fpn-resnet50 --devices 4
+
+        ens train --fold full
     """
     from ensemble.jobs.dispatch import Machines, parse_gpus, run_jobs
     from ensemble.jobs.plan import plan
@@ -70,7 +77,9 @@ def train(
     context: Context = ctx.obj
     config = context.config.replace("training", epochs=epochs, encoder_weights=encoder_weights)
     project = context.open_project(config)
-    folds = parse_folds(fold, project.folds.n_folds)
+    if fold == FULL and epochs is not None:
+        raise ConfigError(f"`--fold {FULL}` takes its epochs from the folds; leave out `--epochs`")
+    folds = (FULL,) if fold == FULL else parse_folds(fold, project.folds.n_folds)
     jobs = plan(project, folds, stage=stage, member=member)
     machines = Machines(parse_gpus(gpus), dask, devices, num_nodes)
     if restart and not yes and (fold, stage, member) == ("all", None, None):
@@ -89,7 +98,8 @@ def train(
     _print_outcome(context, project, entries)
     if epochs is not None:
         _explain_stopped(context, project, entries, epochs)
-    _finish(context, entries, restart=restart)
+    following = "submit --full" if fold == FULL else "blend --trials 200"
+    _finish(context, entries, following, restart=restart)
 
 
 def _confirm_restart(context: Context, jobs: Sequence[Job]) -> None:
@@ -161,7 +171,7 @@ def _explain_stopped(
             )
 
 
-def _finish(context: Context, entries: Sequence[Entry], *, restart: bool) -> None:
+def _finish(context: Context, entries: Sequence[Entry], following: str, *, restart: bool) -> None:
     """Name the next command; raises Exit with status 1 where a job is not done."""
     failed = [entry for entry in entries if entry.state != "done"]
     if failed:
@@ -170,4 +180,4 @@ def _finish(context: Context, entries: Sequence[Entry], *, restart: bool) -> Non
             f"next: mend what failed, then run the same command {again} ({len(failed)} left)"
         )
         raise typer.Exit(1)
-    context.say(f"next: {context.command('blend --trials 200')}")
+    context.say(f"next: {context.command(following)}")

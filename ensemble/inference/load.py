@@ -10,15 +10,16 @@ from ensemble.networks.build import load_network
 from ensemble.networks.device import choose_precision
 from ensemble.project import Project
 from ensemble.provenance import read_checkpoint
+from ensemble.vocabulary import Fold
 
 
-def load_predictor(project: Project, member: Member, fold: int) -> Predictor:
+def load_predictor(project: Project, member: Member, fold: Fold) -> Predictor:
     """What predicts for the photographs of one fold.
 
     Args:
         project: Whose checkpoints to read.
         member: Trained or fixed.
-        fold: Whose network; a fixed member is the same for all.
+        fold: Whose network, or FULL; a fixed member is the same for all.
 
     Raises:
         ConfigError: The member is external, so that its predictions can only be imported; or

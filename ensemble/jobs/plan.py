@@ -6,9 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ensemble.errors import ConfigError
 from ensemble.networks.catalogue import check_member
 from ensemble.project import Project
 from ensemble.training.job import Job
+from ensemble.vocabulary import FULL, Fold
 
 MOST_ATTEMPTS = 2
 BLOCKED = "a job it needs has failed"
@@ -17,12 +19,13 @@ State = Literal["waiting", "running", "done", "failed", "skipped"]
 
 
 def plan(
-    project: Project, folds: Sequence[int], *, stage: str | None = None, member: str | None = None
+    project: Project, folds: Sequence[Fold], *, stage: str | None = None, member: str | None = None
 ) -> tuple[Job, ...]:
     """List the jobs of some folds, in an order in which each finds what it needs.
 
     Fold by fold, restoration before colorization. Fixed members are among them: they are not
-    trained, but their predictions are collected. External members are not.
+    trained, but their predictions are collected. External members are not. For FULL nothing is
+    collected, and only trained members have a job.
 
     Args:
         project: Names the members.
@@ -39,12 +42,17 @@ def plan(
     for one in members:
         if (one.stage, one.name) in own:
             check_member(one)
-    return tuple(Job(one.stage, one.name, fold) for fold in folds for one in members)
+    jobs = [(one, fold) for fold in folds for one in members]
+    trained = [(one, fold) for one, fold in jobs if one.kind == "trained" or fold != FULL]
+    if not trained:
+        names = ", ".join(f"`{one.name}`" for one in members)
+        raise ConfigError(f"`--fold {FULL}` trains networks, but {names} cannot be trained")
+    return tuple(Job(one.stage, one.name, fold) for one, fold in trained)
 
 
 def blockers(job: Job, jobs: Collection[Job]) -> frozenset[Job]:
     """The jobs that must have ended before `job` may begin."""
-    if job.stage == "restoration":
+    if job.stage == "restoration" or job.fold == FULL:  # without validation, clean gray is enough
         return frozenset()
     return frozenset(j for j in jobs if j.stage == "restoration" and j.fold == job.fold)
 

@@ -22,6 +22,7 @@ from ensemble.training.fit import fit
 from ensemble.training.job import Job
 from ensemble.training.loaders import cut_epoch
 from ensemble.training.trainer import Hardware
+from ensemble.vocabulary import FULL
 
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
 
@@ -33,7 +34,7 @@ def run_job(
     progress: bool = False,
     hardware: Hardware | None = None,
 ) -> None:
-    """Train, unless the member is fixed, then collect the fold's predictions.
+    """Train, unless the member is fixed, then collect the fold's predictions, if it is a fold.
 
     Args:
         job: What to do.
@@ -45,18 +46,21 @@ def run_job(
         EnsembleError: See `ensemble.training.fit.fit` and `ensemble.oof.collect.collect`.
     """
     hardware = hardware or Hardware()
-    member = project.member(job.stage, job.member)
-    restoration = _restoration(job, member, project)
+    if job.fold == FULL:
+        fit(job, project=project, progress=progress, hardware=hardware)
+        return
+    member, fold = project.member(job.stage, job.member), job.fold
+    restoration = _restoration(member, fold, project)
     if member.kind == "trained":
         fit(
             job,
             project=project,
-            validation_grays=_validation_grays(job, project, restoration),
+            validation_grays=_validation_grays(fold, project, restoration),
             progress=progress,
             hardware=hardware,
         )
     if hardware.rank == 0:
-        collect(project, member, job.fold, restoration=restoration)
+        collect(project, member, fold, restoration=restoration)
 
 
 def run_distributed(job: Job, project: Project, *, devices: int, nodes: int) -> None:
@@ -115,20 +119,21 @@ def _rendezvous_flags(nodes: int) -> list[str]:
     ]
 
 
-def _restoration(job: Job, member: Member, project: Project) -> StageRecipe | None:
-    restoration = restoration_for(project, member, job.fold)
-    if job.stage == "colorization" and restoration is None:
+def _restoration(member: Member, fold: int, project: Project) -> StageRecipe | None:
+    restoration = restoration_for(project, member, fold)
+    if member.stage == "colorization" and restoration is None:
         raise MissingArtefactError(
-            f"{job} is validated on restored gray, but no restoration member has finished fold "
-            f"{job.fold}; run `ens train --stage restoration --fold {job.fold}` first"
+            f"{member.stage} {member.name} fold {fold} is validated on restored gray, but no "
+            f"restoration member has finished fold {fold}; run `ens train --stage restoration "
+            f"--fold {fold}` first"
         )
     return restoration
 
 
 def _validation_grays(
-    job: Job, project: Project, restoration: StageRecipe | None
+    fold: int, project: Project, restoration: StageRecipe | None
 ) -> partial[Any] | None:
     """What gives the restored gray of an image id; nothing for restoration itself."""
     if restoration is None:
         return None
-    return partial(restore(project, job.fold, restoration).read, view=RESTORED_VIEW)
+    return partial(restore(project, fold, restoration).read, view=RESTORED_VIEW)

@@ -21,6 +21,7 @@ from ensemble.provenance import (
     require_current_submission,
     restoration_for,
 )
+from ensemble.vocabulary import FULL, Fold
 
 State = Literal["-", "started", "trained", "cached", "stale"]
 
@@ -34,12 +35,14 @@ class Status:
 
     Attributes:
         members: Each member with its state in every fold, restoration first.
+        full: Of each of them, the state of its network of all photographs.
         tuned: Whether there is a recipe that is up to date.
         zipped: Whether there is a submission of it.
         lines: A sentence on the recipe and on each submission.
     """
 
     members: list[tuple[Member, tuple[State, ...]]]
+    full: list[State]
     tuned: bool
     zipped: bool
     lines: list[str]
@@ -83,6 +86,7 @@ def read_status(project: Project) -> Status:
     lines = [f"submission {path.name}: {state}" for path, state in zip(zips, states, strict=True)]
     return Status(
         members=members,
+        full=[_training_state(project, member, FULL) for member, _ in members],
         tuned=recipe is not None,
         zipped=_CURRENT in states,
         lines=[line, *(lines or ["submissions: none"])],
@@ -90,10 +94,13 @@ def read_status(project: Project) -> Status:
 
 
 def status_table(status: Status) -> Table:
-    """One row a member, one column a fold."""
+    """One row a member, one column a fold; one for networks of all photographs if there are any."""
     n_folds = len(status.members[0][1])
-    table = Table("stage", "member", "kind", *(f"fold {fold}" for fold in range(n_folds)))
-    for index, (member, states) in enumerate(status.members):
+    shown = any(state != "-" for state in status.full)
+    columns = [*(f"fold {fold}" for fold in range(n_folds)), *([FULL] if shown else [])]
+    table = Table("stage", "member", "kind", *columns)
+    for index, (member, folds) in enumerate(status.members):
+        states = [*folds, *([status.full[index]] if shown else [])]
         if index and member.stage != status.members[index - 1][0].stage:
             table.add_section()
         styled = [f"[{_STYLES[state]}]{state}[/]" for state in states]
@@ -109,15 +116,9 @@ def member_state(project: Project, member: Member, fold: int) -> State:
         still to be collected; `cached`, ready for `ens blend`; `stale`, made from something else
         than the present data, folds, settings or weights.
     """
-    if member.kind == "trained":
-        folder = project.folder(member, fold)
-        try:
-            read_checkpoint(project, member, fold)
-        except MissingArtefactError:
-            return "started" if folder.exists() and any(folder.iterdir()) else "-"
-        except StaleArtefactError:
-            return "stale"
-    uncollected: State = "trained" if member.kind == "trained" else "-"
+    uncollected = _training_state(project, member, fold)
+    if member.kind == "trained" and uncollected != "trained":
+        return uncollected
     try:
         archive = Archive(project.archive_folder(member, fold))
         restoration = restoration_for(project, member, fold)
@@ -129,6 +130,20 @@ def member_state(project: Project, member: Member, fold: int) -> State:
     if differing(archive.manifest.made_from, expected):
         return "stale"
     return uncollected if archive.missing(project.oof_sample(fold)) else "cached"
+
+
+def _training_state(project: Project, member: Member, fold: Fold) -> State:
+    """How far the training of a fold, or of all photographs, is; `-` for what is not trained."""
+    folder = project.folder(member, fold)
+    if member.kind != "trained" or not folder.exists() or not any(folder.iterdir()):
+        return "-"
+    try:
+        read_checkpoint(project, member, fold)
+    except MissingArtefactError:
+        return "started"
+    except StaleArtefactError:
+        return "stale"
+    return "trained"
 
 
 def _read_recipe(project: Project) -> tuple[Recipe | None, str]:

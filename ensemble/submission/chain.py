@@ -27,7 +27,7 @@ from ensemble.oof.predictions import open_external_test
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
-from ensemble.vocabulary import Stage, View
+from ensemble.vocabulary import FULL, Fold, Stage, View
 
 Predict = Callable[[Sequence[str], Shown, tuple[View, ...]], Mapping[View, NDArray[Any]]]
 
@@ -75,7 +75,7 @@ class StageSource:
         project: Whose checkpoints and archives.
         stage: Which stage.
         recipe: Its members and views.
-        fold: Whose networks.
+        fold: Whose networks; or FULL.
 
     Raises:
         ConfigError: The settings no longer name a member.
@@ -83,7 +83,7 @@ class StageSource:
         StaleArtefactError: One was made from something else.
     """
 
-    def __init__(self, project: Project, stage: Stage, recipe: StageRecipe, fold: int) -> None:
+    def __init__(self, project: Project, stage: Stage, recipe: StageRecipe, fold: Fold) -> None:
         self.recipe = recipe
         self._sources = {
             name: _open_source(project, project.member(stage, name), fold)
@@ -117,6 +117,7 @@ def predict_test(
     priors: Priors,
     *,
     image_ids: Sequence[str] | None = None,
+    full: bool = False,
     advance: Advance,
 ) -> list[TestAnswer]:
     """Answer every test photograph.
@@ -130,6 +131,7 @@ def predict_test(
         recipe: Weights, views and options, and the folds whose networks it is for.
         priors: The hue prior of each of these folds; empty where no hue is moved.
         image_ids: Which photographs; all test photographs by default.
+        full: Whether the networks of all photographs take part, as those of one more fold.
         advance: Called with the number of photographs newly done, fold by fold.
 
     Raises:
@@ -138,7 +140,8 @@ def predict_test(
     """
     batches = list(_batches(project, image_ids or project.competition.test_ids))
     sums: dict[str, _Blends] = {}
-    for fold in recipe.folds:
+    folds: tuple[Fold, ...] = (*recipe.folds, FULL) if full else recipe.folds
+    for fold in folds:
         restoration = StageSource(project, "restoration", recipe.restoration, fold)
         colorization = StageSource(project, "colorization", recipe.colorization, fold)
         for batch in batches:
@@ -183,7 +186,7 @@ def _finish(recipe: Recipe, priors: Priors, batch: _Batch, row: int, sums: _Blen
     return TestAnswer(batch.image_ids[row], damaged, gray, picture)
 
 
-def _open_source(project: Project, member: Member, fold: int) -> Predict:
+def _open_source(project: Project, member: Member, fold: Fold) -> Predict:
     if member.kind == "external":
         archive = open_external_test(project, member)
         return lambda image_ids, shown, views: {

@@ -22,7 +22,13 @@ from ensemble.project import Project
 from ensemble.provenance import submission_digests
 from ensemble.submission.chain import TestAnswer, predict_test
 from ensemble.submission.zip import build_zip, verify_zip
+from ensemble.vocabulary import FULL
 from ensemble.workspace import atomic_path, exclusive_lock
+
+FULL_NOTE = (
+    "networks trained on all photographs are averaged in with the weight of one fold: what is sent "
+    "is not what was scored out of fold"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,13 @@ class Submission:
 
 
 def submit(
-    project: Project, recipe: Recipe, *, name: str, force: bool, advance: Advance
+    project: Project,
+    recipe: Recipe,
+    *,
+    name: str,
+    force: bool,
+    full: bool = False,
+    advance: Advance,
 ) -> Submission:
     """Predict the test photographs and build the zip.
 
@@ -54,6 +66,7 @@ def submit(
         recipe: What `read_recipe` gave for this project; it is not validated again.
         name: The zip's name, without its ending.
         force: Replace a zip of that name.
+        full: Average the networks of all photographs in, as those of one more fold.
         advance: Called with the number of photographs newly done, fold by fold.
 
     Raises:
@@ -65,9 +78,9 @@ def submit(
     check_free(path, force=force)
     competition = project.competition
     priors, targets = read_recipe_priors(project, recipe), _targets(project)
-    made_from = submission_digests(project, recipe)
+    made_from = submission_digests(project, recipe, full=full)
     with exclusive_lock(path, what=f"building `{path}`"):
-        answers = predict_test(project, recipe, priors, advance=advance)
+        answers = predict_test(project, recipe, priors, full=full, advance=advance)
         scores = [_score(answer, targets[answer.image_id]) for answer in answers if targets]
         mean = mean_of(scores) if scores else None
         names = dict(zip(competition.test_ids, competition.test_names, strict=True))
@@ -89,6 +102,7 @@ def submit(
                     "zip": digest_file(temporary),
                     "pictures": len(answers),
                     "folds": list(recipe.folds),
+                    **({FULL: True, "note": FULL_NOTE} if full else {}),
                     "recipe": json.loads(recipe.to_json()),
                     "score": mean,
                 },

@@ -16,7 +16,7 @@ from ensemble.config import TrainingSection
 from ensemble.networks.weights import save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
-from ensemble.training.progress import Position, best_epoch, epochs_to_keep, out_of_patience
+from ensemble.training.progress import Position, Scores, best_epoch, epochs_to_keep, out_of_patience
 from ensemble.training.state import KEY, explain_full_disk
 from ensemble.workspace import atomic_write
 
@@ -36,7 +36,7 @@ class Checkpointing(Callback):
         files: Where to.
         settings: `[training]` of ens.toml.
         position: How far the training is.
-        scores: The `val_score` of each epoch so far; appended to.
+        scores: The `val_score` of each epoch so far, None without validation; appended to.
         notes: Written into each checkpoint too: what the training is made from.
     """
 
@@ -45,7 +45,7 @@ class Checkpointing(Callback):
         files: JobFiles,
         settings: TrainingSection,
         position: Position,
-        scores: list[float],
+        scores: list[float | None],
         notes: Mapping[str, Any],
     ) -> None:
         self.files = files
@@ -83,7 +83,9 @@ class Checkpointing(Callback):
         """Note the epoch's score, keep its weights if they may be needed, write a checkpoint."""
         learner: Learner = pl_module
         epoch = self.position.epoch
-        self.scores.append(float(trainer.callback_metrics["val_score"]))
+        learner.require_finite()
+        validated = trainer.enable_validation
+        self.scores.append(float(trainer.callback_metrics["val_score"]) if validated else None)
         self.position.epoch, self.position.batch = epoch + 1, 0
         keep = epochs_to_keep(self.scores, self.settings.average_last)
         if trainer.is_global_zero and epoch in keep:
@@ -133,7 +135,7 @@ class MetricsLog(Callback):
         files: JobFiles,
         settings: TrainingSection,
         position: Position,
-        scores: Sequence[float],
+        scores: Scores,
         batches: int,
     ) -> None:
         self.files = files

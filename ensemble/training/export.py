@@ -16,7 +16,7 @@ from ensemble.manifest import Manifest, digest_file, read_manifest, write_manife
 from ensemble.networks.weights import fill, save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
-from ensemble.training.progress import best_epoch, out_of_patience
+from ensemble.training.progress import Scores, best_epoch, out_of_patience
 from ensemble.training.resume import Origin
 from ensemble.training.state import explain_full_disk
 from ensemble.workspace import atomic_path
@@ -26,20 +26,20 @@ def export(
     files: JobFiles,
     learner: Learner,
     trainer: Trainer,
-    loader: DataLoader[Any],
-    scores: Sequence[float],
+    loader: DataLoader[Any] | None,
+    scores: Scores,
     origin: Origin,
 ) -> Manifest:
     """Write the weights that predict, then their manifest.
 
-    They are the best epoch's, or with `average_last` the mean of the last epochs', which is
-    validated once more.
+    They are the best epoch's, without validation the last one's; or with `average_last` the mean
+    of the last epochs', which is validated once more.
 
     Args:
         files: The job's.
         learner: Its network is filled with the weights.
         trainer: Validates an average.
-        loader: The validation photographs.
+        loader: The validation photographs; None where there are none.
         scores: The `val_score` of each epoch.
         origin: What the training was made from.
 
@@ -48,13 +48,14 @@ def export(
     """
     best = best_epoch(scores)
     facts: dict[str, Any] = {
-        "val_score": scores[best],
         "best_epoch": best + 1,
         "epochs": len(scores),
         "scores": list(scores),
-        "stopped_early": out_of_patience(scores, learner.settings.patience),
         "settings": dict(origin.settings),
     }
+    if loader is not None:
+        stopped = out_of_patience(scores, learner.settings.patience)
+        facts |= {"val_score": scores[best], "stopped_early": stopped}
     if learner.settings.average_last:
         facts |= _average(files, learner, trainer, loader, len(scores))
     if trainer.is_global_zero:
@@ -76,14 +77,17 @@ def mean_of_states(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _average(
-    files: JobFiles, learner: Learner, trainer: Trainer, loader: DataLoader[Any], epochs: int
+    files: JobFiles, learner: Learner, trainer: Trainer, loader: DataLoader[Any] | None, epochs: int
 ) -> dict[str, Any]:
-    """Fill the learner with the mean of the last epochs' weights, and validate them."""
+    """Fill the learner with the mean of the last epochs' weights, and validate them if possible."""
     last = range(max(0, epochs - learner.settings.average_last), epochs)
     states = [load_file(files.epoch_weights(epoch)) for epoch in last]
     fill(learner.kept, mean_of_states(states), source="the mean of the last epochs")
-    (metrics,) = trainer.validate(learner, loader, verbose=False)
-    return {"val_score": float(metrics["val_score"]), "averaged_epochs": [e + 1 for e in last]}
+    facts: dict[str, Any] = {"averaged_epochs": [epoch + 1 for epoch in last]}
+    if loader is not None:
+        (metrics,) = trainer.validate(learner, loader, verbose=False)
+        facts["val_score"] = float(metrics["val_score"])
+    return facts
 
 
 def _write(files: JobFiles, learner: Learner, facts: dict[str, Any], origin: Origin) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from ensemble.config import Config
+from ensemble.config import Config, TrainingSection
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
 from ensemble.networks.device import free_memory
 from ensemble.project import Project
+from ensemble.provenance import full_epochs
 from ensemble.training.batches import Shape
 from ensemble.training.callbacks import Checkpointing, MetricsLog
 from ensemble.training.export import export
@@ -30,6 +31,7 @@ from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
+from ensemble.vocabulary import FULL
 from ensemble.workspace import exclusive_lock
 
 
@@ -47,7 +49,7 @@ def fit(
         job: What to train.
         project: Data, folds, settings; its workspace holds the job's files.
         validation_grays: For colorization, reads the restored gray of a validation photograph;
-            None validates on clean gray.
+            None validates on clean gray. Of all photographs, none is left to validate on.
         progress: Whether to draw a bar.
         hardware: Devices and machines; one device by default.
 
@@ -78,8 +80,13 @@ def remove(jobs: Sequence[Job], project: Project) -> None:
         LockedError: Another process runs one of them.
         WeightsError: First weights of an encoder cannot be had.
         ConfigError: A member cannot be built.
+        MissingArtefactError: A member is to learn from all photographs, but no fold has finished.
     """
-    require_buildable({project.member(job.stage, job.member) for job in jobs}, project.config)
+    members = {job: project.member(job.stage, job.member) for job in jobs}
+    require_buildable(set(members.values()), project.config)
+    for job in jobs:
+        if job.fold == FULL:
+            full_epochs(project, members[job])
     for job in jobs:
         folder = job.files(project.workspace).folder
         with exclusive_lock(folder, what=f"removing {job}"):
@@ -112,11 +119,20 @@ class _Run:
     def config(self) -> Config:
         return self.project.config.of_member(self.job.stage, self.job.member)
 
+    @property
+    def settings(self) -> TrainingSection:
+        """`[training]`; of all photographs, until the epochs are done that the folds needed."""
+        settings = self.config.training
+        if self.job.fold != FULL:
+            return settings
+        epochs = full_epochs(self.project, self.project.member(self.job.stage, self.job.member))
+        return settings.model_copy(update={"epochs": epochs, "patience": 0})
+
     def finish(self, validation_grays: GrayOf | None) -> Manifest:
         """Do what is left to do."""
         member = self.project.member(self.job.stage, self.job.member)
         origin = Origin.of(self.job, member, self.project)
-        earlier = find_earlier_run(self.job, self.files, origin, self.config.training)
+        earlier = find_earlier_run(self.job, self.files, origin, self.settings)
         if earlier.manifest is not None:
             return earlier.manifest
         task = make_task(member, self.config, validation_grays)
@@ -131,7 +147,7 @@ class _Run:
                 if not possible or self.hardware.world > 1:  # `run_distributed` begins again
                     raise
             free_memory()
-            earlier = find_earlier_run(self.job, self.files, origin, self.config.training)
+            earlier = find_earlier_run(self.job, self.files, origin, self.settings)
 
     def _learn(
         self, task: Task, earlier: EarlierRun, origin: Origin, shape: Shape, parts: int
@@ -140,7 +156,7 @@ class _Run:
         learner = self._learner(task, earlier, shape.batches, parts)
         trainer = self._trainer(earlier, origin, shape.batches)
         validation = make_validation_loader(project, job, task, shape)
-        if not is_over(earlier.scores, self.config.training):
+        if not is_over(earlier.scores, self.settings):
             training = make_training_loader(project, job, task, shape, earlier.position)
             checkpoint = self.files.last if earlier.resumable else None
             _fit(trainer, learner, training, validation, checkpoint)
@@ -150,10 +166,12 @@ class _Run:
         config = self.config
         weights = "none" if earlier.resumable else config.training.encoder_weights
         torch.manual_seed(step_seed(config.seed, (0, 0), 0))
+        # A schedule is as long as it is for the folds, wherever their best epochs were.
+        epochs = max(config.training.epochs, self.settings.epochs)
         return Learner(
             build(task.member, encoder_weights=weights),
             task,
-            config.training,
+            config.training.model_copy(update={"epochs": epochs}),
             position=earlier.position,
             batches=batches,
             seed=config.seed,
@@ -161,7 +179,7 @@ class _Run:
         )
 
     def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:
-        settings, files = self.config.training, self.files
+        settings, files = self.settings, self.files
         common = (files, settings, earlier.position, earlier.scores)
         callbacks = [MetricsLog(*common, batches), Checkpointing(*common, origin.notes())]
         return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)

@@ -7,23 +7,23 @@ from pathlib import Path
 
 from ensemble.manifest import MANIFEST
 from ensemble.provenance import WEIGHTS
-from ensemble.vocabulary import Stage
+from ensemble.vocabulary import Fold, Stage
 from ensemble.workspace import Workspace
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Job:
     """One network to train.
 
     Attributes:
         stage: `restoration` or `colorization`.
         member: The member's name.
-        fold: The fold it never sees.
+        fold: The fold it never sees; FULL where it sees all.
     """
 
     stage: Stage
     member: str
-    fold: int
+    fold: Fold
 
     def __str__(self) -> str:
         return f"{self.stage} {self.member} fold {self.fold}"

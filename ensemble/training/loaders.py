@@ -25,6 +25,7 @@ from ensemble.training.job import Job
 from ensemble.training.progress import Position
 from ensemble.training.tasks.task import Task
 from ensemble.training.trainer import Hardware
+from ensemble.vocabulary import FULL
 
 MOST_WORKERS = 12
 
@@ -44,7 +45,7 @@ def cut_epoch(project: Project, job: Job, hardware: Hardware) -> Shape:
     """
     settings = project.config.of_member(job.stage, job.member).training
     return Shape(
-        photographs=len(project.folds.training(job.fold)),
+        photographs=len(project.training_ids(job.fold)),
         batch_size=settings.batch_size,
         limit=settings.max_steps_per_epoch,
         rank=hardware.rank,
@@ -58,7 +59,7 @@ def make_training_loader(
     """Load the batches that are left of the epoch at `position`."""
     config = project.config.of_member(job.stage, job.member)
     batches = TrainingBatches(
-        project.folds.training(job.fold),
+        project.training_ids(job.fold),
         project.photographs,
         choose_bank(task, config.seed),
         needs=task.needs,
@@ -71,8 +72,13 @@ def make_training_loader(
 
 def make_validation_loader(
     project: Project, job: Job, task: Task, shape: Shape
-) -> DataLoader[ValidationBatch]:
-    """Load this process's share of the fold's photographs that `[oof] photographs` draws."""
+) -> DataLoader[ValidationBatch] | None:
+    """Load this process's share of the fold's photographs that `[oof] photographs` draws.
+
+    There is none where the job learns from all photographs.
+    """
+    if job.fold == FULL:
+        return None
     batches = ValidationBatches(
         project.oof_sample(job.fold)[shape.rank :: shape.world],
         project.photographs,

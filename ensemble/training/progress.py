@@ -44,16 +44,21 @@ def step_seed(seed: int, key: Key, rank: int) -> int:
     return int(np.random.SeedSequence((seed, *key, rank, 1)).generate_state(1, np.uint32)[0])
 
 
-def best_epoch(scores: Sequence[float]) -> int:
-    """The first epoch with the highest score.
+Scores = Sequence[float | None]
+"""The `val_score` of each epoch; None, in all of them, where the training has no validation."""
 
-    >>> best_epoch([0.1, 0.3, 0.3, 0.2])
-    1
+
+def best_epoch(scores: Scores) -> int:
+    """The first epoch with the highest score; without scores the last epoch.
+
+    >>> best_epoch([0.1, 0.3, 0.3, 0.2]), best_epoch([None, None])
+    (1, 1)
     """
-    return max(range(len(scores)), key=lambda epoch: (scores[epoch], -epoch))
+    known = [score for score in scores if score is not None]
+    return known.index(max(known)) if known else len(scores) - 1
 
 
-def out_of_patience(scores: Sequence[float], patience: int) -> bool:
+def out_of_patience(scores: Scores, patience: int) -> bool:
     """Whether the last `patience` epochs brought no better score; 0 is endless patience.
 
     >>> out_of_patience([0.1, 0.3, 0.3, 0.2], 2), out_of_patience([0.1, 0.3, 0.2], 2)
@@ -62,7 +67,7 @@ def out_of_patience(scores: Sequence[float], patience: int) -> bool:
     return bool(patience and scores) and len(scores) - 1 - best_epoch(scores) >= patience
 
 
-def epochs_to_keep(scores: Sequence[float], average_last: int) -> tuple[int, ...]:
+def epochs_to_keep(scores: Scores, average_last: int) -> tuple[int, ...]:
     """The epochs whose weights may still be needed: the best, and the last `average_last`.
 
     >>> epochs_to_keep([0.5, 0.1, 0.2, 0.3], 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from ensemble.members import Member
 from ensemble.project import Project
 from ensemble.provenance import checkpoint_digests, learning_settings
 from ensemble.training.job import Job, JobFiles
-from ensemble.training.progress import Position, epochs_to_keep, out_of_patience
+from ensemble.training.progress import Position, Scores, epochs_to_keep, out_of_patience
 from ensemble.training.state import read_state
 
 
@@ -90,13 +90,13 @@ class EarlierRun:
         manifest: Of the finished training; None if there is something left to do.
         resumable: Whether `last.ckpt` is there to be resumed.
         position: Where it stopped.
-        scores: The `val_score` of each epoch so far.
+        scores: The `val_score` of each epoch so far; None without validation.
     """
 
     manifest: Manifest | None = None
     resumable: bool = False
     position: Position = field(default_factory=Position)
-    scores: list[float] = field(default_factory=list)
+    scores: list[float | None] = field(default_factory=list)
 
 
 def find_earlier_run(
@@ -131,7 +131,7 @@ def find_earlier_run(
     return EarlierRun(None, True, Position(**state["position"]), scores)
 
 
-def is_over(scores: Sequence[float], settings: TrainingSection) -> bool:
+def is_over(scores: Scores, settings: TrainingSection) -> bool:
     """Whether every epoch is done, or no better score came for too long."""
     return len(scores) >= settings.epochs or out_of_patience(scores, settings.patience)
 

@@ -100,7 +100,7 @@ def _check_state(state: Mapping[str, Any]) -> None:
     if not all(isinstance(count, int) and count >= 0 for count in counts):
         raise ValueError(f"its position is {counts}")
     scores = state["scores"]
-    if len(scores) != position.epoch or not all(isinstance(one, float) for one in scores):
+    if len(scores) != position.epoch or not all(isinstance(one, float | None) for one in scores):
         raise ValueError(f"it has scores {scores!r} of {position.epoch} epochs")
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from ensemble.errors import ConfigError
 from ensemble.jobs.plan import blockers, plan
+from ensemble.jobs.worker import Order
 from ensemble.project import Project
 from ensemble.training.job import Job
+from ensemble.vocabulary import FULL
 
 MakeProject = Callable[..., Project]
 
@@ -22,6 +24,16 @@ def test_restoration_of_a_fold_comes_before_its_colorization(make_project: MakeP
         (1, "colorization", "tiny-histogram"),
     ]
     assert [job.fold for job in jobs] == [1] * 4 + [0] * 4
+
+
+def test_of_all_photographs_there_are_trained_members_that_wait_for_nothing(
+    make_project: MakeProject,
+) -> None:
+    jobs = plan(make_project(), [FULL])
+    assert [job.member for job in jobs] == ["tiny-restorer", "tiny-colorizer", "tiny-histogram"]
+    assert {blockers(job, jobs) for job in jobs} == {frozenset()}
+    order = Order(root=".", config=make_project().config, job=jobs[0])
+    assert Order.model_validate_json(order.model_dump_json()) == order
 
 
 def test_stage_and_member_choose(make_project: MakeProject) -> None:

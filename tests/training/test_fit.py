@@ -3,18 +3,21 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from ensemble.arrays import luma
 from ensemble.composition.luma import paste_back
 from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
-from ensemble.errors import ConfigError, LockedError
+from ensemble.errors import ConfigError, LockedError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import read_manifest
 from ensemble.metric.score import gray_score
 from ensemble.networks.build import load_network
@@ -23,7 +26,9 @@ from ensemble.project import Project
 from ensemble.provenance import checkpoint_digests
 from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
+from ensemble.vocabulary import FULL
 from ensemble.workspace import exclusive_lock
+from tests.training.test_resume import killed_after
 
 MakeProject = Callable[..., Project]
 COLORIZER = Job("colorization", "tiny-colorizer", 0)
@@ -231,6 +236,95 @@ def test_one_architecture_with_two_seeds_is_two_members(
     assert first.facts["weights"] == like_first.facts["weights"]
     assert first.facts["weights"] != other.facts["weights"]
     assert (first.seed, other.seed) == (3, 4)
+
+
+@pytest.fixture
+def two_folds(make_project: MakeProject) -> Project:
+    """Two finished folds, whose best epochs are said to be the first and the fourth."""
+    project = make_project(epochs=1)
+    for fold, best in ((0, 1), (1, 4)):
+        job = Job("restoration", "tiny-restorer", fold)
+        fit(job, project=project, progress=False)
+        set_best_epoch(job.files(project.workspace).manifest, best)
+    return project
+
+
+def set_best_epoch(path: Path, best: int) -> None:
+    content = json.loads(path.read_text())
+    content["facts"]["best_epoch"] = best
+    path.write_text(json.dumps(content))
+
+
+ALL = Job("restoration", "tiny-restorer", FULL)
+
+
+def test_all_photographs_are_learned_from_for_the_mean_of_the_folds_best_epochs(
+    two_folds: Project,
+) -> None:
+    member = two_folds.members("restoration")[0]
+    epochs = 3  # the mean is 2.5
+    manifest = fit(ALL, project=two_folds, progress=False)
+    assert manifest.facts["epochs"] == manifest.facts["best_epoch"] == epochs
+    assert manifest.made_from == checkpoint_digests(two_folds, member, FULL)
+    assert manifest.made_from.keys() == {"data", "fold", "member", "settings", "number of epochs"}
+    assert manifest.made_from["number of epochs"] == str(epochs)
+    assert not {"val_score", "stopped_early"} & manifest.facts.keys()
+    files = ALL.files(two_folds.workspace)
+    assert files.folder == two_folds.workspace.checkpoints / "restoration/tiny-restorer/full"
+    rows = list(csv.DictReader(files.metrics.read_text().splitlines()))
+    assert [int(row["updates"]) for row in rows] == [5 * (k + 1) for k in range(epochs)]
+    assert not any(name.startswith("val_") for name in rows[0])
+    assert two_folds.training_ids(FULL) == tuple(f"TRAIN_{k:05d}" for k in range(20))
+    last = load_file(files.epoch_weights(epochs - 1))
+    assert all(torch.equal(last[key], value) for key, value in load_file(files.weights).items())
+    assert fit(ALL, project=two_folds, progress=False) == manifest
+
+
+def test_a_training_on_all_photographs_is_resumed_bit_for_bit(
+    two_folds: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = two_folds.config.replace("training", checkpoint_minutes=1e-9)
+    project = dataclasses.replace(two_folds, config=config)
+    whole = fit(ALL, project=project, progress=False).facts
+    remove([ALL], project)
+    for steps in (2, 5):  # in the first epoch, and in the second
+        with killed_after(monkeypatch, steps):
+            fit(ALL, project=project, progress=False)
+    assert fit(ALL, project=project, progress=False).facts == whole
+
+
+def test_other_best_epochs_of_the_folds_make_it_stale(two_folds: Project) -> None:
+    fit(ALL, project=two_folds, progress=False)
+    path = Job("restoration", "tiny-restorer", 1).files(two_folds.workspace).manifest
+    set_best_epoch(path, 9)
+    with pytest.raises(StaleArtefactError, match=r"another number of epochs; .*full --restart"):
+        fit(ALL, project=two_folds, progress=False)
+    shutil.rmtree(path.parent)
+    with pytest.raises(StaleArtefactError, match="another number of epochs"):
+        fit(ALL, project=two_folds, progress=False)
+
+
+def test_before_any_fold_has_finished_there_is_no_number_of_epochs(
+    make_project: MakeProject,
+) -> None:
+    project = make_project()
+    message = (
+        "restoration `tiny-restorer` learns from all photographs for as many epochs as its folds' "
+        "best ones, but none of its folds has finished; first run `ens train --stage restoration "
+        "--member tiny-restorer`"
+    )
+    for work in (lambda: fit(ALL, project=project), lambda: remove([ALL], project)):
+        with pytest.raises(MissingArtefactError, match=re.escape(message)):
+            work()
+
+
+def test_all_photographs_with_averaged_epochs_and_a_schedule(make_project: MakeProject) -> None:
+    project = make_project(epochs=3, average_last=2, patience=0, schedule="cosine")
+    fit(Job("restoration", "tiny-restorer", 0), project=project, progress=False)
+    facts = fit(ALL, project=project, progress=False).facts
+    assert (facts["epochs"], facts["averaged_epochs"]) == (3, [2, 3])
+    rows = list(csv.DictReader(ALL.files(project.workspace).metrics.read_text().splitlines()))
+    assert float(rows[-1]["learning_rate"]) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_ema_weights_are_what_is_validated_and_kept(
