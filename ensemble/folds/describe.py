@@ -5,8 +5,6 @@ feature has a place, a size, an angle and a 128-bit code of its surroundings. Th
 halves: signs of random contrasts of the SIFT histogram, and of the mirrored histogram. Mirroring
 the photograph swaps the halves, so mirrored copies are found at no cost. The thumbnail is for
 photographs with few features: fog, sky, blur.
-
-What is found here is kept on the disk, and found again once this file changes.
 """
 
 from __future__ import annotations

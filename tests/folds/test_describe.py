@@ -6,6 +6,7 @@ from skimage import data
 
 from ensemble.arrays import luma
 from ensemble.errors import ArrayError
+from ensemble.folds import DESCRIPTION_VERSION
 from ensemble.folds import describe as lf
 
 
@@ -80,3 +81,19 @@ def test_describing_is_a_pure_function() -> None:
 def test_gray_is_refused() -> None:
     with pytest.raises(ArrayError, match=r"must be RGB of shape \(H, W, 3\)"):
         lf.describe(np.zeros((8, 8), dtype=np.uint8))
+
+
+def test_the_version_of_descriptions_is_raised_with_what_they_hold() -> None:
+    """Descriptions made by an older `describe` would pass for new ones."""
+    picture = data.astronaut()
+    vector = lf.describe(picture)
+    counts, places, codes = lf.unpack_features(vector[None])
+    nothing = np.zeros(picture.shape[:2], dtype=bool)
+    traits = lf.measure_traits(target=picture, gray=luma(picture), lost_mask=nothing)
+    message = "describe finds something else now: raise DESCRIPTION_VERSION, then pin it here"
+    assert DESCRIPTION_VERSION == 1, message
+    assert counts.tolist() == [96], message
+    assert places[0].mean(axis=0) == pytest.approx([5.205, 97.456, 2.070, 3.446], abs=0.2), message
+    assert np.bitwise_count(codes[0]).sum(axis=0) == pytest.approx([3205, 3114], abs=60), message
+    assert int(vector[lf.N_BYTES :].sum(dtype=int)) == pytest.approx(22003, abs=40), message
+    assert traits == pytest.approx([115.4043, 72.6052, 0.0], abs=1e-3), message
