@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from ensemble.jobs.plan import Entry
     from ensemble.project import Project
     from ensemble.training.job import Job
+
+SAY_EVERY_S = 600.0
+"""Seconds between two lines with the time left, where there is no terminal for a table."""
 
 
 def train(
@@ -90,10 +95,8 @@ def train(
         project,
         machines,
         restart=restart,
-        announce=context.say,
         progress=context.progress,
-        bars=context.console.is_terminal,
-        open_table=partial(_live_table, context, project),
+        open_table=partial(_show_jobs, context, project),
     )
     _print_outcome(context, project, entries)
     if epochs is not None:
@@ -113,17 +116,57 @@ def _confirm_restart(context: Context, jobs: Sequence[Job]) -> None:
 
 
 @contextmanager
-def _live_table(context: Context, project: Project) -> Iterator[Callable[[Sequence[Entry]], None]]:
-    """Yield a callback that redraws the table of jobs; without a terminal it does nothing."""
+def _show_jobs(context: Context, project: Project) -> Iterator[Callable[[Sequence[Entry]], None]]:
+    """Yield what shows the jobs: a table, drawn anew each second, or lines without a terminal."""
     from rich.live import Live
 
-    from ensemble.report.job_table import job_table
+    from ensemble.report.job_table import job_table, say_time_left
 
-    if not context.console.is_terminal:
-        yield lambda entries: None
+    shown: list[Entry] = []
+    if context.console.is_terminal:
+        with Live(
+            get_renderable=lambda: job_table(shown, project),
+            console=context.console,
+            refresh_per_second=1,
+            transient=True,
+        ):
+            yield lambda entries: shown.__setitem__(slice(None), entries)
         return
-    with Live(console=context.console, auto_refresh=False) as live:
-        yield lambda entries: live.update(job_table(entries, project), refresh=True)
+    told: dict[Job, str] = {}
+
+    def tell(entries: Sequence[Entry]) -> None:
+        shown[:] = entries
+        for number, entry in enumerate(entries, 1):
+            if entry.state != told.get(entry.job, "waiting"):
+                left = say_time_left(entries, project)
+                line = f"[{number}/{len(entries)}] {entry.job}: {entry.state} {entry.where}".strip()
+                context.say(f"{line}; {left}" if left else line)
+            told[entry.job] = entry.state
+
+    def tell_time_left() -> None:
+        if left := say_time_left(shown, project):
+            context.say(left)
+
+    with _every(SAY_EVERY_S, tell_time_left):
+        yield tell
+
+
+@contextmanager
+def _every(seconds: float, work: Callable[[], None]) -> Iterator[None]:
+    """Do some work in a thread again and again while the block runs."""
+    over = Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds):
+            work()
+
+    with ThreadPoolExecutor(1) as pool:
+        repeated = pool.submit(repeat)
+        try:
+            yield
+        finally:
+            over.set()
+    repeated.result()
 
 
 def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[Job]) -> None:

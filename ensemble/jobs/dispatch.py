@@ -65,9 +65,7 @@ def run_jobs(
     machines: Machines,
     *,
     restart: bool = False,
-    announce: Callable[[str], None] = lambda text: None,
     progress: Progress = silent,
-    bars: bool = False,
     open_table: Callable[[], AbstractContextManager[OnChange]] = lambda: nullcontext(
         lambda entries: None
     ),
@@ -79,10 +77,8 @@ def run_jobs(
         project: Data, folds, settings and artefacts.
         machines: Where to run them.
         restart: First remove what the jobs have left, unless one of them could not begin anew.
-        announce: Called with a line for each job that begins in this process.
         progress: Shows how far the photographs are decoded.
-        bars: Whether to draw a bar for each training in this process.
-        open_table: Shows all jobs while they run elsewhere.
+        open_table: Shows all jobs while they run.
 
     Raises:
         ConfigError: No Dask scheduler answers, or a member cannot be built.
@@ -98,21 +94,18 @@ def run_jobs(
     first = machines.nodes == 1 or os.environ.get("NODE_RANK", "0") == "0"
     _prepare(jobs, project, restart and first, progress)
     several = machines.devices * machines.nodes > 1
-    if machines.gpus and not several:
-        slots = [Slot(f"on GPU {gpu}", gpu) for gpu in machines.gpus]
-        with open_table() as on_change:
-            return Queue(jobs, project, slots, on_change).run()
-
-    def begin(job: Job) -> None:
-        announce(f"[{jobs.index(job) + 1}/{len(jobs)}] {job}")
 
     def run(job: Job) -> None:
         if several and project.member(job.stage, job.member).kind == "trained":
             run_distributed(job, project, devices=machines.devices, nodes=machines.nodes)
         else:
-            run_job(job, project, progress=bars)
+            run_job(job, project)
 
-    return run_here(jobs, run, begin=begin)
+    with open_table() as on_change:
+        if machines.gpus and not several:
+            slots = [Slot(f"on GPU {gpu}", gpu) for gpu in machines.gpus]
+            return Queue(jobs, project, slots, on_change).run()
+        return run_here(jobs, run, on_change)
 
 
 def _prepare(jobs: Sequence[Job], project: Project, restart: bool, progress: Progress) -> None:

@@ -105,21 +105,24 @@ class Queue:
 
 
 def run_here(
-    jobs: Sequence[Job], run: Callable[[Job], None], *, begin: Callable[[Job], None]
+    jobs: Sequence[Job],
+    run: Callable[[Job], None],
+    on_change: OnChange = lambda entries: None,
 ) -> list[Entry]:
     """Run jobs one after the other in this process.
 
     Args:
         jobs: In an order in which each finds what it needs.
         run: Does a job.
-        begin: Called with each job that is begun.
+        on_change: Called with the entries whenever a job begins or ends.
     """
     entries = [Entry(job) for job in jobs]
     for entry in entries:
         while entry.state == "waiting" and may_begin(entry, entries):
-            begin(entry.job)
             entry.begin()
+            on_change(entries)
             _try_here(entry, run)
+            on_change(entries)
             gc.collect()  # trainer and network refer to each other: without this they pile up
     return entries
 

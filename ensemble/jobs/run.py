@@ -31,7 +31,6 @@ def run_job(
     job: Job,
     project: Project,
     *,
-    progress: bool = False,
     hardware: Hardware | None = None,
 ) -> None:
     """Train, unless the member is fixed, then collect the fold's predictions, if it is a fold.
@@ -39,7 +38,6 @@ def run_job(
     Args:
         job: What to do.
         project: Data, folds, settings and artefacts.
-        progress: Whether to draw a bar.
         hardware: Devices and machines of this one training.
 
     Raises:
@@ -47,7 +45,7 @@ def run_job(
     """
     hardware = hardware or Hardware()
     if job.fold == FULL:
-        fit(job, project=project, progress=progress, hardware=hardware)
+        fit(job, project=project, progress=False, hardware=hardware)
         return
     member, fold = project.member(job.stage, job.member), job.fold
     restoration = _restoration(member, fold, project)
@@ -56,7 +54,7 @@ def run_job(
             job,
             project=project,
             validation_grays=_validation_grays(fold, project, restoration),
-            progress=progress,
+            progress=False,
             hardware=hardware,
         )
     if hardware.rank == 0:

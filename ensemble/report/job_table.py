@@ -1,4 +1,4 @@
-"""The live table of trainings."""
+"""The live table of trainings, with the time left of them all."""
 
 from __future__ import annotations
 
@@ -12,21 +12,61 @@ from rich.table import Table
 from ensemble.errors import EnsembleError
 from ensemble.jobs.plan import Entry
 from ensemble.manifest import read_manifest
+from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.training.job import Job
+from ensemble.vocabulary import FULL, Fold
 
 _STYLES = {"running": "cyan", "done": "green", "failed": "red", "skipped": "yellow"}
+_COLUMNS = ("stage", "member", "fold", "state", "epoch", "best", "images/s", "time left")
 
 
 def job_table(entries: Sequence[Entry], project: Project) -> Table:
     """One row a job: where it is, how well it did, how fast it goes, how long it takes."""
-    table = Table("stage", "member", "fold", "state", "epoch", "best", "images/s", "time left")
+    table = Table(*_COLUMNS, caption=say_time_left(entries, project))
     for entry in entries:
         job = entry.job
         state = f"{entry.state} {entry.where}".strip()
         row = (job.stage, job.member, str(job.fold), state, *_figures(entry, project))
         table.add_row(*row, style=_STYLES.get(entry.state))
     return table
+
+
+def say_time_left(entries: Sequence[Entry], project: Project) -> str:
+    """The time until every job has ended, in words; empty where nothing is known, or left."""
+    left = estimate_seconds_left(entries, project)
+    return f"about {_duration(left)} left for all jobs, less if some stop early" if left else ""
+
+
+def estimate_seconds_left(entries: Sequence[Entry], project: Project) -> float:
+    """Seconds until every training has ended, judged by the epochs that are done.
+
+    An epoch of a job that has not begun takes as long as one of the same member did in other folds;
+    of a member that was never trained, as long as the others' did in the mean. Early stopping makes
+    it less.
+
+    Args:
+        entries: Of all jobs; as many go on at once as are running now.
+        project: Their files, and the number of epochs.
+
+    Returns:
+        The estimate; 0 where no epoch of any job has begun, and where nothing is left.
+    """
+    paces = _seconds_per_epoch(entries, project)
+    if not paces:
+        return 0.0
+    mean = sum(paces.values()) / len(paces)
+    due = [
+        entry
+        for entry in entries
+        if not entry.over and project.member(entry.job.stage, entry.job.member).kind == "trained"
+    ]
+    left = [
+        _epochs_left(entry.job, project) * paces.get((entry.job.stage, entry.job.member), mean)
+        for entry in due
+    ]
+    running = sum(entry.state == "running" for entry in due)
+    return max(sum(left) / max(1, running), *left, 0.0)
 
 
 def read_facts(job: Job, project: Project) -> dict[str, Any]:
@@ -37,11 +77,36 @@ def read_facts(job: Job, project: Project) -> dict[str, Any]:
         return {}
 
 
+def _epochs_left(job: Job, project: Project) -> float:
+    epochs = project.config.of_member(job.stage, job.member).training.epochs
+    facts = read_facts(job, project)
+    if facts:
+        return 0.0 if facts.get("stopped_early") else max(0.0, epochs - facts["epochs"])
+    progress = _read_progress(job, project)
+    return max(0.0, epochs - progress["done"] * progress["epochs"]) if progress else float(epochs)
+
+
+def _seconds_per_epoch(entries: Sequence[Entry], project: Project) -> dict[tuple[str, str], float]:
+    """By stage and member, the mean over the folds that have been trained as far as one step."""
+    found: dict[tuple[str, str], float] = {}
+    for stage, member in {(entry.job.stage, entry.job.member) for entry in entries}:
+        folds: list[Fold] = [*range(project.folds.n_folds), FULL]
+        paces = [_read_progress(Job(stage, member, k), project).get("epoch_seconds") for k in folds]
+        known = [pace for pace in paces if pace]
+        if known:
+            found[stage, member] = sum(known) / len(known)
+    return found
+
+
 def _figures(entry: Entry, project: Project) -> tuple[str, str, str, str]:
     if entry.state == "done":
         facts = read_facts(entry.job, project)
         return str(facts.get("epochs", "-")), _score(facts.get("val_score")), "", ""
     progress = _read_progress(entry.job, project) if entry.state == "running" else {}
+    if entry.state == "running" and progress.get("done", 1) == 1:
+        done, total = _count_predicted(entry.job, project)
+        if total:
+            return f"predicts {done}/{total}", "", "", ""
     if not progress:
         return "", "", "", ""
     left = progress["seconds_left"]
@@ -49,8 +114,21 @@ def _figures(entry: Entry, project: Project) -> tuple[str, str, str, str]:
         f"{progress['epoch']}/{progress['epochs']}",
         _score(progress["best_score"]),
         f"{progress['images_per_second']:.0f}",
-        "" if left is None else str(timedelta(seconds=round(left))),
+        "" if left is None else _duration(left),
     )
+
+
+def _count_predicted(job: Job, project: Project) -> tuple[int, int]:
+    """Out-of-fold predictions that are stored, and how many there will be; 0 and 0 before any."""
+    if job.fold == FULL:
+        return 0, 0
+    folder = project.archive_folder(project.member(job.stage, job.member), job.fold)
+    try:
+        archive = Archive(folder)
+    except EnsembleError:
+        return 0, 0
+    image_ids = project.oof_sample(job.fold)
+    return len(image_ids) - len(archive.missing(image_ids)), len(image_ids)
 
 
 def _read_progress(job: Job, project: Project) -> dict[str, Any]:
@@ -60,6 +138,10 @@ def _read_progress(job: Job, project: Project) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return progress
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
 
 
 def _score(score: float | None) -> str:

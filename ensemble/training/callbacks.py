@@ -145,6 +145,7 @@ class MetricsLog(Callback):
         self.batches = batches
         self.rate = 0.0
         self._rows = _read_rows(files.metrics, epochs=position.epoch)
+        self._epoch_seconds = float(self._rows[-1]["seconds"]) if self._rows else None
         self._started = self._epoch_started = self._written_at = 0.0
         self._done_before = self._first_batch = 0
 
@@ -188,9 +189,9 @@ class MetricsLog(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the progress a last time."""
-        self._write_progress(trainer)
+        self._write_progress(trainer, over=True)
 
-    def _write_progress(self, trainer: Trainer) -> None:
+    def _write_progress(self, trainer: Trainer, *, over: bool = False) -> None:
         self._written_at = time.monotonic()
         if not trainer.is_global_zero:
             return
@@ -199,10 +200,11 @@ class MetricsLog(Callback):
         progress = {
             "epoch": min(self.position.epoch + 1, self.settings.epochs),
             "epochs": self.settings.epochs,
-            "done": done / total,
+            "done": 1.0 if over else done / total,
             "best_score": self.scores[best_epoch(self.scores)] if self.scores else None,
             "images_per_second": self.rate,
-            "seconds_left": (total - done) / pace if pace else None,
+            "seconds_left": 0.0 if over else (total - done) / pace if pace else None,
+            "epoch_seconds": self.batches / pace if pace else self._epoch_seconds,
         }
         atomic_write(self.files.progress, json.dumps(progress))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def test_a_fold_is_trained_and_the_next_command_named(ens, root: Path) -> None:
     assert f"next: ens --root {root} blend --trials 200" in said.line
     assert (root / "cache/photographs/targets.npy").exists()
     assert (root / "oof/colorization/tiny-colorizer/fold-0/manifest.json").exists()
+
+
+def test_the_time_left_of_all_jobs_is_said(ens, root: Path, monkeypatch) -> None:
+    monkeypatch.setattr("ensemble.cli.train.SAY_EVERY_S", 0.01)
+    said = ens(root, "train --fold all --member tiny-restorer --epochs 3")
+    lines = said.out.splitlines()
+    first = lines.index("[1/2] restoration tiny-restorer fold 0: running")
+    then = next(n for n, line in enumerate(lines) if line.startswith("[2/2] restoration"))
+    told = r"about \d+:\d\d:\d\d left for all jobs, less if some stop early"
+    assert any(re.fullmatch(told, line) for line in lines[first + 1 : then])
+    assert re.fullmatch(r"\[2/2\] restoration tiny-restorer fold 1: running; " + told, lines[then])
+    assert "[2/2] restoration tiny-restorer fold 1: done" in lines
 
 
 def test_only_what_was_written_is_said_to_be(ens, root: Path) -> None:

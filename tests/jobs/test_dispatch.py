@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from ensemble.errors import WeightsError
 from ensemble.jobs import dispatch
 from ensemble.jobs.dispatch import Machines, parse_gpus, run_jobs
+from ensemble.jobs.plan import Entry
 from ensemble.jobs.worker import Order
 from ensemble.project import Project
 from ensemble.training.job import Job
@@ -43,10 +45,19 @@ def left(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[list[Job]]:
 
 
 def test_a_restart_removes_every_job_before_the_first_begins(project: Project, left) -> None:
-    announced: list[str] = []
-    run_jobs(JOBS, project, Machines(), restart=True, announce=announced.append)
+    shown: list[tuple[str, ...]] = []
+
+    def show(entries: Sequence[Entry]) -> None:
+        shown.append(tuple(entry.state for entry in entries))
+
+    run_jobs(JOBS, project, Machines(), restart=True, open_table=lambda: nullcontext(show))
     assert left == [[], []]
-    assert announced == [f"[1/2] {JOBS[0]}", f"[2/2] {JOBS[1]}"]
+    assert shown == [
+        ("running", "waiting"),
+        ("done", "waiting"),
+        ("done", "running"),
+        ("done",) * 2,
+    ]
 
 
 def test_without_a_restart_nothing_is_removed(project: Project, left) -> None:

@@ -128,6 +128,9 @@ def test_patience_ends_a_training(make_project: MakeProject, restoration_job: Jo
     assert facts["stopped_early"]
     assert facts["epochs"] < 9
     assert facts["epochs"] == facts["best_epoch"] + 2
+    progress = json.loads(restoration_job.files(project.workspace).progress.read_text())
+    assert (progress["done"], progress["seconds_left"]) == (1, 0)
+    assert progress["epoch_seconds"] > 0
     longer = make_project(epochs=20, patience=2, learning_rate=1e-30, weight_decay=0.0)
     assert fit(restoration_job, project=longer, progress=False).facts == facts
 
