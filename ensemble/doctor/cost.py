@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ensemble.config import Config
-from ensemble.data.photographs import Photographs
+from ensemble.config import Config, TrainingSection
 from ensemble.data.scan import PIXELS, shape_files
 from ensemble.doctor.finding import Finding
+from ensemble.doctor.timing import NetworkCost
 from ensemble.folds.sample import sample_size
 from ensemble.members import Member
-from ensemble.networks.build import build
-from ensemble.networks.device import autocast, best_device, choose_precision
-from ensemble.training.batches import Shape, TrainingBatches
-from ensemble.training.fit import make_task
-from ensemble.training.loaders import choose_bank
+from ensemble.parallel import count_cores
+from ensemble.training.batches import Shape
+from ensemble.training.loaders import count_workers
 
-_STEPS = 3
-_ON_CPU = 2
-"""Photographs a timed step on a processor; the time of a whole batch is in proportion."""
+_MOST_WAITING = 0.1
+"""The share of a step's time that a device may wait for its batch."""
 
 _STATES = 4
 """While it trains, a member keeps its weights, and in the checkpoint once more with two moments."""
@@ -34,116 +27,102 @@ _FEWEST = 200
 """Fewer photographs do not tell members apart."""
 
 
-@dataclass(frozen=True)
-class NetworkCost:
-    """What one trained member costs.
-
-    Attributes:
-        member: The member.
-        step_seconds: A training step of a whole batch.
-        photo_seconds: Prediction of one view of one photograph.
-        gpu_bytes: Most GPU memory while training; 0 on a processor.
-        weight_bytes: Its weights on disk.
-    """
-
-    member: Member
-    step_seconds: float
-    photo_seconds: float
-    gpu_bytes: int
-    weight_bytes: int
-
-    @property
-    def fits(self) -> bool:
-        """Whether a step fits the GPU's memory; else its times are NaN."""
-        return not math.isnan(self.step_seconds)
-
-
-def time_network(
-    member: Member, config: Config, photographs: Photographs, image_ids: Sequence[str]
-) -> NetworkCost:
-    """Train and predict a few steps, with random weights, on the best device there is.
-
-    Args:
-        member: Of kind `trained`.
-        config: The settings: batch size, precision, losses.
-        photographs: Where training photographs come from.
-        image_ids: Some of them; they are used over and over.
-    """
-    trial = _Trial(member, config, photographs, image_ids)
-    on_gpu = trial.device.type == "cuda"
-    try:
-        trial.learn()
-        step_seconds = _time(trial.learn) * config.training.batch_size / trial.count
-        gpu_bytes = torch.cuda.max_memory_allocated() if on_gpu else 0
-        trial.network.eval()
-        photo_seconds = _time(trial.predict) / trial.count
-    except torch.OutOfMemoryError:
-        step_seconds, photo_seconds, gpu_bytes = math.nan, math.nan, 0
-    finally:
-        if on_gpu:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
-    return NetworkCost(member, step_seconds, photo_seconds, gpu_bytes, trial.weight_bytes)
-
-
-class _Trial:
-    """A network with random weights, and batches of real photographs."""
-
-    def __init__(
-        self, member: Member, config: Config, photographs: Photographs, image_ids: Sequence[str]
-    ) -> None:
-        self.device, self.precision = best_device(), choose_precision(config.training.precision)
-        whole = config.training.batch_size
-        self.count = whole if self.device.type == "cuda" else min(whole, _ON_CPU)
-        self.task = make_task(member, config)
-        self.network = build(member, encoder_weights="none").to(self.device)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), fused=True)
-        self.batches = TrainingBatches(
-            [image_ids[k % len(image_ids)] for k in range(self.count)],
-            photographs,
-            choose_bank(self.task, config.seed),
-            needs=self.task.needs,
-            shape=Shape(self.count, self.count),
-            seed=config.seed,
-        )
-        self.shown: Tensor | None = None
-
-    @property
-    def weight_bytes(self) -> int:
-        tensors = self.network.state_dict().values()
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-    def learn(self) -> None:
-        batch = self.batches[0, 0]
-        parts = {k: part.to(self.device) for k, part in batch._asdict().items() if part is not None}
-        example = self.task.example(batch._replace(**parts))
-        with autocast(self.device, self.precision):
-            loss = self.task.loss(self.network(example.shown), example)
-        torch.autograd.backward(loss)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.shown = example.shown
-
-    @torch.inference_mode()
-    def predict(self) -> None:
-        with autocast(self.device, self.precision):
-            self.network(self.shown)
-
-
-def fold_hours(cost: NetworkCost, config: Config, n_photographs: int) -> float:
+def fold_hours(
+    cost: NetworkCost, config: Config, *, decoded_per_second: float, n_photographs: int
+) -> float:
     """Hours to train one fold of a member for all its epochs, and to predict its sample.
 
     Args:
         cost: Its measured times.
         config: The settings.
+        decoded_per_second: Photographs that all cores decode.
         n_photographs: All training photographs, of all folds.
     """
+    training = config.of_member(cost.member.stage, cost.member.name).training
     validated = sample_size(config.oof.photographs, n_photographs) / config.folds.n_folds
     learned = n_photographs - n_photographs // config.folds.n_folds
-    steps = Shape(learned, config.training.batch_size, config.training.max_steps_per_epoch).batches
-    epoch = steps * cost.step_seconds + validated * cost.photo_seconds
+    steps = Shape(learned, training.batch_size, training.max_steps_per_epoch).batches
+    step = cost.step_seconds + waiting_seconds(cost, config, decoded_per_second)
+    epoch = steps * step + validated * cost.photo_seconds
     collected = validated * len(cost.member.views) * cost.photo_seconds
-    return (config.training.epochs * epoch + collected) / 3600
+    return (training.epochs * epoch + collected) / 3600
+
+
+def waiting_seconds(cost: NetworkCost, config: Config, decoded_per_second: float) -> float:
+    """Seconds of a step that the device waits for its batch.
+
+    Args:
+        cost: Its measured times.
+        config: The settings; without `cache` each photograph is decoded at each use.
+        decoded_per_second: Photographs that all cores decode.
+    """
+    training = config.of_member(cost.member.stage, cost.member.name).training
+    decode = 0.0 if config.training.cache else count_cores() / decoded_per_second
+    read = training.batch_size * (cost.batch_seconds + decode)
+    readers = min(count_workers(training), count_cores())
+    return max(0.0, read / readers - cost.step_seconds) if readers else read
+
+
+def check_reading(
+    costs: Sequence[NetworkCost],
+    config: Config,
+    *,
+    decoded_per_second: float,
+    n_photographs: int,
+) -> Iterator[Finding]:
+    """How fast photographs are decoded, and which networks would wait for their batches."""
+    text = (
+        f"{count_cores()} cores decode {decoded_per_second:.0f} photographs/s: "
+        f"{_duration(n_photographs / decoded_per_second / 3600)} for all {n_photographs} once"
+    )
+    yield Finding("ok", "decoding", text)
+    for cost in costs:
+        waiting = waiting_seconds(cost, config, decoded_per_second)
+        share = waiting / (cost.step_seconds + waiting)
+        if share > _MOST_WAITING:
+            training = config.of_member(cost.member.stage, cost.member.name).training
+            yield Finding(
+                "warning",
+                "reading",
+                f"{cost.member.stage} {cost.member.name} could learn from "
+                f"{training.batch_size / cost.step_seconds:.0f} photographs/s, but waits for them "
+                f"{share:.0%} of the time; {_read_faster(config, training)}",
+            )
+
+
+def _read_faster(config: Config, training: TrainingSection) -> str:
+    if not config.training.cache:
+        return "set `cache = true` under [training]"
+    if 0 <= training.num_workers < count_cores() - 1:
+        return "set `num_workers = -1` under [training]"
+    return 'a machine with more cores would help, and `input_mode = "damaged"` makes batches faster'
+
+
+def check_hours(
+    costs: Sequence[NetworkCost],
+    config: Config,
+    *,
+    decoded_per_second: float,
+    n_photographs: int,
+) -> Iterator[Finding]:
+    """The hours of each network, then of all together."""
+    total, n_folds = 0.0, config.folds.n_folds
+    fitting = [cost for cost in costs if cost.fits]
+    for cost in fitting:
+        hours = fold_hours(
+            cost, config, decoded_per_second=decoded_per_second, n_photographs=n_photographs
+        )
+        memory = f", {cost.gpu_bytes / 1e9:.1f} GB of GPU memory" if cost.gpu_bytes else ""
+        text = f"{cost.step_seconds:.3g} s a step, {_duration(hours)} a fold{memory}"
+        yield Finding("ok", f"{cost.member.stage} {cost.member.name}", text)
+        total += hours
+    if fitting:
+        text = (
+            f"{_duration(total)} a fold, {_duration(n_folds * total)} for {n_folds} folds, if each "
+            "network learns for all its epochs; `patience` mostly ends it earlier, "
+            "`max_steps_per_epoch` under [training] shortens it"
+        )
+        yield Finding("ok", "hours", text)
 
 
 def disk_bytes(
@@ -173,18 +152,26 @@ def disk_bytes(
     }
 
 
-def check_memory(costs: Sequence[NetworkCost], config: Config) -> list[Finding]:
+def check_memory(costs: Sequence[NetworkCost], config: Config) -> Iterator[Finding]:
     """Whether every network trains within the GPU's memory; nothing without a GPU."""
-    whole = config.training.batch_size
     large = [cost.member.name for cost in costs if not cost.fits]
     if large:
         text = (
-            f"{', '.join(large)} do not fit with `batch_size = {whole}`; set `batch_size = "
-            f"{max(1, whole // 2)}` and `accumulate = 2` under [training]"
+            f"{', '.join(large)}: not even a single photograph fits; name smaller networks in "
+            "their place"
         )
-        return [Finding("wrong", "GPU memory", text)]
+        yield Finding("wrong", "GPU memory", text)
+    for cost in costs:
+        if cost.fits and cost.parts > 1:
+            training = config.of_member(cost.member.stage, cost.member.name).training
+            text = (
+                f"{cost.member.name}: a batch of {training.batch_size} fits in {cost.parts} parts, "
+                "whose gradients `ens train` adds up"
+            )
+            yield Finding("warning", "GPU memory", text)
     most = max((cost.gpu_bytes for cost in costs), default=0)
-    return [Finding("ok", "GPU memory", f"at most {most / 1e9:.1f} GB")] if most else []
+    if most:
+        yield Finding("ok", "GPU memory", f"at most {most / 1e9:.1f} GB")
 
 
 def check_disk(needed: dict[str, int], free: int, config: Config) -> Finding:
@@ -216,13 +203,5 @@ def _make_fit(needed: dict[str, int], free: int, config: Config) -> str:
     return "free some space, or name fewer members"
 
 
-def _time(work: Callable[[], object]) -> float:
-    """Median seconds of a call."""
-    seconds = []
-    for _ in range(_STEPS):
-        start = time.perf_counter()
-        work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+def _duration(hours: float) -> str:
+    return f"{60 * hours:.0f} min" if hours < 1 else f"{hours:.1f} h"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -15,10 +16,19 @@ from ensemble.data.competition import Competition
 from ensemble.data.photographs import Photographs
 from ensemble.data.png import write_png
 from ensemble.doctor import cost as costs
-from ensemble.doctor import machine
-from ensemble.doctor.cost import NetworkCost, check_disk, check_memory, disk_bytes, fold_hours
+from ensemble.doctor import machine, timing
+from ensemble.doctor.cost import (
+    check_disk,
+    check_hours,
+    check_memory,
+    check_reading,
+    disk_bytes,
+    fold_hours,
+    waiting_seconds,
+)
 from ensemble.doctor.data import check_copies, check_data
 from ensemble.doctor.finding import Finding
+from ensemble.doctor.timing import NetworkCost, time_decoding, time_network
 from ensemble.members import MEMBERS
 from ensemble.parallel import silent
 from ensemble.project import Project
@@ -27,7 +37,14 @@ from ensemble.report.holes import find_holes
 UNET = MEMBERS["restoration"]["unet-mobilenet-v2"]
 FPN = MEMBERS["colorization"]["fpn-resnet50"]
 SPLINE = MEMBERS["restoration"]["spline"]
-COST = NetworkCost(UNET, step_seconds=0.5, photo_seconds=0.01, gpu_bytes=0, weight_bytes=10**7)
+COST = NetworkCost(
+    UNET,
+    step_seconds=0.5,
+    batch_seconds=0.001,
+    photo_seconds=0.01,
+    gpu_bytes=0,
+    weight_bytes=10**7,
+)
 
 
 def look(project: Project, sample: int = 50) -> dict[str, Finding]:
@@ -121,42 +138,133 @@ def test_copies_of_training_photographs_are_named(project):
 def test_networks_are_timed_by_real_steps(project, member):
     config = project.config.replace("training", batch_size=8)
     ids = project.competition.train_ids
-    found = costs.time_network(member, config, Photographs(project.competition), ids)
-    assert found.step_seconds > 0 < found.photo_seconds
-    parameters = sum(p.numel() for p in costs.build(member, encoder_weights="none").parameters())
+    found = time_network(member, config, Photographs(project.competition), ids)
+    assert min(found.step_seconds, found.batch_seconds, found.photo_seconds) > 0
+    parameters = sum(p.numel() for p in timing.build(member, encoder_weights="none").parameters())
     assert found.weight_bytes >= 4 * parameters
     assert found.fits
 
 
 def test_a_processor_steps_on_few_photographs_and_counts_for_all(project, monkeypatch):
-    monkeypatch.setattr(costs, "_time", lambda work: work() or 1.0)
+    monkeypatch.setattr(timing, "_time", lambda work: work() or 1.0)
     config = project.config.replace("training", batch_size=8)
     photographs = Photographs(project.competition)
-    found = costs.time_network(UNET, config, photographs, project.competition.train_ids)
+    found = time_network(UNET, config, photographs, project.competition.train_ids)
     assert found.step_seconds == 4.0
-    assert found.photo_seconds == 0.5
+    assert (found.batch_seconds, found.photo_seconds) == (0.5, 0.5)
 
 
-def test_a_network_that_does_not_fit_is_said_with_what_fits(project, monkeypatch):
-    def fail(work):
-        raise torch.OutOfMemoryError
+@pytest.fixture
+def memory(monkeypatch):
+    """Networks that are timed run out of memory above this number of photographs."""
+    most, build = [10**9], timing.build
 
-    monkeypatch.setattr(costs, "_time", fail)
-    found = costs.time_network(
-        UNET, project.config, Photographs(project.competition), project.competition.train_ids
-    )
+    def count(network, inputs):
+        if len(inputs[0]) > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def built(*args, **kwargs):
+        network = build(*args, **kwargs)
+        network.register_forward_pre_hook(count)
+        return network
+
+    monkeypatch.setattr(timing, "build", built)
+    return most
+
+
+def test_a_batch_that_does_not_fit_is_timed_in_parts(project, memory, monkeypatch):
+    monkeypatch.setattr(timing, "_ON_CPU", 5)
+    config, photographs = project.config, Photographs(project.competition)
+    memory[0] = 2
+    found = time_network(UNET, config, photographs, project.competition.train_ids)
+    assert (found.parts, found.fits) == (4, True)
+    (finding,) = check_memory([COST, found], config)
+    assert finding.verdict == "warning"
+    assert "unet-mobilenet-v2: a batch of 16 fits in 4 parts" in finding.text
+    memory[0] = 0
+    found = time_network(UNET, config, photographs, project.competition.train_ids)
     assert not found.fits
-    (finding,) = check_memory([COST, found], project.config)
+    (finding,) = check_memory([COST, found], config)
     assert finding.verdict == "wrong"
-    assert "`batch_size = 8` and `accumulate = 2`" in finding.text
+    assert "unet-mobilenet-v2: not even a single photograph fits" in finding.text
+    hours = check_hours([COST, found], config, decoded_per_second=1.0, n_photographs=99)
+    assert not any("nan" in finding.text for finding in hours)
 
 
-def test_hours_count_steps_validation_and_collection():
-    config = Config().replace("training", epochs=10, batch_size=16).replace("oof", photographs=500)
+def test_decoding_is_timed_on_photographs_of_the_competition(project, monkeypatch):
+    ids = project.competition.train_ids
+    moments = iter([10.0, 12.0])
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: next(moments)))
+    assert time_decoding(project.competition, ids) == len(ids) / 2
+
+
+@pytest.fixture
+def four_cores(monkeypatch):
+    monkeypatch.setattr(costs, "count_cores", lambda: 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        # 16 photographs of 0.001 s are made by 2 readers in 0.008 s, well within a step of 0.5 s.
+        ({"num_workers": 2}, 0.0),
+        # Four cores decode 10 photographs/s: 0.4 s each. 16 * 0.401 s / 4 readers - 0.5 s.
+        ({"num_workers": 4, "cache": False}, 1.104),
+        # No more readers than cores.
+        ({"num_workers": 9, "cache": False}, 1.104),
+        # Without readers nothing is made meanwhile.
+        ({"num_workers": 0}, 0.016),
+        ({"num_workers": 0, "cache": False}, 16 * 0.401),
+    ],
+)
+def test_a_device_waits_for_what_is_not_made_meanwhile(four_cores, settings, seconds):
+    config = Config().replace("training", batch_size=16, **settings)
+    assert waiting_seconds(COST, config, 10.0) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"num_workers": 4, "cache": False}, "set `cache = true`"),
+        ({"num_workers": 1}, "set `num_workers = -1`"),
+        ({"num_workers": 4}, "more cores"),
+    ],
+)
+def test_reading_that_keeps_the_device_waiting_is_said(four_cores, settings, remedy):
+    config = Config().replace("training", **settings)
+    slow = replace(COST, batch_seconds=0.25)
+    decoding, waits = check_reading([slow], config, decoded_per_second=10.0, n_photographs=18000)
+    assert decoding == Finding(
+        "ok", "decoding", "4 cores decode 10 photographs/s: 30 min for all 18000 once"
+    )
+    assert (waits.verdict, waits.what) == ("warning", "reading")
+    assert "unet-mobilenet-v2 could learn from 32 photographs/s, but waits" in waits.text
+    assert remedy in waits.text
+    share = waiting_seconds(slow, config, 10.0)
+    assert f"{share / (share + 0.5):.0%} of the time" in waits.text
+    fast = list(check_reading([COST], Config(), decoded_per_second=10.0, n_photographs=18000))
+    assert [finding.what for finding in fast] == ["decoding"]
+
+
+def test_hours_count_steps_waiting_validation_and_collection(four_cores):
+    config = Config().replace("training", epochs=10, batch_size=16, num_workers=0)
+    config = config.replace("oof", photographs=500)
+
+    def hours(config):
+        return fold_hours(COST, config, decoded_per_second=10.0, n_photographs=1000)
+
     # 800 of 1000 are learned from in 50 steps; 100 are validated, and collected in 4 views.
-    due = (10 * (50 * 0.5 + 100 * 0.01) + 4 * 100 * 0.01) / 3600
-    assert math.isclose(fold_hours(COST, config, 1000), due)
-    assert fold_hours(COST, config.replace("training", max_steps_per_epoch=5), 1000) < due / 4
+    due = (10 * (50 * (0.5 + 0.016) + 100 * 0.01) + 4 * 100 * 0.01) / 3600
+    assert math.isclose(hours(config), due)
+    assert hours(config.replace("training", max_steps_per_epoch=5)) < due / 4
+    own = Config.model_validate(
+        config.model_dump() | {"member": [{"name": UNET.name, "stage": UNET.stage, "epochs": 20}]}
+    )
+    assert hours(own) > 1.9 * due
+    found = list(check_hours([COST], config, decoded_per_second=10.0, n_photographs=1000))
+    assert [finding.what for finding in found] == ["restoration unet-mobilenet-v2", "hours"]
+    assert found[0].text == f"0.5 s a step, {60 * due:.0f} min a fold"
+    assert f"{60 * due:.0f} min a fold, {300 * due:.0f} min for 5 folds" in found[1].text
 
 
 def test_disk_counts_what_is_written():
@@ -248,6 +356,7 @@ def test_the_command_ends_with_1_where_something_is_wrong(ens, make_workspace):
     said = ens(workspace.root, "doctor")
     assert said.status == 0, said.line
     assert "6 to train on" in said.line
+    assert "photographs/s" in said.line
     assert "GB are free" in said.line
     (workspace.data / "train_gt" / "TRAIN_00000.png").write_bytes(b"x")
     assert ens(workspace.root, "doctor", "--quick").status == 1

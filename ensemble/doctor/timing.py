@@ -1,0 +1,183 @@
+"""What photographs and networks take on this machine, by a few real steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ensemble.config import Config
+from ensemble.data.competition import Competition
+from ensemble.data.photographs import Photographs
+from ensemble.members import Member
+from ensemble.networks.build import build
+from ensemble.networks.device import autocast, best_device, choose_precision, free_memory
+from ensemble.parallel import map_in_order
+from ensemble.training.batches import Shape, TrainingBatches
+from ensemble.training.fit import make_task
+from ensemble.training.loaders import choose_bank
+from ensemble.training.parts import loss_in_parts
+from ensemble.training.tasks.task import Example
+
+_DECODED = 64
+_STEPS = 3
+_ON_CPU = 2
+"""Photographs a timed step on a processor; the time of a whole batch is in proportion."""
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """What one trained member costs.
+
+    Attributes:
+        member: The member.
+        step_seconds: A training step of a whole batch, once the batch is there.
+        batch_seconds: To make one photograph of a batch on one core, once it is decoded.
+        photo_seconds: Prediction of one view of one photograph.
+        gpu_bytes: Most GPU memory while training; 0 on a processor.
+        weight_bytes: Its weights on disk.
+        parts: In how many parts a batch fits the GPU's memory.
+    """
+
+    member: Member
+    step_seconds: float
+    batch_seconds: float
+    photo_seconds: float
+    gpu_bytes: int
+    weight_bytes: int
+    parts: int = 1
+
+    @property
+    def fits(self) -> bool:
+        """Whether a single photograph fits the GPU's memory; else its times are NaN."""
+        return not math.isnan(self.step_seconds)
+
+
+def time_decoding(competition: Competition, image_ids: Sequence[str]) -> float:
+    """Photographs that all cores together decode in a second.
+
+    Args:
+        competition: The data.
+        image_ids: Some of its training photographs.
+
+    Raises:
+        DataError: A photograph is not as due.
+    """
+    start, some = time.perf_counter(), image_ids[:_DECODED]
+    for _ in map_in_order(competition.train_sample, some):
+        pass
+    return len(some) / (time.perf_counter() - start)
+
+
+def time_network(
+    member: Member, config: Config, photographs: Photographs, image_ids: Sequence[str]
+) -> NetworkCost:
+    """Train and predict a few steps, with random weights, on the best device there is.
+
+    A batch that does not fit the GPU's memory is learned from in parts, as `ens train` does.
+
+    Args:
+        member: Of kind `trained`.
+        config: The settings: batch size, precision, losses.
+        photographs: Where training photographs come from.
+        image_ids: Some of them; they are used over and over.
+    """
+    trial = _Trial(member, config.of_member(member.stage, member.name), photographs, image_ids)
+    trial.make_batch()  # decodes the photographs, which are kept in memory
+    batch_seconds = _time(trial.make_batch) / trial.count
+    step, photo, gpu_bytes = math.nan, math.nan, 0
+    while math.isnan(step):
+        try:
+            step, photo, gpu_bytes = _time_steps(trial)
+        except torch.OutOfMemoryError:
+            if trial.parts == trial.count:
+                break
+            trial.parts = min(2 * trial.parts, trial.count)
+        free_memory()
+    whole = trial.config.training.batch_size / trial.count
+    size = trial.weight_bytes
+    return NetworkCost(member, step * whole, batch_seconds, photo, gpu_bytes, size, trial.parts)
+
+
+def _time_steps(trial: _Trial) -> tuple[float, float, int]:
+    """Seconds of a step and of a photograph's prediction, and the most GPU memory."""
+    on_gpu = trial.device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    trial.network.train()
+    trial.learn()
+    step = _time(trial.learn)
+    gpu_bytes = torch.cuda.max_memory_allocated() if on_gpu else 0
+    trial.network.eval()
+    return step, _time(trial.predict) / trial.count, gpu_bytes
+
+
+class _Trial:
+    """A network with random weights, and a batch of real photographs."""
+
+    def __init__(
+        self, member: Member, config: Config, photographs: Photographs, image_ids: Sequence[str]
+    ) -> None:
+        self.config = config
+        self.device, self.precision = best_device(), choose_precision(config.training.precision)
+        whole = config.training.batch_size
+        self.count = whole if self.device.type == "cuda" else min(whole, _ON_CPU)
+        self.parts = 1
+        self.task = make_task(member, config)
+        self.network = build(member, encoder_weights="none").to(self.device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), fused=True)
+        self.batches = TrainingBatches(
+            [image_ids[k % len(image_ids)] for k in range(self.count)],
+            photographs,
+            choose_bank(self.task, config.seed),
+            needs=self.task.needs,
+            shape=Shape(self.count, self.count),
+            seed=config.seed,
+        )
+
+    @property
+    def weight_bytes(self) -> int:
+        tensors = self.network.state_dict().values()
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def make_batch(self) -> None:
+        self.batch = self.batches[0, 0]
+
+    def learn(self) -> None:
+        self.optimizer.zero_grad()
+        example = self._example()
+        with autocast(self.device, self.precision):
+            loss = loss_in_parts(self._loss, example, self.network, parts=self.parts)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+
+    @torch.inference_mode()
+    def predict(self) -> None:
+        with autocast(self.device, self.precision):
+            for part in self._example().split(self.parts):
+                self.network(part.shown)
+
+    def _example(self) -> Example:
+        given = self.batch._asdict().items()
+        parts = {key: part.to(self.device) for key, part in given if part is not None}
+        return self.task.example(self.batch._replace(**parts))
+
+    def _loss(self, example: Example) -> Tensor:
+        return self.task.loss(self.network(example.shown), example)
+
+
+def _time(work: Callable[[], object]) -> float:
+    """Median seconds of a call."""
+    seconds = []
+    for _ in range(_STEPS):
+        start = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
