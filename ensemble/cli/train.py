@@ -120,7 +120,7 @@ def _show_jobs(context: Context, project: Project) -> Iterator[Callable[[Sequenc
     """Yield what shows the jobs: a table, drawn anew each second, or lines without a terminal."""
     from rich.live import Live
 
-    from ensemble.report.job_table import job_table, say_time_left
+    from ensemble.report.job_table import job_table, say_state, say_time_left
 
     shown: list[Entry] = []
     if context.console.is_terminal:
@@ -137,11 +137,12 @@ def _show_jobs(context: Context, project: Project) -> Iterator[Callable[[Sequenc
     def tell(entries: Sequence[Entry]) -> None:
         shown[:] = entries
         for number, entry in enumerate(entries, 1):
-            if entry.state != told.get(entry.job, "waiting"):
+            state = say_state(entry, project)
+            if state != told.get(entry.job, "waiting"):
                 left = say_time_left(entries, project)
-                line = f"[{number}/{len(entries)}] {entry.job}: {entry.state} {entry.where}".strip()
+                line = f"[{number}/{len(entries)}] {entry.job}: {state}"
                 context.say(f"{line}; {left}" if left else line)
-            told[entry.job] = entry.state
+            told[entry.job] = state
 
     def tell_time_left() -> None:
         if left := say_time_left(shown, project):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -26,10 +27,22 @@ def job_table(entries: Sequence[Entry], project: Project) -> Table:
     table = Table(*_COLUMNS, caption=say_time_left(entries, project))
     for entry in entries:
         job = entry.job
-        state = f"{entry.state} {entry.where}".strip()
-        row = (job.stage, job.member, str(job.fold), state, *_figures(entry, project))
+        row = (
+            job.stage,
+            job.member,
+            str(job.fold),
+            say_state(entry, project),
+            *_figures(entry, project),
+        )
         table.add_row(*row, style=_STYLES.get(entry.state))
     return table
+
+
+def say_state(entry: Entry, project: Project) -> str:
+    """The state of a job, where it runs, and in how many parts its batches fit into memory."""
+    state = f"{entry.state} {entry.where}".strip()
+    noted = _read_json(entry.job.files(project.workspace).parts) if entry.state == "running" else {}
+    return f"{state}, each batch in {noted['parts']} parts" if noted else state
 
 
 def say_time_left(entries: Sequence[Entry], project: Project) -> str:
@@ -132,12 +145,17 @@ def _count_predicted(job: Job, project: Project) -> tuple[int, int]:
 
 
 def _read_progress(job: Job, project: Project) -> dict[str, Any]:
-    """What the job's process last wrote; empty if nothing yet, or while it is being replaced."""
+    """What the job's process last wrote; empty if nothing yet."""
+    return _read_json(job.files(project.workspace).progress)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A file's content; empty if it is not there, or is being replaced."""
     try:
-        progress: dict[str, Any] = json.loads(job.files(project.workspace).progress.read_text())
+        content: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    return progress
+    return content
 
 
 def _duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from ensemble.manifest import write_manifest
 from ensemble.oof.archive import Archive
 from ensemble.oof.collect import collect
 from ensemble.project import Project
-from ensemble.report.job_table import estimate_seconds_left, job_table
+from ensemble.report.job_table import estimate_seconds_left, job_table, say_state
 from ensemble.training.job import Job
 from ensemble.workspace import atomic_write
 
@@ -57,6 +57,15 @@ def test_a_row_says_how_far_a_job_is(project: Project) -> None:
         assert told in text
     # 38 epochs of this one are left, and 40 of the other, each of 100 s.
     assert "about 2:10:00 left for all jobs" in text
+
+
+def test_a_batch_in_parts_is_shown_while_the_job_runs(project: Project) -> None:
+    entry = Entry(Job("restoration", RESTORER, 0), "running", 1, "on GPU 2")
+    assert say_state(entry, project) == "running on GPU 2"
+    atomic_write(entry.job.files(project.workspace).parts, '{"parts": 4, "gpu": "Tesla T4"}')
+    assert say_state(entry, project) == "running on GPU 2, each batch in 4 parts"
+    assert "4 parts" in " ".join(shown(project, entry).split())
+    assert say_state(Entry(entry.job, "done"), project) == "done"
 
 
 def test_a_job_that_predicts_shows_how_many_photographs_are_done(project: Project) -> None:
