@@ -129,6 +129,13 @@ class TrainingSection(Section):
     average_last: int = Field(
         0, ge=0, description="Average the last k epochs' weights at the end; 0 keeps the best one."
     )
+    crop: int = Field(
+        0,
+        ge=0,
+        description="Side in pixels of the square that is cut at random from each training "
+        "photograph, in restoration around a lost pixel; 0 is the whole photograph. Validation and "
+        "prediction see whole photographs.",
+    )
     flips: bool = Field(True, description="Flip training photographs at random, left to right.")
     precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
         "auto",

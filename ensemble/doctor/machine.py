@@ -30,8 +30,11 @@ def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding
     yield Finding("ok", "Python", f"{platform.python_version()}, torch {torch.__version__}")
     yield _check_device(config)
     yield _check_memory()
-    if config.training.encoder_weights == "imagenet":
-        yield from _check_weights([member for member in members if member.kind == "trained"])
+    trained = [member for member in members if member.kind == "trained"]
+    settings = {m: config.of_member(m.stage, m.name).training for m in trained}
+    needy = [m for m in trained if settings[m].encoder_weights == "imagenet"]
+    if needy:
+        yield from _check_weights(needy)
 
 
 def _check_device(config: Config) -> Finding:

@@ -114,7 +114,8 @@ def _time_steps(trial: _Trial) -> tuple[float, float, int]:
     step = _time(trial.learn)
     gpu_bytes = torch.cuda.max_memory_allocated() if on_gpu else 0
     trial.network.eval()
-    return step, _time(trial.predict) / trial.count, gpu_bytes
+    crop = math.prod(trial.batch.target.shape[1:3]) / trial.config.data.size**2  # else 1
+    return step, _time(trial.predict) / trial.count / crop, gpu_bytes
 
 
 class _Trial:

@@ -54,11 +54,13 @@ class Needs:
         damage: Lost masks and fills.
         prefill: Inpainted grays.
         flips: Random flips.
+        crop: Side of the square that is cut from each photograph; 0 leaves it whole.
     """
 
     damage: bool
     prefill: bool
     flips: bool
+    crop: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ class TrainingBatches(Dataset[Batch]):
         rngs = [make_rng(self.seed, epoch, row) for row in rows]
         targets = [self.photographs.target(self.image_ids[row]) for row in rows]
         flip = torch.tensor([bool(rng.random() < 0.5) and self.needs.flips for rng in rngs])
-        return self._damage(Batch(_stack(targets), flip), targets, rngs)
+        batch = self._damage(Batch(_stack(targets), flip), targets, rngs)
+        return _crop(batch, self.needs.crop, rngs) if self.needs.crop else batch
 
     def _damage(
         self, batch: Batch, targets: Sequence[Rgb], rngs: Sequence[np.random.Generator]
@@ -270,6 +273,37 @@ class ValidationBatches(Dataset[ValidationBatch]):
 def _prefill(target: Rgb, lost_mask: Mask, fill: int) -> Gray:
     damaged = np.where(lost_mask, np.uint8(fill), luma(target))
     return fill_hole(damaged, lost_mask)
+
+
+def _crop(batch: Batch, side: int, rngs: Sequence[np.random.Generator]) -> Batch:
+    """Cut a square from each photograph, and the same one from all that belongs to it."""
+    squares = []
+    for row, rng in enumerate(rngs):
+        place: Sequence[int | None] = (None, None)
+        if batch.lost_mask is not None:
+            place = rng.choice(batch.lost_mask[row].nonzero().numpy()).tolist()
+        axes = zip(batch.target.shape[1:3], place, strict=True)
+        squares.append(tuple(_draw_window(rng, side, *axis) for axis in axes))
+
+    def cut(pictures: Tensor | None) -> Tensor | None:
+        if pictures is None:
+            return None
+        pairs = zip(pictures, squares, strict=True)
+        return torch.stack([picture[square] for picture, square in pairs])
+
+    target, prefilled = cut(batch.target), cut(batch.prefilled)
+    assert target is not None
+    return batch._replace(target=target, lost_mask=cut(batch.lost_mask), prefilled=prefilled)
+
+
+def _draw_window(rng: np.random.Generator, side: int, length: int, at: int | None) -> slice:
+    """Draw `side` of `length` pixels; `at` lies in their middle half, where the border allows."""
+    side = min(side, length)
+    if at is None:
+        start = int(rng.integers(length - side + 1))
+    else:
+        start = min(max(at - int(rng.integers(side // 4, side - side // 4)), 0), length - side)
+    return slice(start, start + side)
 
 
 def _stack(arrays: Sequence[NDArray[Any]]) -> Tensor:

@@ -78,10 +78,10 @@ def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
     Args:
         pred: (N, H, W) on the scale 0..255, pasted back: the input outside the hole.
         target: (N, H, W) on the same scale.
-        lost_mask: (N, H, W) bool, at least 7 pixels each.
+        lost_mask: (N, H, W) bool, 7 pixels or more.
 
     Returns:
-        (N,), each at most 1.
+        (N,), each at most 1; 0 where a crop has left fewer pixels, which then teach nothing.
 
     Source: `ensemble.metric.ssim.ssim_of_lost`. Tolerance: 1e-10 in float64; 1e-3 in float32.
     """
@@ -94,7 +94,7 @@ def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
         _windows(pred[lost_mask])[inside], _windows(target[lost_mask])[inside], pred_range[of]
     )
     sums = torch.zeros_like(pred_range).index_add(0, of, value)
-    return sums / torch.bincount(of, minlength=len(pred_range))
+    return sums / torch.bincount(of, minlength=len(pred_range)).clamp_min(1)
 
 
 def histogram_loss(pred: Tensor, target: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -75,6 +76,45 @@ def test_what_is_not_needed_is_not_made(make_batches) -> None:
     assert not batch.flip.any()
     flipped = torch.cat([make_batches()[epoch, 0].flip for epoch in range(10)])
     assert 15 < int(flipped.sum()) < 45
+
+
+@pytest.mark.parametrize("side", [12, 40])
+def test_a_crop_is_a_square_of_everything_around_a_lost_pixel(make_batches, side: int) -> None:
+    whole = make_batches()[2, 1]
+    cut = make_batches(dataclasses.replace(ALL, crop=side))[2, 1]
+    size = min(side, 32)
+    assert cut.target.shape == (6, size, size, 3)
+    assert torch.equal(cut.flip, whole.flip)
+    assert torch.equal(cut.fill, whole.fill)
+    for row in range(6):
+        places = [
+            (y, x)
+            for y in range(33 - size)
+            for x in range(33 - size)
+            if torch.equal(whole.target[row, y : y + size, x : x + size], cut.target[row])
+        ]
+        (y, x), *others = places
+        assert not others
+        for name in ("lost_mask", "prefilled"):
+            part = getattr(whole, name)[row, y : y + size, x : x + size]
+            assert torch.equal(part, getattr(cut, name)[row])
+        assert cut.lost_mask[row].any()
+
+
+def test_a_crop_without_damage_lies_anywhere(make_batches) -> None:
+    needs = Needs(damage=False, prefill=False, flips=False, crop=31)
+    whole, cut = make_batches(dataclasses.replace(needs, crop=0)), make_batches(needs)
+    found = set()
+    for epoch in range(6):
+        before, after = whole[epoch, 0].target, cut[epoch, 0].target
+        for row in range(6):
+            found |= {
+                (y, x)
+                for y in (0, 1)
+                for x in (0, 1)
+                if torch.equal(before[row, y : y + 31, x : x + 31], after[row])
+            }
+    assert found == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 def test_processes_share_a_batch_between_them(make_batches) -> None:

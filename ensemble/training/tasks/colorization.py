@@ -46,7 +46,8 @@ class ColorizationTask(Task):
     @property
     def needs(self) -> Needs:
         """No damage."""
-        return Needs(damage=False, prefill=False, flips=self.config.training.flips)
+        training = self.config.training
+        return Needs(False, False, training.flips, training.crop)
 
     def example(self, batch: Batch) -> Example:
         """See `Task.example`."""

@@ -36,7 +36,8 @@ class RestorationTask(Task):
     @property
     def needs(self) -> Needs:
         """Damage, and inpainting where the input mode asks for it."""
-        return Needs(damage=True, prefill=self._prefilled, flips=self.config.training.flips)
+        training = self.config.training
+        return Needs(True, self._prefilled, training.flips, training.crop)
 
     @property
     def _prefilled(self) -> bool:
