@@ -189,7 +189,7 @@ def ours(bench: Bench, project: Project, job: Job) -> tuple[float, float, float 
         trained = bench.both()
     loader = make_validation_loader(project, job, bench.task, bench.shape)
     files = job.files(Workspace(project.workspace.root / "bench"))
-    trainer = make_trainer(project.config.training, files, Hardware(), [], progress=False)
+    trainer = make_trainer(project.config.training, files, Hardware(), [])
     trainer.validate(bench.learner, loader, verbose=False)  # fills the holes, as a first epoch does
     started = time.perf_counter()
     trainer.validate(bench.learner, loader, verbose=False)

@@ -142,7 +142,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             files = Job("restoration", "bench", 0).files(Workspace(Path(folder)))
             settings = self.settings.model_copy(update={"epochs": 1})
-            trainer = make_trainer(settings, files, Hardware(), [clock], progress=False)
+            trainer = make_trainer(settings, files, Hardware(), [clock])
             trainer.fit(self.learner, loader)
 
 

@@ -45,7 +45,7 @@ def run_job(
     """
     hardware = hardware or Hardware()
     if job.fold == FULL:
-        fit(job, project=project, progress=False, hardware=hardware)
+        fit(job, project=project, hardware=hardware)
         return
     member, fold = project.member(job.stage, job.member), job.fold
     restoration = _restoration(member, fold, project)
@@ -54,7 +54,6 @@ def run_job(
             job,
             project=project,
             validation_grays=_validation_grays(fold, project, restoration),
-            progress=False,
             hardware=hardware,
         )
     if hardware.rank == 0:

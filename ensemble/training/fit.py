@@ -40,7 +40,6 @@ def fit(
     *,
     project: Project,
     validation_grays: GrayOf | None = None,
-    progress: bool = True,
     hardware: Hardware | None = None,
 ) -> Manifest:
     """Train: begin, resume where an earlier run stopped, or find that it has finished.
@@ -50,7 +49,6 @@ def fit(
         project: Data, folds, settings; its workspace holds the job's files.
         validation_grays: For colorization, reads the restored gray of a validation photograph;
             None validates on clean gray. Of all photographs, none is left to validate on.
-        progress: Whether to draw a bar.
         hardware: Devices and machines; one device by default.
 
     Returns:
@@ -65,7 +63,7 @@ def fit(
         ConfigError: The member is not trained, or the batch cannot be divided among the devices.
     """
     hardware = hardware or Hardware()
-    run = _Run(job, project, hardware, progress and hardware.rank == 0)
+    run = _Run(job, project, hardware)
     if hardware.rank:
         return run.finish(validation_grays)
     with exclusive_lock(run.files.folder, what=f"training {job}"):
@@ -109,7 +107,6 @@ class _Run:
     job: Job
     project: Project
     hardware: Hardware
-    progress: bool
 
     @property
     def files(self) -> JobFiles:
@@ -182,7 +179,7 @@ class _Run:
         settings, files = self.settings, self.files
         common = (files, settings, earlier.position, earlier.scores)
         callbacks = [MetricsLog(*common, batches), Checkpointing(*common, origin.notes())]
-        return make_trainer(settings, files, self.hardware, callbacks, progress=self.progress)
+        return make_trainer(settings, files, self.hardware, callbacks)
 
 
 def _fit(

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -57,8 +56,6 @@ def make_trainer(
     files: JobFiles,
     hardware: Hardware,
     callbacks: Sequence[Callback],
-    *,
-    progress: bool,
 ) -> Trainer:
     """A trainer that validates each epoch and leaves checkpoints to the callbacks.
 
@@ -67,10 +64,8 @@ def make_trainer(
         files: Where TensorBoard's log goes, if TensorBoard is installed.
         hardware: Devices and machines.
         callbacks: The job's own.
-        progress: Whether to draw a bar.
     """
     gpu = torch.cuda.is_available()
-    bar: list[Callback] = [RichProgressBar()] if progress else []
     return Trainer(
         accelerator="gpu" if gpu else "cpu",
         devices=hardware.devices,
@@ -81,10 +76,10 @@ def make_trainer(
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm or None,
-        callbacks=[*callbacks, *bar],
+        callbacks=list(callbacks),
         plugins=[AtomicCheckpoints()],
         logger=_tensorboard(files),
-        enable_progress_bar=progress,
+        enable_progress_bar=False,  # `ens train` has a table of all jobs
         enable_model_summary=False,
         enable_checkpointing=False,
         num_sanity_val_steps=0,

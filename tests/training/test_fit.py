@@ -38,7 +38,7 @@ def test_it_leaves_weights_a_manifest_and_records(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project()
-    manifest = fit(restoration_job, project=project, progress=False)
+    manifest = fit(restoration_job, project=project)
     files = restoration_job.files(project.workspace)
     assert read_manifest(files.manifest) == manifest
     member = project.members("restoration")[0]
@@ -57,7 +57,7 @@ def test_val_score_is_the_score_of_the_kept_weights_pasted_back(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project(epochs=1)
-    manifest = fit(restoration_job, project=project, progress=False)
+    manifest = fit(restoration_job, project=project)
     member = project.members("restoration")[0]
     network = load_network(restoration_job.files(project.workspace).folder, member)
     crossing = project.config.normalization.model_dump()
@@ -77,22 +77,22 @@ def test_val_score_is_the_score_of_the_kept_weights_pasted_back(
 
 def test_a_finished_job_is_skipped(make_project: MakeProject, restoration_job: Job) -> None:
     project = make_project(epochs=1)
-    first = fit(restoration_job, project=project, progress=False)
+    first = fit(restoration_job, project=project)
     files = restoration_job.files(project.workspace)
     before = {path: path.stat().st_mtime_ns for path in files.folder.iterdir()}
-    assert fit(restoration_job, project=project, progress=False) == first
+    assert fit(restoration_job, project=project) == first
     assert {path: path.stat().st_mtime_ns for path in files.folder.iterdir()} == before
 
 
 def test_restart_begins_anew(make_project: MakeProject, restoration_job: Job) -> None:
     project = make_project(epochs=1)
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     files = restoration_job.files(project.workspace)
     weights = files.weights.read_bytes()
     (files.folder / "of the past").write_text("")
     changed = make_project(epochs=1, learning_rate=0.5)
     remove([restoration_job], changed)
-    fit(restoration_job, project=changed, progress=False)
+    fit(restoration_job, project=changed)
     assert not (files.folder / "of the past").exists()
     assert files.weights.read_bytes() != weights
 
@@ -104,7 +104,7 @@ def test_two_processes_on_one_job_are_one_too_many(
     folder = restoration_job.files(project.workspace).folder
     with exclusive_lock(folder, what="training"):
         with pytest.raises(LockedError, match="training restoration tiny-restorer fold 0"):
-            fit(restoration_job, project=project, progress=False)
+            fit(restoration_job, project=project)
         with pytest.raises(LockedError, match="removing restoration tiny-restorer fold 0"):
             remove([restoration_job], project)
 
@@ -113,7 +113,7 @@ def test_nothing_is_removed_for_a_member_that_cannot_be_built(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project(epochs=1)
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     table = project.config.member[0].model_copy(update={"options": {"decoder_channels": (8, 8)}})
     config = project.config.model_copy(update={"member": (table,)})
     with pytest.raises(ConfigError, match="`tiny-restorer` cannot be built"):
@@ -124,7 +124,7 @@ def test_nothing_is_removed_for_a_member_that_cannot_be_built(
 def test_patience_ends_a_training(make_project: MakeProject, restoration_job: Job) -> None:
     # A rate of next to nothing changes no score: the first epoch stays the best.
     project = make_project(epochs=9, patience=2, learning_rate=1e-30, weight_decay=0.0)
-    facts = fit(restoration_job, project=project, progress=False).facts
+    facts = fit(restoration_job, project=project).facts
     assert facts["stopped_early"]
     assert facts["epochs"] < 9
     assert facts["epochs"] == facts["best_epoch"] + 2
@@ -132,7 +132,7 @@ def test_patience_ends_a_training(make_project: MakeProject, restoration_job: Jo
     assert (progress["done"], progress["seconds_left"]) == (1, 0)
     assert progress["epoch_seconds"] > 0
     longer = make_project(epochs=20, patience=2, learning_rate=1e-30, weight_decay=0.0)
-    assert fit(restoration_job, project=longer, progress=False).facts == facts
+    assert fit(restoration_job, project=longer).facts == facts
 
 
 def test_a_sample_of_the_fold_judges_an_epoch(make_project: MakeProject) -> None:
@@ -145,7 +145,7 @@ def test_a_sample_of_the_fold_judges_an_epoch(make_project: MakeProject) -> None
         judged.append(image_id)
         return luma(project.competition.target(image_id))
 
-    fit(COLORIZER, project=project, validation_grays=validation_gray, progress=False)
+    fit(COLORIZER, project=project, validation_grays=validation_gray)
     assert sorted(judged) == list(project.oof_sample(0))
     assert len(judged) == 2 < len(project.folds.validation(0))
 
@@ -158,7 +158,7 @@ def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> 
         grays.append(image_id)
         return luma(project.competition.target(image_id))
 
-    fit(COLORIZER, project=project, validation_grays=validation_gray, progress=False)
+    fit(COLORIZER, project=project, validation_grays=validation_gray)
     assert sorted(grays) == list(project.folds.validation(0))
     rows = list(csv.DictReader(COLORIZER.files(project.workspace).metrics.read_text().splitlines()))
     terms = {
@@ -166,13 +166,13 @@ def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> 
     }
     weighted = 0.2 * terms["ssim"] + 0.4 * terms["masked_ssim"] + 0.4 * terms["hue"]
     assert terms["score"] == pytest.approx(weighted, abs=1e-6)
-    histogram = fit(Job("colorization", "tiny-histogram", 0), project=project, progress=False)
+    histogram = fit(Job("colorization", "tiny-histogram", 0), project=project)
     assert -1 <= histogram.facts["val_score"] <= 1
 
 
 def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
     with pytest.raises(ConfigError, match="`big` is no member of restoration.*tiny-restorer"):
-        fit(Job("restoration", "big", 0), project=make_project(), progress=False)
+        fit(Job("restoration", "big", 0), project=make_project())
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,7 @@ def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
 def test_each_way_of_training_restoration(
     make_project: MakeProject, restoration_job: Job, section: str, settings: dict[str, object]
 ) -> None:
-    manifest = fit(
-        restoration_job, project=make_project(section=section, **settings), progress=False
-    )
+    manifest = fit(restoration_job, project=make_project(section=section, **settings))
     assert 0 < manifest.facts["val_score"] < 1
 
 
@@ -218,10 +216,10 @@ def test_a_table_trains_its_member_as_the_sections_would(
         **restoration,
         encoder_weights="none",
     )
-    first, second = (fit(restoration_job, project=p, progress=False) for p in (sections, table))
+    first, second = (fit(restoration_job, project=p) for p in (sections, table))
     assert first.facts == second.facts
     plain = make_project(tmp_path / "c")
-    other = fit(restoration_job, project=plain, progress=False)
+    other = fit(restoration_job, project=plain)
     assert other.facts["weights"] != second.facts["weights"]
 
 
@@ -236,7 +234,7 @@ def test_one_architecture_with_two_seeds_is_two_members(
     config = config.replace("restoration", members=("tiny-restorer", "again", "same"))
     project = dataclasses.replace(project, config=config)
     jobs = [Job("restoration", name, 0) for name in config.restoration.members]
-    first, other, like_first = (fit(job, project=project, progress=False) for job in jobs)
+    first, other, like_first = (fit(job, project=project) for job in jobs)
     assert first.facts["weights"] == like_first.facts["weights"]
     assert first.facts["weights"] != other.facts["weights"]
     assert (first.seed, other.seed) == (3, 4)
@@ -248,7 +246,7 @@ def two_folds(make_project: MakeProject) -> Project:
     project = make_project(epochs=1)
     for fold, best in ((0, 1), (1, 4)):
         job = Job("restoration", "tiny-restorer", fold)
-        fit(job, project=project, progress=False)
+        fit(job, project=project)
         set_best_epoch(job.files(project.workspace).manifest, best)
     return project
 
@@ -267,7 +265,7 @@ def test_all_photographs_are_learned_from_for_the_mean_of_the_folds_best_epochs(
 ) -> None:
     member = two_folds.members("restoration")[0]
     epochs = 3  # the mean is 2.5
-    manifest = fit(ALL, project=two_folds, progress=False)
+    manifest = fit(ALL, project=two_folds)
     assert manifest.facts["epochs"] == manifest.facts["best_epoch"] == epochs
     assert manifest.made_from == checkpoint_digests(two_folds, member, FULL)
     assert manifest.made_from.keys() == {"data", "fold", "member", "settings", "number of epochs"}
@@ -281,7 +279,7 @@ def test_all_photographs_are_learned_from_for_the_mean_of_the_folds_best_epochs(
     assert two_folds.training_ids(FULL) == tuple(f"TRAIN_{k:05d}" for k in range(20))
     last = load_file(files.epoch_weights(epochs - 1))
     assert all(torch.equal(last[key], value) for key, value in load_file(files.weights).items())
-    assert fit(ALL, project=two_folds, progress=False) == manifest
+    assert fit(ALL, project=two_folds) == manifest
 
 
 def test_a_training_on_all_photographs_is_resumed_bit_for_bit(
@@ -289,23 +287,23 @@ def test_a_training_on_all_photographs_is_resumed_bit_for_bit(
 ) -> None:
     config = two_folds.config.replace("training", checkpoint_minutes=1e-9)
     project = dataclasses.replace(two_folds, config=config)
-    whole = fit(ALL, project=project, progress=False).facts
+    whole = fit(ALL, project=project).facts
     remove([ALL], project)
     for steps in (2, 5):  # in the first epoch, and in the second
         with killed_after(monkeypatch, steps):
-            fit(ALL, project=project, progress=False)
-    assert fit(ALL, project=project, progress=False).facts == whole
+            fit(ALL, project=project)
+    assert fit(ALL, project=project).facts == whole
 
 
 def test_other_best_epochs_of_the_folds_make_it_stale(two_folds: Project) -> None:
-    fit(ALL, project=two_folds, progress=False)
+    fit(ALL, project=two_folds)
     path = Job("restoration", "tiny-restorer", 1).files(two_folds.workspace).manifest
     set_best_epoch(path, 9)
     with pytest.raises(StaleArtefactError, match=r"another number of epochs; .*full --restart"):
-        fit(ALL, project=two_folds, progress=False)
+        fit(ALL, project=two_folds)
     shutil.rmtree(path.parent)
     with pytest.raises(StaleArtefactError, match="another number of epochs"):
-        fit(ALL, project=two_folds, progress=False)
+        fit(ALL, project=two_folds)
 
 
 def test_before_any_fold_has_finished_there_is_no_number_of_epochs(
@@ -324,8 +322,8 @@ def test_before_any_fold_has_finished_there_is_no_number_of_epochs(
 
 def test_all_photographs_with_averaged_epochs_and_a_schedule(make_project: MakeProject) -> None:
     project = make_project(epochs=3, average_last=2, patience=0, schedule="cosine")
-    fit(Job("restoration", "tiny-restorer", 0), project=project, progress=False)
-    facts = fit(ALL, project=project, progress=False).facts
+    fit(Job("restoration", "tiny-restorer", 0), project=project)
+    facts = fit(ALL, project=project).facts
     assert (facts["epochs"], facts["averaged_epochs"]) == (3, [2, 3])
     rows = list(csv.DictReader(ALL.files(project.workspace).metrics.read_text().splitlines()))
     assert float(rows[-1]["learning_rate"]) == pytest.approx(0.0, abs=1e-12)
@@ -335,8 +333,8 @@ def test_ema_weights_are_what_is_validated_and_kept(
     make_project: MakeProject, restoration_job: Job, tmp_path: Path
 ) -> None:
     plain, ema = make_project(tmp_path / "a"), make_project(tmp_path / "b", ema_decay=0.9)
-    first = fit(restoration_job, project=plain, progress=False)
-    second = fit(restoration_job, project=ema, progress=False)
+    first = fit(restoration_job, project=plain)
+    second = fit(restoration_job, project=ema)
     assert first.facts["scores"] != second.facts["scores"]
     kept = load_file(restoration_job.files(ema.workspace).weights)
     assert kept.keys() == load_file(restoration_job.files(plain.workspace).weights).keys()
@@ -346,7 +344,7 @@ def test_average_of_the_last_epochs_is_validated_and_kept(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project(epochs=3, average_last=2, patience=0)
-    facts = fit(restoration_job, project=project, progress=False).facts
+    facts = fit(restoration_job, project=project).facts
     files = restoration_job.files(project.workspace)
     assert facts["averaged_epochs"] == [2, 3]
     states = [load_file(files.epoch_weights(epoch)) for epoch in (1, 2)]

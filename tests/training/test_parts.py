@@ -73,9 +73,9 @@ def test_a_batch_that_does_not_fit_teaches_what_the_whole_one_does(
 ) -> None:
     projects = [make(tmp_path / name, accumulate=accumulate) for name in ("whole", "parts")]
     with double.in_double():
-        fit(NORMLESS, project=projects[0], progress=False)
+        fit(NORMLESS, project=projects[0])
         memory.most, memory.seen = 1, []
-        fit(NORMLESS, project=projects[1], progress=False)
+        fit(NORMLESS, project=projects[1])
     expected, ours = (load_file(NORMLESS.files(p.workspace).weights) for p in projects)
     for key, value in expected.items():
         assert value.dtype == torch.float64
@@ -103,12 +103,12 @@ def test_memory_that_runs_out_later_resumes_from_the_last_checkpoint(
 
     monkeypatch.setattr(Checkpointing, "on_train_epoch_end", end)
     project = make(tmp_path)
-    assert fit(NORMLESS, project=project, progress=False).facts["epochs"] == 2
+    assert fit(NORMLESS, project=project).facts["epochs"] == 2
     assert ends == [1, 2]
     files = NORMLESS.files(project.workspace)
     assert read_parts(files) == 2
     memory.most, memory.seen = 10**9, []
-    fit(NORMLESS, project=make(tmp_path, epochs=3), progress=False)
+    fit(NORMLESS, project=make(tmp_path, epochs=3))
     assert memory.seen[0] == 3
 
 
@@ -129,7 +129,7 @@ def test_a_single_photograph_that_does_not_fit_is_an_error(
 ) -> None:
     memory.most = 0
     with pytest.raises(torch.OutOfMemoryError):
-        fit(NORMLESS, project=make(tmp_path), progress=False)
+        fit(NORMLESS, project=make(tmp_path))
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0**16])
@@ -167,7 +167,7 @@ def test_fp16_trains_with_a_gradient_scaler_whose_state_is_kept(
     settings, files = project.config.training, NORMLESS.files(project.workspace)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    trainer = make_trainer(settings, files, Hardware(), [], progress=False)
+    trainer = make_trainer(settings, files, Hardware(), [])
     assert trainer.precision == "16-mixed"
     assert isinstance(trainer.precision_plugin.scaler, torch.amp.GradScaler)
     assert trainer.precision_plugin.state_dict()["scale"] == 65536

@@ -61,7 +61,7 @@ def same_state(one: Path, other: Path) -> bool:
 @pytest.fixture
 def uninterrupted(make_project: MakeProject, tmp_path: Path, restoration_job: Job) -> Project:
     project = make_project(tmp_path / "whole", **LONG)
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     return project
 
 
@@ -78,8 +78,8 @@ def test_a_training_broken_at_every_step_ends_the_same_bit_for_bit(
     # 10 training photographs are 5 steps an epoch. One step at a time, across the epoch's end.
     for _ in range(9):
         with killed_after(monkeypatch, 1):
-            fit(restoration_job, project=project, progress=False)
-    manifest = fit(restoration_job, project=project, progress=False)
+            fit(restoration_job, project=project)
+    manifest = fit(restoration_job, project=project)
     assert same_state(files.last, expected.last)
     ours, theirs = load_file(files.weights), load_file(expected.weights)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
@@ -92,13 +92,13 @@ def test_accumulated_gradients_are_never_cut_in_two(
 ) -> None:
     settings = LONG | {"accumulate": 2, "schedule": "cosine", "epochs": 1}
     whole = make_project(tmp_path / "whole", **settings)
-    fit(restoration_job, project=whole, progress=False)
+    fit(restoration_job, project=whole)
     broken = make_project(tmp_path / "broken", **settings)
     with killed_after(monkeypatch, 3):
-        fit(restoration_job, project=broken, progress=False)
+        fit(restoration_job, project=broken)
     files = restoration_job.files(broken.workspace)
     assert state.read_state(files.last)["position"] == {"epoch": 0, "batch": 2, "updates": 1}
-    fit(restoration_job, project=broken, progress=False)
+    fit(restoration_job, project=broken)
     assert same_state(files.last, restoration_job.files(whole.workspace).last)
 
 
@@ -106,41 +106,41 @@ def test_a_longer_training_goes_on_where_the_shorter_one_ended(
     make_project: MakeProject, uninterrupted: Project, tmp_path: Path, restoration_job: Job
 ) -> None:
     short = make_project(tmp_path / "short", **(LONG | {"epochs": 1}))
-    fit(restoration_job, project=short, progress=False)
+    fit(restoration_job, project=short)
     extended = make_project(tmp_path / "short", **LONG)
-    assert fit(restoration_job, project=extended, progress=False).facts["epochs"] == 2
+    assert fit(restoration_job, project=extended).facts["epochs"] == 2
     ours = restoration_job.files(extended.workspace)
     assert same_state(ours.last, restoration_job.files(uninterrupted.workspace).last)
     # Fewer epochs than there are is no reason to train.
-    assert fit(restoration_job, project=short, progress=False).facts["epochs"] == 2
+    assert fit(restoration_job, project=short).facts["epochs"] == 2
 
 
 def test_what_changed_is_named(
     make_project: MakeProject, restoration_job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with killed_after(monkeypatch, 2):
-        fit(restoration_job, project=make_project(**LONG), progress=False)
+        fit(restoration_job, project=make_project(**LONG))
     other = make_project(**(LONG | {"learning_rate": 0.5, "clip_norm": 1.0}))
     with pytest.raises(StaleArtefactError) as error:
-        fit(restoration_job, project=other, progress=False)
+        fit(restoration_job, project=other)
     text = str(error.value)
     assert "`training.learning_rate` = 0.001 instead of 0.5" in text
     assert "`training.clip_norm` = 0.0 instead of 1.0" in text
     assert "--restart" in text
     # How fast it learns may change.
     faster = make_project(**(LONG | {"num_workers": 0, "checkpoint_minutes": 5.0}))
-    fit(restoration_job, project=faster, progress=False)
+    fit(restoration_job, project=faster)
     with pytest.raises(StaleArtefactError, match=r"weights.safetensors.*learning_rate"):
-        fit(restoration_job, project=other, progress=False)
+        fit(restoration_job, project=other)
 
 
 def test_changed_folds_are_named(make_project: MakeProject, restoration_job: Job) -> None:
     project = make_project(epochs=1)
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     folds = project.folds
     swapped = dataclasses.replace(folds, folds=tuple(1 - fold for fold in folds.folds))
     with pytest.raises(StaleArtefactError, match="another folds"):
-        fit(restoration_job, project=dataclasses.replace(project, folds=swapped), progress=False)
+        fit(restoration_job, project=dataclasses.replace(project, folds=swapped))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
@@ -152,7 +152,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(
 ) -> None:
     project = make_project(**LONG)
     with killed_after(monkeypatch, 2):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
     last = restoration_job.files(project.workspace).last
     if content is None:  # one bit flips, somewhere in the weights
         whole = bytearray(last.read_bytes())
@@ -160,7 +160,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(
         content = bytes(whole)
     last.write_bytes(content)
     with pytest.raises(StaleArtefactError, match="not a whole checkpoint.*--restart"):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
     assert last.read_bytes() == content
 
 
@@ -170,7 +170,7 @@ def test_a_foreign_checkpoint_is_refused(make_project: MakeProject, restoration_
     last.parent.mkdir(parents=True)
     torch.save({"state_dict": {}, "epoch": 3}, last)
     with pytest.raises(StaleArtefactError, match="not a whole checkpoint of this toolkit"):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
 
 
 def test_nothing_is_unpickled(
@@ -185,7 +185,7 @@ def test_nothing_is_unpickled(
     last.parent.mkdir(parents=True)
     torch.save({"ens": Harm()}, last)
     with pytest.raises(StaleArtefactError, match="not a whole checkpoint"):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
     assert not (tmp_path / "harm").exists()
 
 
@@ -194,7 +194,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_is_intact(
 ) -> None:
     project = make_project(**LONG)
     with killed_after(monkeypatch, 2):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
     last = restoration_job.files(project.workspace).last
     before = last.read_bytes()
 
@@ -205,9 +205,9 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_is_intact(
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", full)
         with pytest.raises(TrainingError, match="no room on the disk"):
-            fit(restoration_job, project=project, progress=False)
+            fit(restoration_job, project=project)
     assert last.read_bytes() == before
-    assert fit(restoration_job, project=project, progress=False).facts["epochs"] == 2
+    assert fit(restoration_job, project=project).facts["epochs"] == 2
 
 
 def test_a_loss_that_is_not_finite_stops_before_anything_is_overwritten(
@@ -216,7 +216,7 @@ def test_a_loss_that_is_not_finite_stops_before_anything_is_overwritten(
     monkeypatch.setattr(callbacks, "CHECK_EVERY", 1)
     project = make_project(**LONG)
     with killed_after(monkeypatch, 2):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
     last = restoration_job.files(project.workspace).last
     before = last.read_bytes()
     original = Learner.training_step
@@ -224,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_before_anything_is_overwritten(
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "training_step", lambda *a: original(*a) * float("nan"))
         with pytest.raises(TrainingError) as error:
-            fit(restoration_job, project=project, progress=False)
+            fit(restoration_job, project=project)
     assert "must be finite" in str(error.value)
     assert "learning_rate" in str(error.value)
     assert last.read_bytes() == before
@@ -234,21 +234,21 @@ def test_a_finished_training_without_its_state_cannot_be_extended(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project(epochs=1)
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     restoration_job.files(project.workspace).last.unlink()
     with pytest.raises(TrainingError, match=r"cannot be extended to 2.*last.ckpt"):
-        fit(restoration_job, project=make_project(epochs=2), progress=False)
+        fit(restoration_job, project=make_project(epochs=2))
 
 
 def test_weights_that_were_tampered_with_are_not_taken_for_finished(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project(epochs=1)
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     with restoration_job.files(project.workspace).weights.open("ab") as file:
         file.write(b"x")
     with pytest.raises(StaleArtefactError, match="is not the file that"):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
 
 
 def test_a_training_that_stopped_early_goes_on_with_more_patience(
@@ -257,11 +257,11 @@ def test_a_training_that_stopped_early_goes_on_with_more_patience(
     """To the very weights of a training that had that patience from the start."""
     settings = LONG | {"epochs": 4, "learning_rate": 1e-12}
     patient = make_project(tmp_path / "patient", **settings, patience=0)
-    fit(restoration_job, project=patient, progress=False)
+    fit(restoration_job, project=patient)
     stopped = make_project(tmp_path / "stopped", **settings, patience=1)
-    assert fit(restoration_job, project=stopped, progress=False).facts["epochs"] < 4
+    assert fit(restoration_job, project=stopped).facts["epochs"] < 4
     extended = make_project(tmp_path / "stopped", **settings, patience=0)
-    assert fit(restoration_job, project=extended, progress=False).facts["epochs"] == 4
+    assert fit(restoration_job, project=extended).facts["epochs"] == 4
     ours, theirs = (restoration_job.files(p.workspace) for p in (extended, patient))
     assert same_state(ours.last, theirs.last)
 
@@ -277,25 +277,25 @@ def test_a_training_that_stopped_early_goes_on_with_more_patience(
 def test_a_checkpoint_of_another_shape_is_refused_by_name(
     make_project: MakeProject, restoration_job: Job, change: dict[str, object]
 ) -> None:
-    fit(restoration_job, project=make_project(**(LONG | {"epochs": 1})), progress=False)
+    fit(restoration_job, project=make_project(**(LONG | {"epochs": 1})))
     project = make_project(**LONG)
     last = restoration_job.files(project.workspace).last
     content = torch.load(last, weights_only=True)
     content[state.KEY] |= change
     torch.save(content, last)
     with pytest.raises(StaleArtefactError, match=r"last.ckpt` is not a whole checkpoint"):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
 
 
 def test_files_of_other_kinds_in_the_folder_do_no_harm(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
-    fit(restoration_job, project=make_project(**(LONG | {"epochs": 1})), progress=False)
+    fit(restoration_job, project=make_project(**(LONG | {"epochs": 1})))
     project = make_project(**LONG)
     files = restoration_job.files(project.workspace)
     (files.folder / "epoch-abc.safetensors").write_bytes(b"mine")
     files.metrics.write_bytes(b"\xff\xfe no table")
-    assert fit(restoration_job, project=project, progress=False).facts["epochs"] == 2
+    assert fit(restoration_job, project=project).facts["epochs"] == 2
     assert files.metrics.read_text().count("\n") == 2
 
 
@@ -303,11 +303,11 @@ def test_a_manifest_without_its_facts_is_refused_by_name(
     make_project: MakeProject, restoration_job: Job
 ) -> None:
     project = make_project(**(LONG | {"epochs": 1}))
-    fit(restoration_job, project=project, progress=False)
+    fit(restoration_job, project=project)
     path = restoration_job.files(project.workspace).manifest
     path.write_text(path.read_text().replace('"scores"', '"scored"'))
     with pytest.raises(StaleArtefactError, match="is not the file that"):
-        fit(restoration_job, project=project, progress=False)
+        fit(restoration_job, project=project)
 
 
 def test_a_disk_that_is_full_is_told_whoever_reports_it(tmp_path: Path) -> None:
