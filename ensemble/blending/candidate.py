@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ensemble.blending.evidence import Evidence, Subject, map_photographs
 from ensemble.composition.blend import Read, blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
+from ensemble.composition.luma import fill_data_range
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.metric.score import TERMS, prepare, prepare_gray
 from ensemble.parallel import Advance
@@ -104,8 +105,16 @@ def _score_photograph(evidence: Evidence, candidates: Sequence[Candidate], image
     subject, read = evidence.subject(image_id), evidence.reader(image_id)
     make: Any = prepare_gray if evidence.stage == "restoration" else prepare
     target = make(target=subject.target, lost_mask=subject.lost_mask, name=subject.image_id)
+    made: dict[str, NDArray[np.uint8]] = {}
     rows = []
     for candidate in candidates:
-        scored = target.score(make_picture(evidence.stage, subject, read, candidate)).as_dict()
+        options = candidate.composition
+        before = replace(candidate, composition=options.model_copy(update={"data_range": "as-is"}))
+        if before.key not in made:
+            made[before.key] = make_picture(evidence.stage, subject, read, before)
+        picture = made[before.key]
+        if evidence.stage == "colorization" and options.data_range == "full":
+            picture = fill_data_range(picture)  # the last step of `compose_rgb`
+        scored = target.score(picture).as_dict()
         rows.append([scored.get(name, 0.0) for name in TERMS])
     return np.array(rows)

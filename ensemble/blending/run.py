@@ -101,10 +101,12 @@ class _Run:
         self._collect(members, recipe)
         priors = fit_priors(self.project, folds, threads=settings.threads)
         evidence = ArchivedEvidence(self.project, members, folds, restoration=recipe, priors=priors)
+        pictures = [v for m in members if m.output == "rgb" for v in m.views]
         space = SearchSpace(
             views=evidence.views,
             histogram_members=evidence.histogram_members,
-            chroma=("mean", "median", "preserving"),
+            # Of one picture each way to blend makes the same.
+            chroma=("mean", "median", "preserving") if len(pictures) > 1 else (),
             hue=("none", "score", "natural"),
             data_range=("full", "as-is"),
             views_per=settings.views_per,

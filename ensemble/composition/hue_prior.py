@@ -166,12 +166,13 @@ def _measure_texture(picture: Plane) -> NDArray[Any]:
 
 def _measure_directions(picture: Plane) -> NDArray[Any]:
     """Log strength of the gradients, by steepness; slants to either side are alike."""
-    across = cv2.Sobel(picture, cv2.CV_32F, 1, 0)
-    down = cv2.Sobel(picture, cv2.CV_32F, 0, 1)
-    steepness = np.arctan2(np.abs(down), np.abs(across)) * (_DIRECTIONS / (np.pi / 2))
-    slots = np.minimum(steepness.astype(np.int64), _DIRECTIONS - 1).reshape(-1)
-    strength = np.hypot(across, down).reshape(-1)
-    sums = np.bincount(slots, weights=strength, minlength=_DIRECTIONS)
+    across = np.abs(cv2.Sobel(picture, cv2.CV_32F, 1, 0))
+    down = np.abs(cv2.Sobel(picture, cv2.CV_32F, 0, 1))
+    slots = np.zeros(picture.shape, dtype=np.uint8)
+    for slope in np.tan(np.arange(1, _DIRECTIONS) * (np.pi / 2 / _DIRECTIONS)):
+        slots += down >= np.float32(slope) * across
+    strength = np.sqrt(across * across + down * down).reshape(-1)
+    sums = np.bincount(slots.reshape(-1), weights=strength, minlength=_DIRECTIONS)
     return np.log(_FAINT + sums / picture.size)
 
 

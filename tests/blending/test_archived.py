@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
+from ensemble.blending import run
 from ensemble.blending.evidence import ArchivedEvidence, fit_priors
 from ensemble.blending.space import SearchSpace
+from ensemble.blending.tune import Settings, tune
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.composition.hue_target import hue_histogram
@@ -77,6 +79,37 @@ def test_colorization_starts_from_the_restored_gray(collected):
     assert np.array_equal(subject.gray, due)
     assert np.array_equal(evidence.read(image_id, "gray", "hflip"), np.repeat(due[..., None], 3, 2))
     assert np.array_equal(subject.prior, priors[evidence.folds[image_id]].predict(subject.gray))
+
+
+def test_a_prior_is_applied_once_a_photograph(collected, monkeypatch):
+    evidence = colorization(collected, fit_priors(collected, (0, 1), threads=1))
+    calls = []
+    predict = HuePrior.predict
+
+    def count(prior, gray):
+        calls.append(gray)
+        return predict(prior, gray)
+
+    monkeypatch.setattr(HuePrior, "predict", count)
+    first, again = evidence.image_ids[0], evidence.image_ids[-1]
+    found = [evidence.subject(image_id).prior for image_id in (first, again, first, again)]
+    assert len(calls) == 2
+    assert np.array_equal(found[0], found[2])
+    assert not np.array_equal(found[0], found[1])
+
+
+def test_of_one_picture_no_way_to_blend_chroma_is_searched(collected, monkeypatch):
+    spaces = {}
+
+    def note(evidence, space, *arguments, **options):
+        spaces[evidence.stage] = space
+        return tune(evidence, space, *arguments, **options)
+
+    monkeypatch.setattr(run, "tune", note)
+    recipe = run.run_blend(collected, (0, 1), Settings(trials=1))
+    assert recipe.composition.chroma == "mean"
+    assert "chroma" not in spaces["colorization"].distributions
+    assert len(spaces["colorization"].compositions()) == 6
 
 
 def test_a_prior_sees_nothing_of_its_own_fold(project):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.blending.candidate import Candidate, make_picture
+from ensemble.blending import candidate as module
+from ensemble.blending.candidate import Candidate, make_picture, score_exactly
 from ensemble.composition.blend import blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
+from ensemble.metric.score import TERMS, prepare
 
 RECIPE = StageRecipe(
     weights={"a": 0.37, "c": 0.63}, views={"a": ("identity", "hflip"), "c": ("hflip",)}
@@ -61,3 +63,36 @@ def test_grays_are_scored_as_they_are_shown_to_stage_2(gray_evidence):
 
 def test_forward_passes_are_member_views():
     assert Candidate(RECIPE).forward_passes == 3
+
+
+def test_candidates_that_differ_in_their_data_range_are_composed_once(color_evidence, monkeypatch):
+    evidence = color_evidence(count=2)
+    options = [
+        Composition(hue=hue, data_range=data_range, prior_weight=weight)
+        for hue in ("none", "score")
+        for weight in (0.25, 0.5)
+        for data_range in ("as-is", "full")
+    ]
+    candidates = [Candidate(RECIPE, one) for one in options]
+    due = [
+        [_score(evidence, candidate, image_id) for image_id in evidence.image_ids]
+        for candidate in candidates
+    ]
+    made = []
+
+    def count(stage, subject, read, candidate):
+        made.append(candidate)
+        return make_picture(stage, subject, read, candidate)
+
+    monkeypatch.setattr(module, "make_picture", count)
+    assert np.array_equal(score_exactly(evidence, candidates, evidence.image_ids), due)
+    assert len(made) == len(candidates) // 2 * len(evidence.image_ids)
+    assert not np.array_equal(due[0], due[1])
+
+
+def _score(evidence, candidate, image_id):
+    subject = evidence.subject(image_id)
+    picture = make_picture("colorization", subject, evidence.reader(image_id), candidate)
+    target = prepare(target=subject.target, lost_mask=subject.lost_mask, name=image_id)
+    scored = target.score(picture).as_dict()
+    return [scored[name] for name in TERMS]
