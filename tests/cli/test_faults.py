@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ensemble import config
+from ensemble.config import load_config
 from ensemble.config_text import config_text
 from ensemble.errors import explain_os_error
-from ensemble.project import Project
+from ensemble.project import Project, open_photographs
 from ensemble.workspace import Workspace
 from tests.cli.test_status import tune
 from tests.conftest import UNTRAINED
@@ -92,7 +93,14 @@ def test_a_root_that_cannot_be_written(ens) -> None:
     assert fault(ens(Path("/proc"), "init")).startswith("`/proc/ens.toml`: no such file")
 
 
-@pytest.mark.parametrize(("verb", "file"), [("folds", "folds.csv"), ("report", "report.html")])
+@pytest.mark.parametrize(
+    ("verb", "file"),
+    [
+        ("folds", "cache/.photographs-unfinished/manifest.json"),
+        ("folds", "folds.csv"),
+        ("report", "report.html"),
+    ],
+)
 def test_a_full_disk(
     ens, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, verb: str, file: str
 ) -> None:
@@ -100,6 +108,11 @@ def test_a_full_disk(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     workspace.table_file.write_text('{"stages": {}}')
+    if file == "folds.csv":  # the photographs are read, and old enough to be remembered
+        for path in workspace.data.glob("*/*.png"):
+            os.utime(path, ns=(10**18, 10**18))
+        config = load_config(workspace.config_file)
+        open_photographs(workspace, config).prepare()
     before = workspace.folds_file.read_bytes()
     monkeypatch.setattr(Path, "write_bytes", full)
     assert fault(ens(workspace.root, verb, *(["--force"] if verb == "folds" else []))) == (
