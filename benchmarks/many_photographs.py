@@ -26,16 +26,9 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Rgb, luma
 from ensemble.damage.draw import apply_damage, draw_damage
-from ensemble.data.layout import (
-    TEST_COLUMNS,
-    TEST_INPUT,
-    TEST_TARGET,
-    TRAIN_COLUMNS,
-    TRAIN_GT,
-    TRAIN_INPUT,
-)
+from ensemble.data.demo import write_test_table, write_train_tables
+from ensemble.data.layout import TEST_INPUT, TEST_TARGET, TRAIN_GT, TRAIN_INPUT
 from ensemble.data.png import encode_png
-from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.parallel import Progress, map_with_bar, seed_of, silent
 
@@ -107,12 +100,8 @@ def make_photographs(
         _write(damaged, apply_damage(luma(pixels), damage))
 
     map_with_bar(make, jobs, what="making photographs", progress=progress)
-    paths = [[f"./{room}/{name}.png" for name in train] for room in (TRAIN_INPUT, TRAIN_GT)]
-    write_columns(folder / "train.csv", dict(zip(TRAIN_COLUMNS, paths, strict=True)))
-    columns = {TEST_COLUMNS[0]: [f"./{TEST_INPUT}/{name}.png" for name in test]}
-    write_columns(folder / "test.csv", columns)
-    labels = [region.label for region in train.values()]
-    write_columns(folder / "groups.csv", {"image": list(train), "label": labels})
+    write_test_table(folder, list(test))
+    write_train_tables(folder, list(train), [region.label for region in train.values()])
 
 
 def find_regions(photos: Path, cut: int) -> list[Region]:

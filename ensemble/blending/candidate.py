@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.blending.evidence import Evidence, Subject, map_photographs
 from ensemble.composition.blend import Read, blend_colors, blend_gray, compose_answer
-from ensemble.composition.compose import compose_gray
-from ensemble.composition.luma import fill_data_range
+from ensemble.composition.compose import compose_gray, finish_rgb
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.metric.score import TERMS, prepare, prepare_gray
 from ensemble.parallel import Advance
@@ -113,8 +112,8 @@ def _score_photograph(evidence: Evidence, candidates: Sequence[Candidate], image
         if before.key not in made:
             made[before.key] = make_picture(evidence.stage, subject, read, before)
         picture = made[before.key]
-        if evidence.stage == "colorization" and options.data_range == "full":
-            picture = fill_data_range(picture)  # the last step of `compose_rgb`
+        if evidence.stage == "colorization":
+            picture = finish_rgb(picture, options)
         scored = target.score(picture).as_dict()
         rows.append([scored.get(name, 0.0) for name in TERMS])
     return np.array(rows)

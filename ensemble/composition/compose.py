@@ -67,4 +67,9 @@ def compose_rgb(
     if hue_target is not None and options.hue != "none":
         own = gray if options.luma_lock else luma(picture)
         picture = transport_hue(rgb=picture, gray=own, target=hue_target, mode=options.hue)
+    return finish_rgb(picture, options)
+
+
+def finish_rgb(picture: Rgb, options: Composition) -> Rgb:
+    """The last step of `compose_rgb`: pictures that differ in it alone share all others."""
     return fill_data_range(picture) if options.data_range == "full" else picture

@@ -137,6 +137,19 @@ def crop_demo(*, size: int, n_train: int, n_test: int, seed: int) -> Demo:
     return Demo(tuple(_crops(regions[needed_test:], size, n_train, rng)), test)
 
 
+def write_train_tables(folder: Path, names: Sequence[str], groups: Sequence[str]) -> None:
+    """Write `train.csv`, and `groups.csv` with the group of each photograph."""
+    paths = ([f"./{room}/{name}.png" for name in names] for room in (TRAIN_INPUT, TRAIN_GT))
+    write_columns(folder / "train.csv", dict(zip(TRAIN_COLUMNS, paths, strict=True)))
+    write_columns(folder / "groups.csv", {"image": list(names), "label": list(groups)})
+
+
+def write_test_table(folder: Path, names: Sequence[str]) -> None:
+    """Write `test.csv`."""
+    paths = [f"./{TEST_INPUT}/{name}.png" for name in names]
+    write_columns(folder / "test.csv", {TEST_COLUMNS[0]: paths})
+
+
 def _regions(package: str, file: str, size: int) -> list[Region]:
     """Non-overlapping squares of one and a half times the size, or what a photograph allows."""
     picture = np.asarray(
@@ -196,17 +209,13 @@ def _cut(region: Region, window: Window) -> Rgb:
 def _write_train(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     names = [f"TRAIN_{index:05d}" for index in range(len(crops))]
     _write_pairs(folder, names, crops, (TRAIN_INPUT, TRAIN_GT), seed)
-    paths = ([f"./{room}/{name}.png" for name in names] for room in (TRAIN_INPUT, TRAIN_GT))
-    write_columns(folder / "train.csv", dict(zip(TRAIN_COLUMNS, paths, strict=True)))
-    groups = {"image": names, "label": [crop.group for crop in crops]}
-    write_columns(folder / "groups.csv", groups)
+    write_train_tables(folder, names, [crop.group for crop in crops])
 
 
 def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:
     names = [f"TEST_{index:03d}" for index in range(len(crops))]
     _write_pairs(folder, names, crops, (TEST_INPUT, TEST_TARGET), seed + 1)
-    paths = [f"./{TEST_INPUT}/{name}.png" for name in names]
-    write_columns(folder / "test.csv", {TEST_COLUMNS[0]: paths})
+    write_test_table(folder, names)
     blank = encode_png(np.zeros_like(crops[0].pixels))
     with zipfile.ZipFile(folder / SAMPLE_SUBMISSION, "w") as archive:
         for name in names:

@@ -66,14 +66,12 @@ class Photographs:
             ConfigError: There is not enough room on the disk; the message gives the size.
         """
         if self.folder is not None:
-            Scan(self.folder, self.competition, keep_pixels=self.keep_pixels).prepare(progress)
+            self._files.prepare(progress)
 
     @property
     def is_read(self) -> bool:
         """Whether `prepare` has nothing to do."""
-        if self.folder is None:
-            return False
-        return Scan(self.folder, self.competition, keep_pixels=self.keep_pixels).is_current
+        return self.folder is not None and self._files.is_current
 
     def describe(self, progress: Progress = silent) -> Facts:
         """What describes the training photographs, a row each, in the order of `train_ids`.
@@ -140,11 +138,15 @@ class Photographs:
         return np.unpackbits(self._scan.read(name, row), axis=-1, count=width).astype(np.bool_)
 
     @cached_property
-    def _scan(self) -> Scan:
+    def _files(self) -> Scan:
         assert self.folder is not None
-        scan = Scan(self.folder, self.competition, keep_pixels=self.keep_pixels)
-        scan.prepare(silent)
-        return scan
+        return Scan(self.folder, self.competition, keep_pixels=self.keep_pixels)
+
+    @cached_property
+    def _scan(self) -> Scan:
+        """The files, once they are there."""
+        self._files.prepare(silent)
+        return self._files
 
     @cached_property
     def _has_pixels(self) -> bool:

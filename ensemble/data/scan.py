@@ -13,6 +13,7 @@ not mapped: a process that has read all of them holds none of them in its memory
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Mapping
@@ -95,9 +96,9 @@ class Scan:
 
     def read(self, name: str, row: int) -> NDArray[np.uint8]:
         """One photograph's part of a file."""
-        path, shape = _file(self.folder, name), self.shapes[name]
-        start = _find_row(path, shape, row)
-        return np.fromfile(path, np.uint8, int(np.prod(shape[1:])), offset=start).reshape(shape[1:])
+        path, shape = _file(self.folder, name), self.shapes[name][1:]
+        start = self._find_row(name, row)
+        return np.fromfile(path, np.uint8, int(np.prod(shape)), offset=start).reshape(shape)
 
     def prepare(self, progress: Progress) -> None:
         """Make the files unless they are there; see `Photographs.prepare`."""
@@ -130,8 +131,8 @@ class Scan:
         return wanted or self._has(folder, PIXELS)
 
     def _has(self, folder: Path, names: tuple[str, ...]) -> bool:
-        files = {_file(folder, name): int(np.prod(self.shapes[name])) for name in names}
-        return all(path.is_file() and path.stat().st_size > size for path, size in files.items())
+        ends = {_file(folder, name): self._find_row(name, len(self.image_ids)) for name in names}
+        return all(path.is_file() and path.stat().st_size == end for path, end in ends.items())
 
     @cached_property
     def _made_from(self) -> dict[str, str]:
@@ -219,8 +220,17 @@ class Scan:
         return [(0, 0) if path is None else fingerprint(path) for path in paths]
 
     def _write(self, file: IO[bytes], name: str, number: int, content: NDArray[Any]) -> None:
-        file.seek(_find_row(Path(file.name), self.shapes[name], number))
+        file.seek(self._find_row(name, number))
         file.write(content.tobytes())
+
+    def _find_row(self, name: str, number: int) -> int:
+        """Where a row of a file begins, in bytes."""
+        return self._headers[name] + number * int(np.prod(self.shapes[name][1:]))
+
+    @cached_property
+    def _headers(self) -> dict[str, int]:
+        """Bytes before the first row of each file, which follow from its shape."""
+        return {name: _measure_header(shape) for name, shape in self.shapes.items()}
 
     def _name_work(self, names: tuple[str, ...]) -> str:
         if names != ALWAYS or not self.keep_pixels:
@@ -370,9 +380,12 @@ def _row_type() -> np.dtype[np.void]:
     )
 
 
-def _find_row(path: Path, shape: tuple[int, ...], number: int) -> int:
-    """Where a row begins in a .npy file of uint8, in bytes."""
-    return path.stat().st_size - int(np.prod(shape)) + number * int(np.prod(shape[1:]))
+def _measure_header(shape: tuple[int, ...]) -> int:
+    """Bytes of the header of a .npy file of uint8."""
+    header = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.tell()
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -38,7 +38,7 @@ def fold_hours(
         decoded_per_second: Photographs that all cores decode.
         n_photographs: All training photographs, of all folds.
     """
-    training = config.of_member(cost.member.stage, cost.member.name).training
+    training = _training_of(cost, config)
     validated = sample_size(config.oof.photographs, n_photographs) / config.folds.n_folds
     learned = n_photographs - n_photographs // config.folds.n_folds
     steps = Shape(learned, training.batch_size, training.max_steps_per_epoch).batches
@@ -56,7 +56,7 @@ def waiting_seconds(cost: NetworkCost, config: Config, decoded_per_second: float
         config: The settings; without `cache` each photograph is decoded at each use.
         decoded_per_second: Photographs that all cores decode.
     """
-    training = config.of_member(cost.member.stage, cost.member.name).training
+    training = _training_of(cost, config)
     decode = 0.0 if config.training.cache else count_cores() / decoded_per_second
     read = training.batch_size * (cost.batch_seconds + decode)
     readers = min(count_workers(training), count_cores())
@@ -80,7 +80,7 @@ def check_reading(
         waiting = waiting_seconds(cost, config, decoded_per_second)
         share = waiting / (cost.step_seconds + waiting)
         if share > _MOST_WAITING:
-            training = config.of_member(cost.member.stage, cost.member.name).training
+            training = _training_of(cost, config)
             yield Finding(
                 "warning",
                 "reading",
@@ -163,7 +163,7 @@ def check_memory(costs: Sequence[NetworkCost], config: Config) -> Iterator[Findi
         yield Finding("wrong", "GPU memory", text)
     for cost in costs:
         if cost.fits and cost.parts > 1:
-            training = config.of_member(cost.member.stage, cost.member.name).training
+            training = _training_of(cost, config)
             text = (
                 f"{cost.member.name}: a batch of {training.batch_size} fits in {cost.parts} parts, "
                 "whose gradients `ens train` adds up"
@@ -201,6 +201,11 @@ def _make_fit(needed: dict[str, int], free: int, config: Config) -> str:
         also = "`cache = false` under [training] and " if config.training.cache else ""
         return f"set {also}`photographs = {count}` under [oof]"
     return "free some space, or name fewer members"
+
+
+def _training_of(cost: NetworkCost, config: Config) -> TrainingSection:
+    """[training] as it is for the member."""
+    return config.of_member(cost.member.stage, cost.member.name).training
 
 
 def _duration(hours: float) -> str:

@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArrayError, LockedError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from ensemble.parallel import split_in_batches
 from ensemble.vocabulary import View
 from ensemble.workspace import atomic_write, check_room, exclusive_lock
 
 ARRAYS, RECORD = "views.zarr", "checksums.npy"
 REMEDY = "run `ens oof`"
+
+_COPIED_AT_ONCE = 32
 
 _FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, EOFError)
 """What numpy and Zarr raise for files that are missing or damaged."""
@@ -174,13 +177,16 @@ class Archive:
 
     def copy_from(self, other: Archive) -> None:
         """Store what another archive of the same views holds of the same photographs."""
-        shared = [image_id for image_id in self.image_ids if image_id in other._index]
-        missing = set(other.missing(shared))
-        for image_id in shared:
-            if image_id not in missing:
+        missing = set(other.missing(self.image_ids))
+        shared = [image_id for image_id in self.image_ids if image_id not in missing]
+        for batch in split_in_batches(shared, _COPIED_AT_ONCE):
+            whole = {}
+            for image_id in batch:
                 with suppress(StaleArtefactError):
-                    found = {view: other.read(image_id, view)[None] for view in self.views}
-                    self.write([image_id], found)
+                    whole[image_id] = [other.read(image_id, view) for view in self.views]
+            if whole:
+                columns = zip(self.views, zip(*whole.values(), strict=True), strict=True)
+                self.write(list(whole), {view: np.stack(column) for view, column in columns})
 
     def require_arrays(self) -> None:
         """Refuse an archive whose arrays cannot be opened; no picture is read.
