@@ -1,6 +1,7 @@
 # make demo   the whole path on real photographs, from nothing
 # make test   the tests, from nothing
 # make test-portable   the numerical tests as an older processor computes them
+# make fuzz   the property tests on new random examples
 # make check  ruff, mypy, import-linter
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 NUMERICAL := metric composition damage folds blending training networks jobs inference
 OLDER := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default NUMBA_CPU_NAME=generic
 
-.PHONY: demo test test-portable check clean
+.PHONY: demo test test-portable fuzz check clean
 
 demo: $(READY)
 	$(BIN)/ens --root $(DEMO) demo --force
@@ -27,6 +28,10 @@ test: $(READY)
 # A tolerance that holds by the luck of one processor's vectors fails here.
 test-portable: $(READY)
 	$(OLDER) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(NUMERICAL:%=tests/%)
+
+# The property tests on examples that nobody has seen; a failure prints how to repeat it.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile fuzz
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -28,7 +28,9 @@ if TYPE_CHECKING:  # most rooms are tested without torch, whose import takes sec
     from tests.reference.ens import Said
 
 # An example that compiles a kernel, or meets a busy machine, takes longer than hypothesis allows.
-hypothesis.settings.register_profile("ens", deadline=None)
+# The same examples each time, so that a failure is of the change at hand; `make fuzz` draws others.
+hypothesis.settings.register_profile("ens", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("ens")
 
 SIZE = 48

@@ -66,6 +66,15 @@ def test_keeps_the_luma_of_any_picture_for_any_target(
     assert np.array_equal(luma(moved), luma(rgb))
 
 
+def test_a_target_of_the_smallest_numbers_is_as_good_as_one_of_ones(photograph: Rgb) -> None:
+    gray, ones = luma(photograph), np.ones(180)
+    moved, same = (
+        transport_hue(rgb=photograph, gray=gray, target=target, mode="score")
+        for target in (ones, ones * 5e-324)
+    )
+    assert np.array_equal(moved, same)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_leaves_a_picture_alone_whose_histogram_is_right_already(
     photograph: Rgb, target: np.ndarray, mode: HueMode

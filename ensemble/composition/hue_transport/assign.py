@@ -63,7 +63,8 @@ def apportion(shares: NDArray[Any], total: int) -> NDArray[np.int64]:
     """
     if total == 0:
         return np.zeros(len(shares), dtype=np.int64)
-    ideal = np.asarray(shares, dtype=np.float64) * (total / np.sum(shares))
+    # Shares first: the total over a sum of the smallest numbers there are would overflow.
+    ideal = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
     counts = np.floor(ideal).astype(np.int64)
     missing = total - int(counts.sum())
     counts[np.argsort(counts - ideal, kind="stable")[:missing]] += 1
