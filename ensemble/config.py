@@ -75,7 +75,7 @@ class RestorationSection(Section):
     input_mode: Literal["damaged", "prefilled", "prefilled+mask"] = Field(
         "prefilled",
         description="What networks start from: the input as it is (the slides' way), or with the "
-        "hole filled by Navier-Stokes inpainting (measures best, see docs/restoration.md), or "
+        "hole filled by a spline in tension (measures best, see docs/restoration.md), or "
         "that and the hole's mask as a second channel.",
     )
     hole_loss: float = Field(

@@ -66,10 +66,17 @@ def checkpoint_digests(project: Project, member: Member, fold: Fold) -> dict[str
         "member": member.digest(),
         "settings": digest_json(learning_settings(project.config, member.stage, member.name)),
     }
+    if member.stage == "restoration" and _reads_fill(member):
+        digests["fill"] = str(FILL_VERSION)
     if fold == FULL:
         del digests["folds"]
         digests["number of epochs"] = str(full_epochs(project, member))
     return digests
+
+
+def _reads_fill(member: Member) -> bool:
+    """Whether it is a fill, or a network that was shown one."""
+    return member.kind == "fixed" or (member.kind == "trained" and member.input_mode != "damaged")
 
 
 def full_epochs(project: Project, member: Member) -> int:
@@ -166,8 +173,6 @@ def archive_digests(
     if member.kind == "trained":
         digests["checkpoint"] = _source_digest(project, member, fold)
         digests["settings"] = settings
-    if member.stage == "restoration" and (member.kind, member.input_mode) != ("trained", "damaged"):
-        digests["fill"] = str(FILL_VERSION)
     if member.stage == "colorization":
         digests["restoration"] = digest_json(restored_digests(project, fold, restoration))
     return digests

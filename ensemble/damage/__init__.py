@@ -3,5 +3,6 @@
 LOCATOR_VERSION = 1
 """Raise it when `locate_hole` gives other masks: caches and archives made from them are stale."""
 
-FILL_VERSION = 2
-"""Raise it when `fill_hole` gives other pictures: archives made from them are stale."""
+FILL_VERSION = 3
+"""Raise it when `fill_hole` gives other pictures, or its default method is another: what was learned or
+archived from them is stale."""

@@ -22,7 +22,7 @@ _RADIUS = 3
 _TENSION = 0.4
 
 
-def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "navier-stokes") -> Gray:
+def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "spline") -> Gray:
     """Fill the hole from its rim.
 
     Args:

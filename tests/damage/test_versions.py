@@ -42,13 +42,13 @@ def damages() -> list[tuple[Gray, Mask]]:
 
 
 def compute() -> Arrays:
-    """The located masks, and of each method what it puts into two true holes."""
+    """The located masks, and what each method, and the default, puts into two true holes."""
     found = damages()
     masks = [locate_hole(damaged).lost_mask for damaged, _ in found]
     arrays = {"masks": np.packbits(masks), "locator": np.array(LOCATOR_VERSION)}
-    for method in METHODS:
-        holes = [fill_hole(gray, lost, method=method)[lost] for gray, lost in found[:2]]
-        arrays[f"fill {method}"] = np.concatenate(holes)
+    for name, chosen in {"default": {}, **{method: {"method": method} for method in METHODS}}.items():
+        holes = [fill_hole(gray, lost, **chosen)[lost] for gray, lost in found[:2]]
+        arrays[f"fill {name}"] = np.concatenate(holes)
     return arrays | {"fill": np.array(FILL_VERSION)}
 
 

@@ -26,7 +26,7 @@ from ensemble.project import Project
 from ensemble.provenance import checkpoint_digests
 from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
-from ensemble.vocabulary import FULL
+from ensemble.vocabulary import FULL, STAGES
 from ensemble.workspace import exclusive_lock
 from tests.training.test_resume import killed_after
 
@@ -191,6 +191,19 @@ def test_each_way_of_training_restoration(
 ) -> None:
     manifest = fit(restoration_job, project=make_project(section=section, **settings))
     assert 0 < manifest.facts["val_score"] < 1
+
+
+@pytest.mark.parametrize("mode", ["damaged", "prefilled", "prefilled+mask"])
+def test_a_network_that_was_shown_another_fill_is_stale(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    project = make_project(section="restoration", input_mode=mode)
+    (restorer, *_), (colorizer, *_) = (project.members(stage) for stage in STAGES)
+    before = [checkpoint_digests(project, member, 0) for member in (restorer, colorizer)]
+    monkeypatch.setattr("ensemble.provenance.FILL_VERSION", 99)
+    after = [checkpoint_digests(project, member, 0) for member in (restorer, colorizer)]
+    assert (after[0] != before[0]) == (mode != "damaged")
+    assert after[1] == before[1]
 
 
 def with_table(project: Project, name: str = "tiny-restorer", **settings: object) -> Project:
