@@ -183,5 +183,5 @@ class _Chain:
     def _source(self, stage: Any, recipe: StageRecipe, fold: int) -> StageSource:
         key = (stage, tuple(recipe.weights), fold)
         if key not in self._sources:
-            self._sources[key] = StageSource(self.project, stage, recipe, fold)
+            self._sources[key] = StageSource.open(self.project, stage, recipe, fold)
         return self._sources[key]

@@ -63,7 +63,7 @@ def colored(project: Project, gray: Gray, folds: range) -> Colors:
     whole = np.zeros(gray.shape, dtype=np.bool_)
     of_folds = []
     for fold in folds:
-        said = StageSource(project, "colorization", recipe, fold).predict(
+        said = StageSource.open(project, "colorization", recipe, fold).predict(
             [""], Shown(gray[None], whole[None])
         )
         of_folds.append(blend_colors(recipe, said[0], Composition()))
@@ -78,7 +78,7 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
     damaged = apply_damage(luma(target), draw_damage(size=target.shape[:2], seed=seed))
     hole = locate_hole(damaged).lost_mask
     recipe = StageRecipe.plain_mean(list(INPAINTING), VIEWS[:1])
-    said = StageSource(project, "restoration", recipe, 0).predict(
+    said = StageSource.open(project, "restoration", recipe, 0).predict(
         [""], Shown(damaged[None], hole[None])
     )
     blend = blend_gray(recipe, said[0])

@@ -1,9 +1,13 @@
-"""Predicting the test photographs: fold by fold through both stages, then averaged."""
+"""Predicting photographs: fold by fold through both stages, then averaged.
+
+The test photographs and any others take the same path. They differ in their `Frame`: what each
+stage is shown of a photograph, which is all of it where it has the size of the test photographs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,16 +21,17 @@ from ensemble.composition.blend import (
     blend_colors,
     blend_gray,
     compose_answer,
-    restored_gray,
 )
 from ensemble.composition.recipe import Recipe, StageRecipe
+from ensemble.inference.fixed import fixed_predictor
 from ensemble.inference.load import load_predictor
-from ensemble.inference.predictor import Shown
-from ensemble.members import Member
+from ensemble.inference.predictor import Predictor, Shown
+from ensemble.members import MEMBERS, Member
 from ensemble.oof.predictions import open_external_test
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
+from ensemble.submission.frame import Frame
 from ensemble.vocabulary import FULL, Fold, Stage, View
 
 Predict = Callable[[Sequence[str], Shown, tuple[View, ...]], Mapping[View, NDArray[Any]]]
@@ -34,7 +39,7 @@ Predict = Callable[[Sequence[str], Shown, tuple[View, ...]], Mapping[View, NDArr
 
 @dataclass(frozen=True)
 class TestAnswer:
-    """The answer for one test photograph, and what it was made from.
+    """The answer for one photograph, and what it was made from.
 
     Attributes:
         image_id: The photograph.
@@ -50,45 +55,78 @@ class TestAnswer:
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """Some photographs; `shown` keeps their prefilled grays for every restorer and fold."""
+class Batch:
+    """Some photographs of one size.
+
+    Attributes:
+        image_ids: Their names.
+        frames: What the stages are shown of each; all windows have one shape.
+        shown: What restoration is shown: it keeps the prefilled grays for every member and fold.
+    """
 
     image_ids: tuple[str, ...]
+    frames: tuple[Frame, ...]
     shown: Shown
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str], frames: Sequence[Frame]) -> Batch:
+        """The batch of these photographs."""
+        grays = np.stack([frame.damaged[frame.window] for frame in frames])
+        lost_masks = np.stack([frame.lost_mask[frame.window] for frame in frames])
+        return cls(tuple(image_ids), tuple(frames), Shown(grays, lost_masks))
 
 
 @dataclass(frozen=True)
-class _Blends:
+class Blends:
     """Sums over some folds of one photograph's blends."""
 
     gray: NDArray[np.float32]
     colors: Colors
 
-    def __add__(self, other: _Blends) -> _Blends:
-        return _Blends(self.gray + other.gray, self.colors + other.colors)
+    def __add__(self, other: Blends) -> Blends:
+        return Blends(self.gray + other.gray, self.colors + other.colors)
 
 
 class StageSource:
     """The members of a recipe's stage, those of one fold where they were trained.
 
     Args:
-        project: Whose checkpoints and archives.
-        stage: Which stage.
         recipe: Its members and views.
-        fold: Whose networks; or FULL.
-
-    Raises:
-        ConfigError: The settings no longer name a member.
-        MissingArtefactError: A checkpoint, or an external member's test predictions, is missing.
-        StaleArtefactError: One was made from something else.
+        sources: What predicts, by member.
     """
 
-    def __init__(self, project: Project, stage: Stage, recipe: StageRecipe, fold: Fold) -> None:
+    def __init__(self, recipe: StageRecipe, sources: Mapping[str, Predict]) -> None:
         self.recipe = recipe
-        self._sources = {
-            name: _open_source(project, project.member(stage, name), fold)
-            for name in recipe.weights
-        }
+        self._sources = sources
+
+    @classmethod
+    def open(cls, project: Project, stage: Stage, recipe: StageRecipe, fold: Fold) -> StageSource:
+        """Open the members of a project.
+
+        Args:
+            project: Whose checkpoints and archives.
+            stage: Which stage.
+            recipe: Its members and views.
+            fold: Whose networks; or FULL.
+
+        Raises:
+            ConfigError: The settings no longer name a member.
+            MissingArtefactError: A checkpoint, or an external member's test predictions, is
+                missing.
+            StaleArtefactError: One was made from something else.
+        """
+        members = [project.member(stage, name) for name in recipe.weights]
+        return cls(recipe, {one.name: _open_source(project, one, fold) for one in members})
+
+    @classmethod
+    def fixed(cls, stage: Stage, recipe: StageRecipe) -> StageSource:
+        """Open fixed members, which need no project.
+
+        Raises:
+            WeightsError: The weights of a released colorizer cannot be had.
+        """
+        members = [MEMBERS[stage][name] for name in recipe.weights]
+        return cls(recipe, {one.name: _source_of(fixed_predictor(one)) for one in members})
 
     def predict(self, image_ids: Sequence[str], shown: Shown) -> list[Read]:
         """Predict the views that the recipe averages.
@@ -109,6 +147,22 @@ class StageSource:
             return found[member][view][row]
 
         return [partial(read, row) for row in range(len(image_ids))]
+
+
+@dataclass(frozen=True)
+class FoldSource:
+    """What predicts both stages of one fold."""
+
+    restoration: StageSource
+    colorization: StageSource
+
+    @classmethod
+    def open(cls, project: Project, recipe: Recipe, fold: Fold) -> FoldSource:
+        """Open a recipe's members of one fold; see `StageSource.open`."""
+        return cls(
+            StageSource.open(project, "restoration", recipe.restoration, fold),
+            StageSource.open(project, "colorization", recipe.colorization, fold),
+        )
 
 
 def predict_test(
@@ -139,51 +193,75 @@ def predict_test(
         StaleArtefactError: A checkpoint was made from something else than the present things.
     """
     batches = list(_batches(project, image_ids or project.competition.test_ids))
-    sums: dict[str, _Blends] = {}
-    folds: tuple[Fold, ...] = (*recipe.folds, FULL) if full else recipe.folds
-    for fold in folds:
-        restoration = StageSource(project, "restoration", recipe.restoration, fold)
-        colorization = StageSource(project, "colorization", recipe.colorization, fold)
+    sums: dict[str, Blends] = {}
+    for fold in recipe_folds(recipe, full=full):
+        source = FoldSource.open(project, recipe, fold)
         for batch in batches:
-            for image_id, blends in _chain(recipe, restoration, colorization, batch):
+            for image_id, blends in zip(
+                batch.image_ids, blend_fold(recipe, source, batch), strict=True
+            ):
                 sums[image_id] = sums[image_id] + blends if image_id in sums else blends
             advance(len(batch.image_ids))
     return [
-        _finish(recipe, priors, batch, row, sums[image_id])
+        finish(recipe, priors, image_id, frame, sums[image_id])
         for batch in batches
-        for row, image_id in enumerate(batch.image_ids)
+        for image_id, frame in zip(batch.image_ids, batch.frames, strict=True)
     ]
 
 
-def _batches(project: Project, image_ids: Sequence[str]) -> Iterator[_Batch]:
-    photographs, size = project.photographs, project.config.inference.batch_size
-    read = map_in_order(lambda i: (i, photographs.damaged(i), photographs.located(i)), image_ids)
-    for batch in split_in_batches(read, size):
-        ids, grays, lost_masks = zip(*batch, strict=True)
-        yield _Batch(ids, Shown(np.stack(grays), np.stack(lost_masks)))
+def recipe_folds(recipe: Recipe, *, full: bool) -> tuple[Fold, ...]:
+    """The folds whose networks take part; `full` adds those of all photographs."""
+    return (*recipe.folds, FULL) if full else recipe.folds
 
 
-def _chain(
-    recipe: Recipe, restoration: StageSource, colorization: StageSource, batch: _Batch
-) -> Iterator[tuple[str, _Blends]]:
-    """Both stages of one fold."""
-    reads = restoration.predict(batch.image_ids, batch.shown)
-    blends = [blend_gray(recipe.restoration, read) for read in reads]
-    pairs = zip(blends, batch.shown.grays, batch.shown.lost_masks, strict=True)
-    grays = np.stack([restored_gray(*pair) for pair in pairs])
-    shown = Shown(grays, batch.shown.lost_masks)
-    colored = colorization.predict(batch.image_ids, shown)
-    for image_id, blend, read in zip(batch.image_ids, blends, colored, strict=True):
-        colors = blend_colors(recipe.colorization, read, recipe.composition)
-        yield image_id, _Blends(blend, colors)
+def blend_fold(recipe: Recipe, source: FoldSource, batch: Batch) -> Iterator[Blends]:
+    """Both stages of one fold: each photograph's blends.
+
+    Args:
+        recipe: Weights, views and options.
+        source: What predicts.
+        batch: The photographs.
+    """
+    if batch.shown.lost_masks.any():
+        reads = source.restoration.predict(batch.image_ids, batch.shown)
+        blends = [blend_gray(recipe.restoration, read) for read in reads]
+    else:  # nothing is lost: all of the blend would be pasted over
+        blends = list(batch.shown.grays.astype(np.float32))
+    pairs = list(zip(batch.frames, blends, strict=True))
+    grays = np.stack([frame.reduce(frame.restore(blend)) for frame, blend in pairs])
+    shown = Shown(grays, np.stack([frame.colored_mask for frame in batch.frames]))
+    colored = source.colorization.predict(batch.image_ids, shown)
+    for blend, read in zip(blends, colored, strict=True):
+        yield Blends(blend, blend_colors(recipe.colorization, read, recipe.composition))
 
 
-def _finish(recipe: Recipe, priors: Priors, batch: _Batch, row: int, sums: _Blends) -> TestAnswer:
-    damaged, lost_mask = batch.shown.grays[row], batch.shown.lost_masks[row]
-    gray = restored_gray(sums.gray / np.float32(sums.colors.folds), damaged, lost_mask)
+def finish(recipe: Recipe, priors: Priors, image_id: str, frame: Frame, sums: Blends) -> TestAnswer:
+    """Compose a photograph's answer from its blends, summed over all folds.
+
+    Args:
+        recipe: Its options.
+        priors: The hue prior of each fold; empty where no hue is moved.
+        image_id: The photograph.
+        frame: What the stages were shown of it.
+        sums: Of `blend_fold`.
+    """
+    gray = frame.restore(sums.gray / np.float32(sums.colors.folds))
     prior = mean_prior(priors, gray) if priors else None
-    picture = compose_answer(sums.colors, gray=gray, prior=prior, options=recipe.composition)
-    return TestAnswer(batch.image_ids[row], damaged, gray, picture)
+    colors = replace(sums.colors, picture=frame.enlarge(sums.colors.picture))
+    picture = compose_answer(colors, gray=gray, prior=prior, options=recipe.composition)
+    return TestAnswer(image_id, frame.damaged, gray, picture)
+
+
+def _batches(project: Project, image_ids: Sequence[str]) -> Iterator[Batch]:
+    photographs, config = project.photographs, project.config
+
+    def frame(image_id: str) -> Frame:
+        damaged, lost_mask = photographs.damaged(image_id), photographs.located(image_id)
+        return Frame(damaged, lost_mask, config.data.size)
+
+    pairs = zip(image_ids, map_in_order(frame, image_ids), strict=True)
+    for batch in split_in_batches(pairs, config.inference.batch_size):
+        yield Batch.of(*zip(*batch, strict=True))
 
 
 def _open_source(project: Project, member: Member, fold: Fold) -> Predict:
@@ -193,5 +271,8 @@ def _open_source(project: Project, member: Member, fold: Fold) -> Predict:
             view: np.stack([archive.read(i, member.same_view(view)) for i in image_ids])
             for view in views
         }
-    predictor = load_predictor(project, member, fold)
+    return _source_of(load_predictor(project, member, fold))
+
+
+def _source_of(predictor: Predictor) -> Predict:
     return lambda image_ids, shown, views: predictor.predict(shown, views)
