@@ -2,7 +2,7 @@
 
 A view is one way to turn a picture before a network sees it. `VIEWS` is the only list of them, and
 this module the only place that says what each does: arrays are turned here, and
-`ensemble.inference.predictor` applies ttach's transforms to tensors by the same table.
+`ensemble.inference.network` applies ttach's transforms to tensors by the same table.
 """
 
 from __future__ import annotations

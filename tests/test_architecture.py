@@ -73,6 +73,17 @@ def test_looking_at_a_project_compiles_and_decodes_nothing():
     assert done.stdout.strip() == "[]"
 
 
+def test_blending_what_is_not_trained_needs_no_torch():
+    script = (
+        "import sys; import ensemble.blending.run, ensemble.submission.submit; "
+        "print([name for name in ('torch', 'lightning', 'timm') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_no_function_is_written_twice():
     """The same name with the same body in two modules: one of them should import the other."""
     places = defaultdict(set)

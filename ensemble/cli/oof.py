@@ -34,7 +34,6 @@ def oof(
     """
     if ctx.invoked_subcommand:
         return
-    from ensemble.networks.colorizers.released import install_weights
     from ensemble.oof.collect import collect
     from ensemble.provenance import finished_folds, restoration_for
 
@@ -45,6 +44,8 @@ def oof(
             raise ConfigError(
                 "--weights is the file of one released colorizer; name it by --member"
             )
+        from ensemble.networks.colorizers.released import install_weights
+
         install_weights(member, weights)
     wanted = parse_folds(fold, project.folds.n_folds)
     found = [

@@ -1,9 +1,13 @@
-"""Predictors that are not trained: classical inpainting, no color, and released colorizers."""
+"""Predictors that are not trained: classical inpainting, no color, and released colorizers.
+
+torch, which takes seconds to import, is imported where a released network is loaded.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -14,9 +18,6 @@ from ensemble.damage.fill import METHODS, fill_hole
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.inference.predictor import Predictions, Predictor, Shown
 from ensemble.members import Member
-from ensemble.networks.colorizers.lab import colorize_with
-from ensemble.networks.colorizers.released import load_released
-from ensemble.networks.device import best_device
 from ensemble.parallel import map_in_order
 from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
 
@@ -80,10 +81,15 @@ class ReleasedColorizer(FixedPredictor):
 
     def __init__(self, member: Member) -> None:
         super().__init__(member)
-        self.network = load_released(member.arch).to(best_device())
+        from ensemble.networks.colorizers.lab import colorize_with
+        from ensemble.networks.colorizers.released import load_released
+        from ensemble.networks.device import best_device
+
+        network = load_released(member.arch).to(best_device())
+        self._colorize = partial(colorize_with, network)
 
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> NDArray[np.uint8]:
-        return colorize_with(self.network, gray)
+        return self._colorize(gray)
 
 
 COLORIZERS: Mapping[str, Callable[[Member], Predictor]] = MappingProxyType(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from ensemble.errors import ConfigError
 from ensemble.inference.fixed import fixed_predictor
-from ensemble.inference.predictor import NetworkPredictor, Predictor
+from ensemble.inference.predictor import Predictor
 from ensemble.members import Member
-from ensemble.networks.build import load_network
-from ensemble.networks.device import choose_precision
 from ensemble.project import Project
 from ensemble.provenance import read_checkpoint
 from ensemble.vocabulary import Fold
@@ -36,6 +34,12 @@ def load_predictor(project: Project, member: Member, fold: Fold) -> Predictor:
         )
     if member.kind == "fixed":
         return fixed_predictor(member)
+    from ensemble.inference.network import (
+        NetworkPredictor,  # torch: seconds that the above need not
+    )
+    from ensemble.networks.build import load_network
+    from ensemble.networks.device import choose_precision
+
     read_checkpoint(project, member, fold)
     precision = project.config.of_member(member.stage, member.name).training.precision
     return NetworkPredictor(

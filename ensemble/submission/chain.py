@@ -32,7 +32,7 @@ from ensemble.oof.priors import Priors, mean_prior
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.submission.frame import Frame
-from ensemble.vocabulary import FULL, Fold, Stage, View
+from ensemble.vocabulary import FULL, STAGES, Fold, Stage, View
 
 Predict = Callable[[Sequence[str], Shown, tuple[View, ...]], Mapping[View, NDArray[Any]]]
 
@@ -178,7 +178,7 @@ def predict_test(
 
     Each fold's restoration, blended and composed, feeds the same fold's colorization, as it did
     out of fold; the folds' blends are then averaged and composed once. One fold's networks are
-    in memory at a time.
+    in memory at a time. Where no member is trained, the folds are alike and are predicted once.
 
     Args:
         project: Data, settings and checkpoints.
@@ -193,25 +193,36 @@ def predict_test(
         StaleArtefactError: A checkpoint was made from something else than the present things.
     """
     batches = list(_batches(project, image_ids or project.competition.test_ids))
+    folds, repeats = recipe_folds(recipe, full=full), 1
+    if not _is_trained(project, recipe):
+        folds, repeats = folds[:1], len(folds)
     sums: dict[str, Blends] = {}
-    for fold in recipe_folds(recipe, full=full):
+    for fold in folds:
         source = FoldSource.open(project, recipe, fold)
         for batch in batches:
             for image_id, blends in zip(
                 batch.image_ids, blend_fold(recipe, source, batch), strict=True
             ):
-                sums[image_id] = sums[image_id] + blends if image_id in sums else blends
-            advance(len(batch.image_ids))
-    return [
-        finish(recipe, priors, image_id, frame, sums[image_id])
-        for batch in batches
-        for image_id, frame in zip(batch.image_ids, batch.frames, strict=True)
-    ]
+                for _ in range(repeats):
+                    sums[image_id] = sums[image_id] + blends if image_id in sums else blends
+            advance(repeats * len(batch.image_ids))
+
+    def answer(pair: tuple[str, Frame]) -> TestAnswer:
+        return finish(recipe, priors, *pair, sums[pair[0]])
+
+    pairs = [pair for b in batches for pair in zip(b.image_ids, b.frames, strict=True)]
+    return list(map_in_order(answer, pairs))
 
 
 def recipe_folds(recipe: Recipe, *, full: bool) -> tuple[Fold, ...]:
     """The folds whose networks take part; `full` adds those of all photographs."""
     return (*recipe.folds, FULL) if full else recipe.folds
+
+
+def _is_trained(project: Project, recipe: Recipe) -> bool:
+    """Whether a recipe blends the networks of any fold."""
+    names = [(stage, name) for stage in STAGES for name in getattr(recipe, stage).weights]
+    return any(project.member(*one).kind == "trained" for one in names)
 
 
 def blend_fold(recipe: Recipe, source: FoldSource, batch: Batch) -> Iterator[Blends]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ensemble.arrays import Rgb
 from ensemble.data.png import decode_rgb, encode_png
 from ensemble.errors import DataError, SubmissionError
+from ensemble.parallel import map_in_order
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold, so that its bytes do not depend on when it was built."""
@@ -26,12 +27,13 @@ def build_zip(path: Path, pictures: Iterable[tuple[str, Rgb]]) -> None:
         path: The zip to make.
         pictures: (file name, (H, W, 3) uint8), in the order they are to have.
     """
+    encoded = map_in_order(lambda one: (one[0], encode_png(one[1])), pictures)
     with zipfile.ZipFile(path, "w") as archive:
-        for name, picture in pictures:
+        for name, content in encoded:
             entry = zipfile.ZipInfo(name, date_time=EPOCH)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3
-            archive.writestr(entry, encode_png(picture))
+            archive.writestr(entry, content)
 
 
 def verify_zip(

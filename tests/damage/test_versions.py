@@ -46,7 +46,10 @@ def compute() -> Arrays:
     found = damages()
     masks = [locate_hole(damaged).lost_mask for damaged, _ in found]
     arrays = {"masks": np.packbits(masks), "locator": np.array(LOCATOR_VERSION)}
-    for name, chosen in {"default": {}, **{method: {"method": method} for method in METHODS}}.items():
+    for name, chosen in {
+        "default": {},
+        **{method: {"method": method} for method in METHODS},
+    }.items():
         holes = [fill_hole(gray, lost, **chosen)[lost] for gray, lost in found[:2]]
         arrays[f"fill {name}"] = np.concatenate(holes)
     return arrays | {"fill": np.array(FILL_VERSION)}

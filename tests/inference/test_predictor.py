@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from ensemble.config import NormalizationSection
 from ensemble.damage.fill import METHODS, fill_hole
 from ensemble.errors import ConfigError, MissingArtefactError
-from ensemble.inference import fixed
 from ensemble.inference import predictor as room
 from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor, fixed_predictor
 from ensemble.inference.load import load_predictor
-from ensemble.inference.predictor import NetworkPredictor, Shown
+from ensemble.inference.network import NetworkPredictor
+from ensemble.inference.predictor import Shown
 from ensemble.members import MEMBERS, Member
+from ensemble.networks.colorizers import released
 from ensemble.project import Project
 from ensemble.vocabulary import VIEWS, apply_view, undo_view
 
@@ -158,7 +159,7 @@ def test_a_hole_is_filled_once_for_all_members(monkeypatch):
     "member", [m for members in MEMBERS.values() for m in members.values() if m.kind == "fixed"]
 )
 def test_every_fixed_member_has_a_predictor(member, monkeypatch):
-    monkeypatch.setattr(fixed, "load_released", lambda name: nn.Identity())
+    monkeypatch.setattr(released, "load_released", lambda name: nn.Identity())
     assert fixed_predictor(member).member == member
 
 

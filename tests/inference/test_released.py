@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from ensemble.inference import fixed
 from ensemble.inference.fixed import ReleasedColorizer
 from ensemble.inference.predictor import Shown
 from ensemble.members import MEMBERS
+from ensemble.networks.colorizers import released
 
 
 class RedOnTheLeft(nn.Module):
@@ -26,7 +26,9 @@ class RedOnTheLeft(nn.Module):
 
 def test_each_view_is_colored_by_itself_and_flipped_back(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(fixed, "load_released", lambda name: asked.append(name) or RedOnTheLeft())
+    monkeypatch.setattr(
+        released, "load_released", lambda name: asked.append(name) or RedOnTheLeft()
+    )
     predictor = ReleasedColorizer(MEMBERS["colorization"]["siggraph17"])
     assert asked == ["siggraph17"]
     grays = np.full((2, 20, 30), 128, dtype=np.uint8)

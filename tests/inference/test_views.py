@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.inference.predictor import augment, deaugment
+from ensemble.inference.network import augment, deaugment
 from ensemble.vocabulary import VIEWS
 
 BATCH = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
