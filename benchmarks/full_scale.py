@@ -1,7 +1,7 @@
 """A rehearsal of the whole competition on this machine: 29,603 photographs of 512 px.
 
     python benchmarks/full_scale.py PHOTOS --work WORK [--count 29603] [--steps oof,blend]
-                                    [--no-cache] [--kill 60]
+                                    [--no-cache] [--kill 60] [--same-as OTHER]
 
 PHOTOS is a folder of some hundred photographs at least. Of them photographs in the competition's
 layout are made in WORK/data (see `many_photographs.py`). Then the commands of `ens` run as a user
@@ -17,7 +17,8 @@ and `folds`, so both read them from the disk.
 
 --steps runs these alone. --no-cache does without the decoded photographs. --kill SECONDS kills the
 processes of each step (SIGKILL) at a random time up to SECONDS, once, and runs it again; such a
-step's figures are those of both runs together.
+step's figures are those of both runs together. --same-as OTHER then compares what was written with
+a rehearsal in OTHER that ran undisturbed: every file but those that hold times has the same bytes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from ensemble.config_text import config_text
 from ensemble.data.folds_csv import read_folds, read_groups
 from ensemble.data.layout import TEST_INPUT, TEST_TARGET, TRAIN_GT, TRAIN_INPUT
 from ensemble.data.png import read_gray, read_rgb
+from ensemble.manifest import digest_file
 from ensemble.parallel import map_in_order
 from ensemble.presets import preset_config
 from ensemble.workspace import Workspace, atomic_write
@@ -52,6 +54,11 @@ PHOTOGRAPHS = "photographs"
 """The step that makes them; it comes before any other where they are missing."""
 SMALL = CustomMember(name="small", stage="restoration", arch="unet", encoder="mobilenet_v2")
 STEPS_OF_TRAINING = 50
+WITH_TIMES = frozenset(
+    {"data", "cache", "steps.json", "table.md", "metrics.csv", "progress.json", "tensorboard"}
+    | {"study.log"}
+)
+"""Names of files and folders that are not compared: the photographs, and what holds times."""
 
 
 class Rehearsal:
@@ -203,6 +210,24 @@ def compare_groups(workspace: Workspace) -> str:
     )
 
 
+def compare_results(workspace: Workspace, other: Workspace) -> str:
+    """Which of the files that both have written are not the same, byte by byte."""
+    left, right = (
+        {
+            path.relative_to(one.root): digest_file(path)
+            for path in one.root.rglob("*")
+            if path.is_file() and not WITH_TIMES & {*path.relative_to(one.root).parts}
+        }
+        for one in (workspace, other)
+    )
+    apart = sorted(
+        str(path) for path in left.keys() | right.keys() if left.get(path) != right.get(path)
+    )
+    if apart:
+        return f"{len(apart)} of {len(left)} files differ from {other.root}: {', '.join(apart)}"
+    return f"all {len(left)} files are the same as in {other.root}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
@@ -213,6 +238,7 @@ def main() -> None:
     parser.add_argument("--steps", default="all", help="as decode,folds; or photographs")
     parser.add_argument("--no-cache", action="store_true")
     parser.add_argument("--kill", type=float, default=0.0)
+    parser.add_argument("--same-as", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     rehearsal = Rehearsal(
@@ -237,6 +263,8 @@ def main() -> None:
     table = make_table(rehearsal.read())
     if workspace.folds_file.exists():
         table += f"\n{compare_groups(workspace)}.\n"
+    if options.same_as:
+        table += f"\n{compare_results(workspace, Workspace(options.same_as))}.\n"
     atomic_write(workspace.root / "table.md", table)
     print(table)
 

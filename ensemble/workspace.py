@@ -5,6 +5,7 @@ This is the only module that spells an artefact's path.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -24,8 +25,11 @@ _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _SCRATCH_END = ".part"
 _POLL_SECONDS = 0.5
 
-SPARE_BYTES = 64 * 2**20
+SPARE_BYTES = 64_000_000
 """Room on a disk that is left alone: small files have to be written as well."""
+
+_FULL_DISK = ("No space left on device", "file write failed", "unexpected pos")
+"""In the errors by which safetensors and torch report that a file could not be written."""
 
 
 def check_name(what: str, name: str) -> str:
@@ -143,6 +147,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file or folder to make.
+
+    Raises:
+        OSError: It cannot be written, and `path` is as it was; the error names `path`, and is one
+            of the system's also where a library reports a full disk by an error of its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -162,6 +170,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         _name_in_error(error, path)
         raise
+    except Exception as error:  # torch's and safetensors' share no class
+        if not any(text in str(error) for text in _FULL_DISK):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
@@ -190,6 +202,7 @@ def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[Non
 
     Raises:
         LockedError: Another process holds it, and `wait` is False.
+        OSError: As the block raises it; one that names no file names `path`.
     """
     lock_file = path.parent / f".{path.name}.lock"
     lock_file.parent.mkdir(parents=True, exist_ok=True)
@@ -204,6 +217,9 @@ def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[Non
     try:
         _remove_unfinished(path)
         yield
+    except OSError as error:
+        _name_in_error(error, path)
+        raise
     finally:
         lock.release()
 
@@ -255,9 +271,22 @@ def has_room(folder: Path, needed: int) -> bool:
 def no_room(folder: Path, needed: int, *, what: str, remedy: str) -> ConfigError:
     """The error that says so; see `check_room`."""
     return ConfigError(
-        f"{what} need {needed / 1e9:.1f} GB in `{folder}`, but {free_bytes(folder) / 1e9:.1f} GB "
-        f"are free, or your quota is used up; free some space, or {remedy}"
+        f"{what} need {format_bytes(needed)} in `{folder}`, with {format_bytes(SPARE_BYTES)} to "
+        f"spare, but {format_bytes(free_bytes(folder))} are free, or your quota is used up; free "
+        f"some space, or {remedy}"
     )
+
+
+def format_bytes(count: float) -> str:
+    """A number of bytes for a reader.
+
+    >>> format_bytes(33_060_000_000), format_bytes(1_900_000), format_bytes(1200)
+    ('33.1 GB', '1.9 MB', '1.2 KB')
+    """
+    for size, unit in ((1e9, "GB"), (1e6, "MB")):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e3:.1f} KB"
 
 
 def free_bytes(folder: Path) -> int:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.full_scale import compare_groups, make_table
+from benchmarks.full_scale import compare_groups, compare_results, make_table
 from benchmarks.many_photographs import find_regions, make_photographs, share_out
 from benchmarks.measured import run_measured
 from ensemble.arrays import luma
@@ -134,4 +134,18 @@ def test_found_groups_are_compared_with_those_that_were_made(tmp_path):
     assert compare_groups(workspace) == (
         "2 groups were made, 3 found; 1 of 4 photographs lie in another fold than most of their "
         "group"
+    )
+
+
+def test_a_killed_rehearsal_is_compared_with_an_undisturbed_one(tmp_path):
+    one, other = (Workspace(tmp_path / name) for name in "ab")
+    for workspace in (one, other):
+        (workspace.root / "oof").mkdir(parents=True)
+        (workspace.root / "folds.csv").write_text("same")
+        (workspace.root / "oof" / "study.log").write_text(f"begun at {workspace.root}")
+    assert compare_results(one, other) == f"all 1 files are the same as in {other.root}"
+    (one.root / "oof" / "left.part").write_text("")
+    (one.root / "folds.csv").write_text("changed")
+    assert compare_results(one, other) == (
+        f"2 of 2 files differ from {other.root}: folds.csv, oof/left.part"
     )

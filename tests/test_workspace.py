@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from ensemble.errors import ConfigError, LockedError
 from ensemble.workspace import Workspace, atomic_path, atomic_write, exclusive_lock
@@ -233,6 +234,34 @@ def test_a_full_disk_is_told_of_the_artefact(tmp_path: Path, of_temporary: bool)
     with pytest.raises(OSError, match="No space") as refusal, atomic_path(path) as temporary:
         write(temporary)
     assert refusal.value.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        RuntimeError("PytorchStreamWriter failed: file write failed"),
+        RuntimeError("[enforce fail at inline_container.cc:659] . unexpected pos 64 vs 0"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_of_the_artefact_whoever_reports_it(tmp_path: Path, report: Exception):
+    path = tmp_path / "last.ckpt"
+    with pytest.raises(OSError, match="No space") as refusal, atomic_path(path):
+        raise report
+    assert (refusal.value.errno, refusal.value.filename) == (errno.ENOSPC, str(path))
+    with pytest.raises(RuntimeError, match="another"), atomic_path(path):
+        raise RuntimeError("another")
+
+
+def test_an_error_without_a_file_names_the_locked_artefact(tmp_path: Path):
+    path = tmp_path / "archive"
+    for error, named in (
+        (OSError(errno.ENOSPC, "No space left on device"), str(path)),
+        (OSError(errno.EACCES, "Permission denied", "/other"), "/other"),
+    ):
+        with pytest.raises(OSError) as refusal, exclusive_lock(path, what="testing"):  # noqa: PT011
+            raise error
+        assert refusal.value.filename == named
 
 
 def test_another_file_in_an_error_keeps_its_name(tmp_path: Path):

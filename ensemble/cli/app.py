@@ -7,6 +7,7 @@ Markdown takes as long to import as all the rest; the help of a verb is drawn by
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -125,6 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     disk, too little memory), prints its text alone and exits with status 2. Any other error is a
     fault of the program and keeps its traceback.
     """
+    threading.excepthook = _explain_in_thread
     try:
         app(arguments)
     except EnsembleError as error:
@@ -140,6 +142,14 @@ def main(arguments: list[str] | None = None) -> None:
         if end.code == INTERRUPTED:
             _complain(GO_ON)
         raise
+
+
+def _explain_in_thread(failure: threading.ExceptHookArgs) -> None:
+    """Tell an error of the machine in a thread, such as TensorBoard's on a full disk, in a line."""
+    if isinstance(failure.exc_value, OSError):
+        _complain(f"error: {explain_os_error(failure.exc_value)}", style="red")
+    else:
+        threading.__excepthook__(failure)
 
 
 def _end(text: str) -> NoReturn:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, explain_os_error
 from ensemble.jobs.plan import Entry, may_begin
 from ensemble.jobs.worker import REFUSED, Order, explain_exit, start
 from ensemble.project import Project
@@ -132,7 +132,9 @@ def _try_here(entry: Entry, run: Callable[[Job], None]) -> None:
         run(entry.job)
     except EnsembleError as error:
         entry.end(str(error), refused=True)
-    except (OSError, MemoryError, RuntimeError) as error:
+    except OSError as error:
+        entry.end(explain_os_error(error))
+    except (MemoryError, RuntimeError) as error:
         # What the machine refuses, a GPU's memory among it: torch raises RuntimeErrors for that.
         entry.end(f"{type(error).__name__}: {error}")
     else:

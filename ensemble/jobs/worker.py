@@ -21,12 +21,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ensemble.config import Config
-from ensemble.errors import ConfigError, EnsembleError
+from ensemble.errors import ConfigError, EnsembleError, explain_os_error
 from ensemble.project import Project
 from ensemble.training.job import Job
 from ensemble.workspace import Workspace
 
-REFUSED = 2
+FAILED, REFUSED = 1, 2
 _PR_SET_PDEATHSIG = 1
 _TAIL_BYTES = 4000
 
@@ -110,6 +110,9 @@ def main(arguments: Sequence[str]) -> int:
     except EnsembleError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return REFUSED
+    except OSError as error:
+        print(f"error: {explain_os_error(error)}", file=sys.stderr, flush=True)
+        return FAILED
     return 0
 
 

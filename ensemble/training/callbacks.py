@@ -17,7 +17,7 @@ from ensemble.networks.weights import save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
 from ensemble.training.progress import Position, Scores, best_epoch, epochs_to_keep, out_of_patience
-from ensemble.training.state import KEY, explain_full_disk
+from ensemble.training.state import KEY
 from ensemble.workspace import atomic_write
 
 CHECK_EVERY = 50
@@ -90,8 +90,7 @@ class Checkpointing(Callback):
         keep = epochs_to_keep(self.scores, self.settings.average_last)
         if trainer.is_global_zero and epoch in keep:
             path = self.files.epoch_weights(epoch)
-            with explain_full_disk(path):
-                save_weights(path, learner.kept)
+            save_weights(path, learner.kept)
         self._save(trainer)
         if trainer.is_global_zero:
             for other in set(self.files.kept_epochs()) - set(keep):

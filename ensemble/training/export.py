@@ -18,7 +18,6 @@ from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
 from ensemble.training.progress import Scores, best_epoch, out_of_patience
 from ensemble.training.resume import Origin
-from ensemble.training.state import explain_full_disk
 from ensemble.workspace import atomic_path
 
 
@@ -92,17 +91,16 @@ def _average(
 
 def _write(files: JobFiles, learner: Learner, facts: dict[str, Any], origin: Origin) -> None:
     files.manifest.unlink(missing_ok=True)
-    with explain_full_disk(files.weights):
-        if learner.settings.average_last:
-            save_weights(files.weights, learner.kept)
-        else:
-            with atomic_path(files.weights) as temporary:
-                shutil.copyfile(files.epoch_weights(facts["best_epoch"] - 1), temporary)
-        facts["weights"] = digest_file(files.weights)
-        write_manifest(
-            files.manifest,
-            kind="checkpoint",
-            made_from=origin.made_from,
-            seed=learner.seed,
-            facts=facts,
-        )
+    if learner.settings.average_last:
+        save_weights(files.weights, learner.kept)
+    else:
+        with atomic_path(files.weights) as temporary:
+            shutil.copyfile(files.epoch_weights(facts["best_epoch"] - 1), temporary)
+    facts["weights"] = digest_file(files.weights)
+    write_manifest(
+        files.manifest,
+        kind="checkpoint",
+        made_from=origin.made_from,
+        seed=learner.seed,
+        facts=facts,
+    )

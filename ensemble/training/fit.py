@@ -58,8 +58,8 @@ def fit(
         StaleArtefactError: What the job left was made from something else, or is damaged; the
             message names what differs and the remedy. Nothing is changed.
         LockedError: Another process runs the same job.
-        TrainingError: The loss is not finite any more, or the disk is full; the last checkpoint is
-            intact.
+        TrainingError: The loss is not finite any more; the last checkpoint is intact.
+        OSError: The disk is full; the last checkpoint is intact.
         ConfigError: The member is not trained, or the batch cannot be divided among the devices.
     """
     hardware = hardware or Hardware()

@@ -8,20 +8,17 @@ No state of random generators is kept: a step's random numbers follow from its p
 
 from __future__ import annotations
 
-import errno
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
-from safetensors import SafetensorError
 
-from ensemble.errors import StaleArtefactError, TrainingError
+from ensemble.errors import StaleArtefactError
 from ensemble.training.progress import Position
 from ensemble.workspace import atomic_path
 
@@ -35,7 +32,7 @@ class AtomicCheckpoints(CheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write; the file that was there stays until the new one is on disk."""
-        with explain_full_disk(Path(path)), atomic_path(Path(path)) as temporary:
+        with atomic_path(Path(path)) as temporary:
             torch.save(checkpoint, temporary)
 
     def load_checkpoint(
@@ -48,23 +45,6 @@ class AtomicCheckpoints(CheckpointIO):
     def remove_checkpoint(self, path: Any) -> None:
         """Remove the file."""
         Path(path).unlink(missing_ok=True)
-
-
-@contextmanager
-def explain_full_disk(path: Path) -> Iterator[None]:
-    """Raise TrainingError where there is no room for `path`; what was there before is intact."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        # torch and safetensors report a failed write without its number.
-        texts = ("file write failed", "No space left on device")
-        full = getattr(error, "errno", None) == errno.ENOSPC or any(t in str(error) for t in texts)
-        if not full:
-            raise
-        raise TrainingError(
-            f"there is no room on the disk for `{path}`; the last checkpoint is intact; free some "
-            "space, then run the same command again to go on"
-        ) from error
 
 
 def mark_position(checkpoint: dict[str, Any], position: Position) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from ensemble import config
-from ensemble.config import load_config
+from ensemble.config import Config, load_config
 from ensemble.config_text import config_text
 from ensemble.errors import explain_os_error
 from ensemble.project import Project, open_photographs
@@ -138,6 +140,24 @@ def test_other_faults_of_the_machine(
 
     monkeypatch.setattr(config, "load_config", failing)
     assert fault(ens(tmp_path, "status")).lower().startswith(message.lower())
+
+
+def test_an_error_of_the_machine_in_a_thread_is_one_line(
+    ens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_a_thread(path: Path) -> Config:
+        def write() -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "events")
+
+        thread = Thread(target=write)
+        thread.start()
+        thread.join()
+        return Config()
+
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # to be put back
+    monkeypatch.setattr(config, "load_config", in_a_thread)
+    line = "error: `events`: no space left on device; free some space, then run this again"
+    assert ens(tmp_path, "status").err.splitlines()[0] == line
 
 
 def test_a_rename_names_both_files() -> None:

@@ -305,7 +305,9 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
     competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
-    with pytest.raises(ConfigError, match=r"need 0.0 GB.*put the workspace on a larger disk"):
+    with pytest.raises(
+        ConfigError, match=r"need [0-9.]+ [KM]B in .*put the workspace on a larger disk"
+    ):
         Photographs(competition, tmp_path / "cache").prepare()
 
 
@@ -316,7 +318,10 @@ def test_a_disk_that_fills_up_is_told_before_the_work_begins(
     decode = Mock()
     monkeypatch.setattr(room.os, "posix_fallocate", Mock(side_effect=OSError(number, "no room")))
     monkeypatch.setattr(Competition, "train_sample", decode)
-    with pytest.raises(ConfigError, match=r"need 0.0 GB in `.*cache`, but .* a larger disk"):
+    with pytest.raises(
+        ConfigError,
+        match=r"need [0-9.]+ [KM]B in `.*cache`, with 64.0 MB to spare, but .* a larger disk",
+    ):
         Photographs(competition, tmp_path / "cache").prepare()
     assert not decode.called
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]

@@ -104,7 +104,9 @@ def test_a_larger_sample_adds_to_what_is_there_and_a_smaller_one_keeps_it(
 def test_a_disk_without_room_is_refused_and_nothing_is_removed(project, monkeypatch):
     archive = collect(project, navier_stokes(project), 0)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
-    with pytest.raises(ConfigError, match="predictions need .* GB are free.*`photographs` under"):
+    with pytest.raises(
+        ConfigError, match="predictions need .* to spare, but .* are free.*`photographs` under"
+    ):
         Archive.create(
             archive.path,
             image_ids=archive.image_ids,
