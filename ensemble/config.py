@@ -28,6 +28,9 @@ from ensemble.workspace import check_name
 MOST_FOLDS = 100
 """A fold costs a training of every member; more are a mistake."""
 
+InputMode = Literal["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance"]
+"""What a network of restoration is shown."""
+
 REMOVED = {"colorization.train_on": "colorization always learns from clean gray"}
 """Keys of earlier versions, each with the reason why it went."""
 
@@ -72,11 +75,12 @@ class RestorationSection(Section):
         min_length=1,
         description="Names of the members, from the registry or from [[member]] tables.",
     )
-    input_mode: Literal["damaged", "prefilled", "prefilled+mask"] = Field(
+    input_mode: InputMode = Field(
         "prefilled",
         description="What networks start from: the input as it is (the slides' way), or with the "
         "hole filled by a spline in tension (measures best, see docs/restoration.md), or "
-        "that and the hole's mask as a second channel.",
+        "that and the hole's mask as a second channel, or also each lost pixel's distance to the "
+        "rim as a third.",
     )
     hole_loss: float = Field(
         0.0,
@@ -87,6 +91,14 @@ class RestorationSection(Section):
     )
     masked_ssim_loss: float = Field(
         0.0, ge=0.0, description="Weight of 1 - masked SSIM, added to the loss."
+    )
+    ssim_finish: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the training at its end in which the loss is 1 - masked SSIM, and a "
+        "tenth of the mean absolute error of the hole and its rim, in place of the losses before; "
+        "a third is a good choice, with `hole_loss = 1` before it and `patience = 0`.",
     )
 
 
@@ -197,16 +209,34 @@ class CustomMember(Section):
     stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
     arch: str = Field(
         "",
-        description="Architecture, as smp spells it; or histogram, with an encoder of timm; or "
-        "external, for predictions made elsewhere; or empty, where the registry has the name.",
+        description="Architecture, as smp spells it; or nafnet; or histogram, with an encoder of "
+        "timm; or onnx, for a network in a file; or external, for predictions made elsewhere; or "
+        "empty, where the registry has the name.",
     )
-    encoder: str = Field("", description="Encoder, as smp spells it; none where arch is external.")
-    options: dict[str, JsonValue] = Field({}, description="Further arguments of the architecture.")
+    encoder: str = Field(
+        "", description="Encoder, as smp or timm spells it; none where arch is anything else."
+    )
+    options: dict[str, JsonValue] = Field(
+        {},
+        description="Further arguments of the architecture; any of smp's also takes "
+        "full_resolution = true, for two convolutions at full resolution beside it.",
+    )
+    file: str | None = Field(
+        None, description="Where arch is onnx: the file, from the folder of ens.toml or absolute."
+    )
+    sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-fA-F]{64}$",
+        description="Where arch is onnx: the file's SHA-256, 64 digits; another file is refused.",
+    )
+    adapter: str | None = Field(
+        None, description="Where arch is onnx: what goes in and comes out, see docs/onnx.md."
+    )
     seed: int | None = Field(None, ge=0, description="Seed of what its training draws at random.")
 
     def settings(self) -> dict[str, Any]:
         """What the table sets for its member alone, by key of `seed`, [training], [restoration]."""
-        described = {"name", "stage", "arch", "encoder", "options"}
+        described = {"name", "stage", "arch", "encoder", "options", "file", "sha256", "adapter"}
         return {k: value for k, value in self if k not in described and value is not None}
 
 

@@ -2,8 +2,8 @@
 
 A member is one named network of one stage, as frozen data. Adding one is adding a line to one of
 the tables below, or a `[[member]]` table to `ens.toml`, which takes any architecture and encoder
-of segmentation-models-pytorch, or changes the settings of a member of the registry. Nothing here
-needs torch.
+of segmentation-models-pytorch, or an architecture of our own, or changes the settings of a member
+of the registry. Nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -14,20 +14,31 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ensemble.config import Config, CustomMember, RestorationSection
+from ensemble.config import Config, CustomMember, InputMode, RestorationSection
 from ensemble.errors import ConfigError, nearest_first, unknown_name
 from ensemble.manifest import digest_json
 from ensemble.vocabulary import HUE_BINS, VIEWS, Stage, View, check_stage
 
 Kind = Literal["trained", "fixed", "external"]
-InputMode = Literal["damaged", "prefilled", "prefilled+mask", "restored"]
 Output = Literal["gray", "rgb", "histogram"]
 Options = tuple[tuple[str, Any], ...]
 
 HISTOGRAM_ARCH = "histogram"
+ONNX_ARCH = "onnx"
+ADAPTERS: Mapping[str, Stage] = MappingProxyType(
+    {
+        "inpainting": "restoration",
+        "gray-to-ab": "colorization",
+        "lightness-to-ab": "colorization",
+    }
+)
+"""How a network in an ONNX file is fed and read, by name, with its stage; see docs/onnx.md."""
 EQUIVARIANT = frozenset({"harmonic", "biharmonic", "spline", "gray"})
 """Fixed members that make of a flipped picture the flipped prediction: no flip adds anything."""
-_LEARNED_FROM: Mapping[Stage, InputMode] = {"restoration": "prefilled", "colorization": "restored"}
+_LEARNED_FROM: Mapping[Stage, InputMode | Literal["restored"]] = {
+    "restoration": "prefilled",
+    "colorization": "restored",
+}
 """What trained members are shown by default."""
 SCSE = {"decoder_attention_type": "scse"}
 
@@ -41,12 +52,16 @@ class Member:
         stage: `restoration` or `colorization`.
         kind: `trained` by the toolkit, `fixed` (never trained here), or `external` (its
             predictions were made elsewhere).
-        arch: An architecture of smp, `histogram`, or for other kinds the algorithm's name.
-        encoder: An encoder of smp, or of timm for `histogram`; empty for other kinds.
+        arch: An architecture of smp, `nafnet`, or `histogram`; for other kinds the algorithm.
+        encoder: An encoder of smp, or of timm for `histogram`; else empty.
         options: Further arguments of the architecture, sorted by name.
         input_mode: What the network is shown. Restoration: `damaged` (the input as it is),
-            `prefilled` (its hole inpainted), `prefilled+mask` (and the mask as a second channel).
+            `prefilled` (its hole inpainted), `prefilled+mask` (and the mask as a second channel),
+            `prefilled+mask+distance` (and each lost pixel's distance to the rim as a third).
             Colorization: `restored`, the restored gray.
+        file: Of an `onnx` member: where its file lies, from the workspace or absolute.
+        sha256: What the file's SHA-256 must be; empty where any will do.
+        adapter: Of an `onnx` member: one of `ADAPTERS`.
     """
 
     name: str
@@ -55,7 +70,10 @@ class Member:
     arch: str
     encoder: str = ""
     options: Options = ()
-    input_mode: InputMode = "damaged"
+    input_mode: InputMode | Literal["restored"] = "damaged"
+    file: str = ""
+    sha256: str = ""
+    adapter: str = ""
 
     @property
     def output(self) -> Output:
@@ -90,7 +108,7 @@ class Member:
     @property
     def in_channels(self) -> int:
         """Channels of the network's input."""
-        return 2 if self.input_mode == "prefilled+mask" else 1
+        return 1 + self.input_mode.count("+")
 
     @property
     def out_channels(self) -> int:
@@ -98,9 +116,12 @@ class Member:
         return {"gray": 1, "rgb": 3, "histogram": HUE_BINS}[self.output]
 
     def digest(self) -> str:
-        """SHA-256 of the spec: of everything that decides the network, so not of its name."""
-        spec = {key: value for key, value in asdict(self).items() if key != "name"}
-        return digest_json(spec)
+        """SHA-256 of the spec: of everything that decides the network, so not of its name.
+
+        Nor of a file's place: what is in it has a digest of its own (`ensemble.provenance`).
+        """
+        spec = {k: v for k, v in asdict(self).items() if k not in ("name", "file", "sha256")}
+        return digest_json({k: v for k, v in spec.items() if k != "adapter" or v})
 
 
 def frozen_options(options: Mapping[str, Any]) -> Options:
@@ -122,7 +143,8 @@ def _trained(stage: Stage, name: str, arch: str, encoder: str, **options: Any) -
 
 
 def _fixed(stage: Stage, name: str) -> Member:
-    mode: InputMode = "damaged" if stage == "restoration" else "restored"
+    restores = stage == "restoration"
+    mode: InputMode | Literal["restored"] = "damaged" if restores else "restored"
     return Member(name, stage, "fixed", arch=name, input_mode=mode)
 
 
@@ -137,6 +159,8 @@ _RESTORATION = (
     _restorer("unet-mobilenet-v2-scse", "unet", "mobilenet_v2", **SCSE),
     _restorer("unet-regnetx-008", "unet", "tu-regnetx_008"),
     _restorer("unet-efficientnet-b4", "unet", "efficientnet-b4"),
+    # at full resolution throughout
+    _restorer("nafnet", "nafnet", ""),
     # classical inpainting
     _fixed("restoration", "navier-stokes"),
     _fixed("restoration", "telea"),
@@ -217,16 +241,37 @@ def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
 def custom_member(table: CustomMember) -> Member:
     """A member from a `[[member]]` table.
 
-    `arch` is any architecture of smp with any of its encoders; or `histogram` with any encoder of
-    timm; or `external`, without encoder, for predictions made elsewhere. The names are checked by
+    `arch` is any architecture of smp with any of its encoders; or `nafnet`, without encoder; or
+    `histogram` with any encoder of timm; or `onnx`, with a file and an adapter; or `external`, for
+    predictions made elsewhere. The names are checked by
     `ensemble.networks.catalogue.check_member`: smp and timm take seconds to import.
     """
     options = frozen_options(table.options)
     mode = _LEARNED_FROM[table.stage]
+    if table.arch == ONNX_ARCH:
+        return _onnx_member(table)
     if table.arch == "external":
         return Member(table.name, table.stage, "external", "external", "", options, mode)
     arch = table.arch.lower()
     return Member(table.name, table.stage, "trained", arch, table.encoder, options, mode)
+
+
+def _onnx_member(table: CustomMember) -> Member:
+    """A network in an ONNX file; the file itself is checked where it is opened."""
+    name, stage = table.name, table.stage
+    fixed = _fixed(stage, name)
+    if not table.file or table.encoder or table.options:
+        raise ConfigError(
+            f'[[member]] `{name}` with `arch = "onnx"` must have a `file` and an `adapter`, and '
+            "neither `encoder` nor `options`; correct it"
+        )
+    valid = [adapter for adapter, its_stage in ADAPTERS.items() if its_stage == stage]
+    if table.adapter not in valid:
+        raise ConfigError(
+            unknown_name(f"adapter of {stage} (of member `{name}`)", table.adapter or "", valid)
+        )
+    sha256 = (table.sha256 or "").lower()
+    return replace(fixed, arch=ONNX_ARCH, file=table.file, sha256=sha256, adapter=table.adapter)
 
 
 def _member_of(table: CustomMember, names: Sequence[str]) -> Member:
@@ -244,6 +289,12 @@ def _member_of(table: CustomMember, names: Sequence[str]) -> Member:
             f"and have neither `encoder` nor `options`; give it one, or for {stage} name it "
             f"{', '.join(f'`{one}`' for one in nearest_first(name, MEMBERS[stage])[:3])}"
         )
+    for key in ("file", "sha256", "adapter"):
+        if table.arch != ONNX_ARCH and getattr(table, key) is not None:
+            raise ConfigError(
+                f'[[member]] `{name}` sets `{key}`, which only a member with `arch = "onnx"` has; '
+                "delete that line"
+            )
     member = registered or custom_member(table)
     idle = set(table.settings())
     if member.kind == "trained":

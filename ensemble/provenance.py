@@ -2,11 +2,13 @@
 
     data, folds, settings, member        -> checkpoint of a fold
     data, epochs, settings, member       -> checkpoint of all photographs
-    checkpoint, views, locator, fill     -> archive of stage 1
+    weights, views, locator, fill        -> archive of stage 1
     archives of stage 1 and their blend  -> restored gray
-    checkpoint, restored gray            -> archive of stage 2
-    checkpoints, imports, priors         -> recipe
+    weights, restored gray               -> archive of stage 2
+    weights, imports, priors             -> recipe
     recipe, test photographs, masks      -> zip; and the checkpoints of all photographs, if asked
+
+Weights are those of a checkpoint, or an ONNX file.
 
 Each `..._digests` function gives the present digests of what an artefact depends on, by name. They
 are written into its manifest when it is made and compared before it is used. They raise
@@ -17,6 +19,7 @@ was itself made from something else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,9 @@ from ensemble.project import Project
 from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
 
 WEIGHTS = "weights.safetensors"
+_ADDED = {"ssim_finish": 0.0}
+"""Keys that came later, with the value that changes nothing: older trainings do not know them."""
+
 CONTENT = "content"
 """What a manifest calls the digest of imported pictures."""
 
@@ -52,7 +58,11 @@ def learning_settings(config: Config, stage: Stage, name: str) -> dict[str, Any]
     epochs: a training can be extended.
     """
     content = config.of_member(stage, name).model_dump(mode="json")
-    stage_settings = {key: value for key, value in content[stage].items() if key != "members"}
+    left_out = (
+        "members",
+        *(key for key, value in _ADDED.items() if content[stage].get(key) == value),
+    )
+    stage_settings = {key: value for key, value in content[stage].items() if key not in left_out}
     learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
     shared = {key: content[key] for key in ("seed", "data", "normalization")}
     return {**shared, "stage": stage_settings, "training": learning}
@@ -76,7 +86,9 @@ def checkpoint_digests(project: Project, member: Member, fold: Fold) -> dict[str
 
 def _reads_fill(member: Member) -> bool:
     """Whether it is a fill, or a network that was shown one."""
-    return member.kind == "fixed" or (member.kind == "trained" and member.input_mode != "damaged")
+    if member.kind == "trained":
+        return member.input_mode != "damaged"
+    return member.kind == "fixed" and not member.file
 
 
 def full_epochs(project: Project, member: Member) -> int:
@@ -170,6 +182,8 @@ def archive_digests(
     if member.kind == "external":
         return {**digests, "name": member.name}
     digests["locator"] = locator_digest()
+    if member.file:
+        digests["file"] = _source_digest(project, member, fold)
     if member.kind == "trained":
         digests["checkpoint"] = _source_digest(project, member, fold)
         digests["settings"] = settings
@@ -263,7 +277,7 @@ def recipe_digests(
         folds: Of these folds.
         priors: Digest of the hue priors.
     """
-    sources = [(m, fold) for m in members if m.kind != "fixed" for fold in folds]
+    sources = [(m, fold) for m in members if _has_source(m) for fold in folds]
     return {
         **_recipe_surroundings(project),
         "priors": priors,
@@ -290,10 +304,10 @@ def read_recipe(project: Project) -> Recipe:
     due = _recipe_surroundings(project)
     require_same(recipe.made_from, due, name=f"`{path}`", remedy=again)
     for member in _blended(project, recipe):
-        for fold in recipe.folds if member.kind != "fixed" else ():
+        for fold in recipe.folds if _has_source(member) else ():
             key = _source_key(member, fold)
             if recipe.made_from.get(key) != _source_digest(project, member, fold):
-                what = "weights" if member.kind == "trained" else "predictions"
+                what = "predictions" if member.kind == "external" else "weights"
                 raise StaleArtefactError(
                     f"the recipe was tuned on other {what} of `{key}` than those that are there "
                     f"now; {again}"
@@ -375,16 +389,41 @@ def _blended(project: Project, recipe: Recipe) -> list[Member]:
     return [known[key] for key in names]
 
 
+def _has_source(member: Member) -> bool:
+    """Whether a member's predictions come from a file that may change."""
+    return member.kind != "fixed" or bool(member.file)
+
+
 def _source_key(member: Member, fold: int) -> str:
     return f"{member.stage}/{member.name}/fold-{fold}"
 
 
 def _source_digest(project: Project, member: Member, fold: Fold) -> str:
-    """Digest of a trained member's weights, or of an external member's pictures of a fold."""
+    """Digest of a member's weights or ONNX file, or of an external member's pictures of a fold."""
+    if member.file:
+        return _file_digest(project, member)
     if member.kind == "trained" or fold == FULL:
         manifest = read_checkpoint(project, member, fold)
         return _noted_weights(project.folder(member, fold), manifest)
     return _content_digest(project.archive_folder(member, fold), member, "--oof")
+
+
+def _file_digest(project: Project, member: Member) -> str:
+    """SHA-256 of a member's file, read once as long as it is not written to."""
+    path = project.workspace.root / member.file
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise MissingArtefactError(
+            f"`{path}`, the file of member `{member.name}`, cannot be read "
+            f"({error.strerror}); put it there, or correct `file` in ens.toml"
+        ) from None
+    return _digest_once(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache
+def _digest_once(path: Path, size: int, modified: int) -> str:
+    return digest_file(path)
 
 
 def _content_digest(folder: Path, member: Member, flag: str) -> str:

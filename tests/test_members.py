@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pytest
 
-from ensemble.config import Config, CustomMember
+from ensemble.config import Config, CustomMember, load_config
 from ensemble.errors import ConfigError
 from ensemble.members import (
     MEMBERS,
@@ -18,7 +19,7 @@ from ensemble.members import (
     frozen_options,
     resolve,
 )
-from ensemble.vocabulary import check_stage
+from ensemble.vocabulary import VIEWS, check_stage
 
 SLIDES = {
     "restoration": {
@@ -63,7 +64,7 @@ def test_the_networks_of_the_slides(stage: str) -> None:
 def test_every_entry_is_consistent(stage: str) -> None:
     for name, member in MEMBERS[check_stage(stage)].items():
         assert (member.name, member.stage) == (name, stage)
-        assert (member.kind == "trained") == bool(member.encoder)
+        assert (member.kind == "trained" and member.arch != "nafnet") == bool(member.encoder)
         assert hash(member) == hash(pickle.loads(pickle.dumps(member)))
 
 
@@ -105,6 +106,8 @@ def test_the_input_mode_reaches_trained_restorers_only() -> None:
     config = Config().replace("restoration", members=names, input_mode="prefilled+mask")
     network, classical = configured_members(config, "restoration")
     assert (network.input_mode, network.in_channels) == ("prefilled+mask", 2)
+    config = config.replace("restoration", input_mode="prefilled+mask+distance")
+    assert configured_members(config, "restoration")[0].in_channels == 3
     assert classical.input_mode == "damaged"
     colorizer = configured_members(config, "colorization")[0]
     assert (colorizer.input_mode, colorizer.in_channels) == ("restored", 1)
@@ -179,9 +182,16 @@ def test_a_digest_follows_the_spec_and_not_the_name() -> None:
         replace(member, encoder="resnet18"),
         replace(member, options=(("decoder_attention_type", "scse"),)),
         replace(member, input_mode="prefilled+mask"),
+        replace(member, input_mode="prefilled+mask+distance"),
         replace(member, stage="colorization"),
     ]
-    assert len({member.digest(), *(other.digest() for other in changed)}) == 6
+    assert len({member.digest(), *(other.digest() for other in changed)}) == 7
+
+
+def test_a_digest_is_that_of_earlier_versions() -> None:
+    """Else every checkpoint of before would be stale."""
+    member = MEMBERS["restoration"]["unet-efficientnet-b0"]
+    assert member.digest().startswith("648992aae454")
 
 
 def test_custom_members() -> None:
@@ -219,6 +229,76 @@ def test_a_custom_histogram_with_an_unknown_encoder() -> None:
     wrong = table(stage="colorization", arch="histogram", encoder="resnet-18")
     with pytest.raises(ConfigError, match=r"no timm encoder .*first: `resnet18`"):
         check_all(resolve("colorization", ["mine"], custom=[wrong]))
+
+
+SHA256 = "5A" * 32
+
+
+def onnx_table(**changes: object) -> CustomMember:
+    given = {"arch": "onnx", "encoder": "", "file": "lama.onnx", "adapter": "inpainting"}
+    return table(**{**given, **changes})
+
+
+def test_an_onnx_file_is_a_fixed_member_with_every_view() -> None:
+    (mine,) = resolve("restoration", ["mine"], custom=[onnx_table(sha256=SHA256)])
+    assert (mine.kind, mine.arch, mine.file, mine.adapter) == (
+        "fixed",
+        "onnx",
+        "lama.onnx",
+        "inpainting",
+    )
+    assert mine.sha256 == SHA256.lower()
+    assert mine.views == VIEWS
+    color = onnx_table(stage="colorization", adapter="gray-to-ab")
+    (mine,) = resolve("colorization", ["mine"], custom=[color])
+    assert (mine.input_mode, mine.output) == ("restored", "rgb")
+
+
+def test_the_digest_of_an_onnx_member_follows_its_adapter_and_not_where_its_file_lies() -> None:
+    (mine,) = resolve("restoration", ["mine"], custom=[onnx_table()])
+    assert replace(mine, file="elsewhere/lama.onnx", sha256="5a" * 32).digest() == mine.digest()
+    assert replace(mine, adapter="another").digest() != mine.digest()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            onnx_table(file=None),
+            '[[member]] `mine` with `arch = "onnx"` must have a `file` and an `adapter`, and '
+            "neither `encoder` nor `options`; correct it",
+        ),
+        (onnx_table(encoder="resnet18"), "neither `encoder` nor `options`"),
+        (onnx_table(options={"width": 3}), "neither `encoder` nor `options`"),
+        (onnx_table(adapter=None), "`` is no adapter of restoration (of member `mine`); valid"),
+        (
+            onnx_table(adapter="gray-to-ab"),
+            "`gray-to-ab` is no adapter of restoration (of member `mine`); valid, nearest first: "
+            "`inpainting`",
+        ),
+        (
+            onnx_table(stage="colorization", adapter="gray_to_ab"),
+            "`gray_to_ab` is no adapter of colorization (of member `mine`); valid, nearest first: "
+            "`gray-to-ab`, `lightness-to-ab`",
+        ),
+        (onnx_table(epochs=3), "sets `epochs`, which changes nothing for it (it is fixed"),
+        (
+            table(file="lama.onnx"),
+            '[[member]] `mine` sets `file`, which only a member with `arch = "onnx"` has; delete',
+        ),
+        (table(name="telea", arch="", encoder="", adapter="inpainting"), "sets `adapter`, which"),
+    ],
+)
+def test_wrong_onnx_members(wrong: CustomMember, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        resolve(wrong.stage, [wrong.name], custom=[wrong])
+
+
+def test_a_sha256_has_64_digits(tmp_path: Path) -> None:
+    path = tmp_path / "ens.toml"
+    path.write_text('[[member]]\nname = "m"\nstage = "restoration"\narch = "onnx"\nsha256 = "5a"')
+    with pytest.raises(ConfigError, match="`member.sha256` of .* `m`: string should match pattern"):
+        load_config(path)
 
 
 def test_options_do_not_depend_on_their_order() -> None:

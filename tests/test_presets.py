@@ -26,7 +26,7 @@ def random_releases(monkeypatch):
         return RELEASES[name].network().eval()
 
     monkeypatch.setattr(fixed, "load_released", load)
-    monkeypatch.setattr(lab, "INSIDE", SIZE)
+    monkeypatch.setattr(lab, "INSIDE", (SIZE, SIZE))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding
     yield _check_memory()
     trained = [member for member in members if member.kind == "trained"]
     settings = {m: config.of_member(m.stage, m.name).training for m in trained}
-    needy = [m for m in trained if settings[m].encoder_weights == "imagenet"]
+    needy = [m for m in trained if m.encoder and settings[m].encoder_weights == "imagenet"]
     if needy:
         yield from _check_weights(needy)
 

@@ -21,17 +21,21 @@ def load_predictor(project: Project, member: Member, fold: Fold) -> Predictor:
 
     Raises:
         ConfigError: The member is external, so that its predictions can only be imported; or
-            fixed and unknown.
+            fixed and unknown; or of an ONNX file, and onnxruntime is not installed.
         MissingArtefactError: Its training has not finished.
         StaleArtefactError: It was trained from something else than the present data, folds or
             settings.
-        WeightsError: Its weights cannot be had or are not whole.
+        WeightsError: Its weights cannot be had, are not whole, or do not fit its adapter.
     """
     if member.kind == "external":
         raise ConfigError(
             f"`{member.name}` was made elsewhere and cannot predict; "
             "give its predictions with `ens oof import`"
         )
+    if member.file:
+        from ensemble.inference.onnx import onnx_predictor
+
+        return onnx_predictor(member, project.workspace.root / member.file)
     if member.kind == "fixed":
         return fixed_predictor(member)
     from ensemble.inference.network import (

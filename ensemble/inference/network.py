@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensemble.config import NormalizationSection
+from ensemble.damage.depth import hole_depth
 from ensemble.inference.predictor import Predictions, Predictor, Shown
 from ensemble.members import Member
 from ensemble.networks.device import Forward, Precision, autocast, best_device
@@ -63,12 +64,14 @@ class NetworkPredictor(Predictor):
         return {view: np.concatenate(arrays) for view, arrays in parts.items()}
 
     def _input(self, shown: Shown, here: slice) -> Tensor:
-        prefilled = self.member.input_mode in ("prefilled", "prefilled+mask")
+        prefilled = self.member.input_mode.startswith("prefilled")
         grays = shown.prefilled if prefilled else shown.grays
         batch = to_tensor(grays[here], **self.normalization)
-        if self.member.in_channels == 1:
+        masks, channels = shown.lost_masks[here], self.member.in_channels
+        if channels == 1:
             return batch
-        return with_mask(batch, torch.from_numpy(shown.lost_masks[here]))
+        depth = torch.from_numpy(np.stack([*map(hole_depth, masks)])) if channels == 3 else None
+        return with_mask(batch, torch.from_numpy(masks), depth)
 
     def _run(self, shown: Tensor) -> Tensor:
         with autocast(self.device, self.precision):

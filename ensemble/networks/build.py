@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from ensemble.config import Config
 from ensemble.errors import ConfigError
 from ensemble.members import HISTOGRAM_ARCH, Member
-from ensemble.networks.catalogue import check_member
+from ensemble.networks.catalogue import ARCHITECTURES, FULL_RESOLUTION, check_member
 from ensemble.networks.encoder_weights import smp_arguments, timm_arguments
+from ensemble.networks.full_resolution import CHANNELS, FullResolution
 from ensemble.networks.tensors import pad_to_stride
 from ensemble.networks.weights import load_weights
 from ensemble.provenance import checked_weights
@@ -23,26 +24,26 @@ EncoderWeights = Literal["imagenet", "none"]
 
 
 class PictureNetwork(nn.Module):
-    """A network of smp that takes pictures of any size, with or without a residual.
+    """A network that takes pictures of any size, with or without a residual.
 
     Attributes:
-        net: The network of smp.
+        net: The network.
         stride: What it needs height and width to be multiples of; `forward` pads to it.
         residual: Whether the input's first channel is added, as restoration does: the network
-            then learns only what is to change. A second channel, the mask, is not added.
+            then learns only what is to change. Further channels are not added.
     """
 
-    def __init__(self, net: nn.Module, *, residual: bool) -> None:
+    def __init__(self, net: nn.Module, *, stride: int, residual: bool) -> None:
         super().__init__()
         self.net = net
-        self.stride = int(net.encoder.output_stride)  # type: ignore[union-attr, arg-type]
+        self.stride = stride
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict.
 
         Args:
-            x: (N, 1 or 2, H, W) float32, normalized; any H and W.
+            x: (N, 1 to 3, H, W) float32, normalized; any H and W.
 
         Returns:
             (N, 1 or 3, H, W), normalized.
@@ -94,7 +95,7 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
         `HistogramNetwork`, (N, 1, H, W) to (N, 180). Either has `.stride`.
 
     Raises:
-        ConfigError: The member is not trained, or smp or timm cannot build it with these options.
+        ConfigError: The member is not trained, or cannot be built with these options.
         WeightsError: The ImageNet weights cannot be had; raised within a few seconds.
     """
     if member.kind != "trained":
@@ -104,8 +105,9 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
     check_member(member)
     if member.arch == HISTOGRAM_ARCH:
         return HistogramNetwork(_timm_network(member, encoder_weights))
-    residual = member.stage == "restoration"
-    return PictureNetwork(_smp_network(member, encoder_weights), residual=residual)
+    make = _own_network if member.arch in ARCHITECTURES else _smp_network
+    net, stride = make(member, encoder_weights)
+    return PictureNetwork(net, stride=stride, residual=member.stage == "restoration")
 
 
 def require_buildable(members: Iterable[Member], config: Config) -> None:
@@ -133,15 +135,30 @@ def load_network(folder: Path, member: Member) -> nn.Module:
     return network.eval()
 
 
-def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
+def _own_network(member: Member, encoder_weights: EncoderWeights) -> tuple[nn.Module, int]:
+    """A network of `catalogue.ARCHITECTURES`, and its stride; it has no encoder to be filled."""
     options = dict(member.options)
+    try:
+        network = ARCHITECTURES[member.arch](member.in_channels, member.out_channels, **options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"member `{member.name}` cannot be built: {member.arch} with options {options}: "
+            f"{error}; change its options"
+        ) from error
+    return network, int(network.stride)  # type: ignore[arg-type]
+
+
+def _smp_network(member: Member, encoder_weights: EncoderWeights) -> tuple[nn.Module, int]:
+    """A network of smp, with a path at full resolution if its options say so; and its stride."""
+    options = dict(member.options)
+    joined = bool(options.pop(FULL_RESOLUTION, False))
     first_weights = smp_arguments(member.encoder, encoder_weights)
     try:
-        network: nn.Module = smp.create_model(
+        net: nn.Module = smp.create_model(
             member.arch,
             member.encoder,
             in_channels=member.in_channels,
-            classes=member.out_channels,
+            classes=CHANNELS if joined else member.out_channels,
             **first_weights,
             **options,
         )
@@ -151,7 +168,11 @@ def _smp_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
             f"{member.in_channels} input channel(s) and options {options}: {error}; "
             "change its arch, encoder or options"
         ) from error
-    return network
+    stride = int(net.encoder.output_stride)  # type: ignore[union-attr, arg-type]
+    if joined:
+        sides = {"in_channels": member.in_channels, "classes": member.out_channels}
+        net = FullResolution(net, **sides)
+    return net, stride
 
 
 def _timm_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:

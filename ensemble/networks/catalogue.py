@@ -1,14 +1,25 @@
-"""The architectures and encoders that smp and timm offer, and errors for those they do not."""
+"""The architectures and encoders there are, of smp, of timm and our own; errors for all others."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import segmentation_models_pytorch as smp
 import timm
+from torch import nn
 
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.members import HISTOGRAM_ARCH, Member
+from ensemble.networks.nafnet import NafNet
+
+ARCHITECTURES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"nafnet": NafNet})
+"""Architectures of our own, by name: called with `in_channels`, `classes` and the member's options,
+each makes a network without encoder that has a `stride`."""
+
+FULL_RESOLUTION = "full_resolution"
+"""The one option that every architecture of smp has from us; see `FullResolution`."""
 
 TIMM_PREFIX = "tu-"
 SHOWN = 6
@@ -34,6 +45,8 @@ def check_member(member: Member) -> None:
             raise ConfigError(
                 unknown_name(f"timm encoder {where}", member.encoder, known, at_most=SHOWN)
             )
+    elif member.arch in ARCHITECTURES:
+        _check_no_encoder(member, where)
     else:
         _check_architecture(member.arch, where)
         _check_encoder(member.encoder, where)
@@ -47,9 +60,17 @@ def check_member(member: Member) -> None:
         _check_options(member, where)
 
 
+def _check_no_encoder(member: Member, where: str) -> None:
+    if member.encoder:
+        raise ConfigError(
+            f"{member.arch} {where} has no encoder, but `encoder` is `{member.encoder}`; "
+            "leave it out"
+        )
+
+
 def _check_architecture(arch: str, where: str) -> None:
     """Smp ignores case."""
-    known = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
+    known = sorted([*smp.MODEL_ARCHITECTURES_MAPPING, *ARCHITECTURES])
     if arch.lower() not in known:
         raise ConfigError(unknown_name(f"architecture {where}", arch, known))
 
@@ -65,12 +86,18 @@ def _check_encoder(encoder: str, where: str) -> None:
 
 
 def _check_options(member: Member, where: str) -> None:
-    arguments = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[member.arch.lower()]).parameters
-    valid = set(arguments) - SET_BY_THE_MEMBER
-    for option in dict(member.options):
+    own = member.arch in ARCHITECTURES
+    make = (ARCHITECTURES if own else smp.MODEL_ARCHITECTURES_MAPPING)[member.arch]
+    valid = set(inspect.signature(make).parameters) - SET_BY_THE_MEMBER
+    valid |= set() if own else {FULL_RESOLUTION}
+    for option, value in member.options:
         passed_on = member.encoder.startswith(TIMM_PREFIX) and option not in SET_BY_THE_MEMBER
         if option not in valid and not passed_on:
             raise ConfigError(unknown_name(f"option of {member.arch} {where}", option, valid))
+        if option == FULL_RESOLUTION and not isinstance(value, bool):
+            raise ConfigError(
+                f"option `{option}` {where} must be true or false, but is {value!r}; correct it"
+            )
 
 
 def _in_timm(encoder: str) -> bool:

@@ -93,22 +93,25 @@ def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
     )
 
 
-def with_mask(gray: Tensor, lost_masks: Tensor) -> Tensor:
+def with_mask(gray: Tensor, lost_masks: Tensor, depth: Tensor | None = None) -> Tensor:
     """Append the masks of lost pixels as a second channel: 1.0 where lost, else 0.0.
 
     Args:
         gray: (N, 1, H, W) float32.
         lost_masks: (N, H, W) bool, True = lost.
+        depth: (N, H, W), `hole_depth` in pixels; log2(1 + depth) / 4 becomes a third channel: 0
+            where known, 0.25 at the rim, 1 at 15 px.
 
     Returns:
-        (N, 2, H, W) float32.
+        (N, 2 or 3, H, W) float32.
     """
     if lost_masks.dtype != torch.bool or lost_masks.shape != (gray.shape[0], *gray.shape[2:]):
         raise ArrayError(
             f"masks must be bool of shape {(gray.shape[0], *gray.shape[2:])}, but are "
             f"{lost_masks.dtype} of shape {tuple(lost_masks.shape)}"
         )
-    return torch.cat([gray, lost_masks[:, None].to(gray)], dim=1)
+    further = [lost_masks] if depth is None else [lost_masks, torch.log2(1 + depth) / 4]
+    return torch.cat([gray, *(channel[:, None].to(gray) for channel in further)], dim=1)
 
 
 def pad_to_stride(x: Tensor, stride: int) -> tuple[Tensor, Crop]:
@@ -126,10 +129,16 @@ def pad_to_stride(x: Tensor, stride: int) -> tuple[Tensor, Crop]:
         width W' back to H and W.
     """
     height, width = x.shape[-2:]
-    top, bottom = _split(-height % stride)
-    left, right = _split(-width % stride)
+    return pad_to(x, height + -height % stride, width + -width % stride)
+
+
+def pad_to(x: Tensor, height: int, width: int) -> tuple[Tensor, Crop]:
+    """Pad to a height and width as `pad_to_stride` does; what is larger stays as it is."""
+    h, w = x.shape[-2:]
+    top, bottom = _split(max(0, height - h))
+    left, right = _split(max(0, width - w))
     padded = _reflect(_reflect(x, top, bottom, vertical=True), left, right, vertical=False)
-    return padded, (..., slice(top, top + height), slice(left, left + width))
+    return padded, (..., slice(top, top + h), slice(left, left + w))
 
 
 def _split(total: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset, Sampler
 
 from ensemble.arrays import Gray, Mask, Rgb, luma
 from ensemble.damage.bank import PolygonBank
+from ensemble.damage.depth import hole_depth
 from ensemble.damage.fill import fill_hole
 from ensemble.data.competition import Sample
 from ensemble.data.photographs import Photographs
@@ -29,7 +30,7 @@ ShownGray = Callable[[Sample, Mask], Gray]
 
 
 class Batch(NamedTuple):
-    """Photographs to learn from, as they travel to the device; all tensors uint8 or bool.
+    """Photographs to learn from, as they travel to the device; uint8 or bool but for `depth`.
 
     Attributes:
         target: (N, H, W, 3) uint8, not yet flipped.
@@ -37,6 +38,7 @@ class Batch(NamedTuple):
         lost_mask: (N, H, W) bool; None where the task needs no damage.
         fill: (N,) uint8, the gray of each hole; None with `lost_mask`.
         prefilled: (N, H, W) uint8, the hole inpainted; None where the task does not need it.
+        depth: (N, H, W) float32, `hole_depth`; None where the task does not need it.
     """
 
     target: Tensor
@@ -44,6 +46,7 @@ class Batch(NamedTuple):
     lost_mask: Tensor | None = None
     fill: Tensor | None = None
     prefilled: Tensor | None = None
+    depth: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,15 @@ class Needs:
     Attributes:
         damage: Lost masks and fills.
         prefill: Inpainted grays.
+        depth: Depths of lost pixels.
         flips: Random flips.
         crop: Side of the square that is cut from each photograph; 0 leaves it whole.
     """
 
-    damage: bool
-    prefill: bool
-    flips: bool
+    damage: bool = False
+    prefill: bool = False
+    depth: bool = False
+    flips: bool = False
     crop: int = 0
 
 
@@ -162,6 +167,8 @@ class TrainingBatches(Dataset[Batch]):
         fills = [damage.fill for damage, _ in drawn]
         fill = torch.tensor(fills, dtype=torch.uint8)
         batch = batch._replace(lost_mask=_stack(masks), fill=fill)
+        if self.needs.depth:
+            batch = batch._replace(depth=_stack([hole_depth(mask) for mask in masks]))
         if not self.needs.prefill:
             return batch
         prefilled = [_prefill(*one) for one in zip(targets, masks, fills, strict=True)]
@@ -270,6 +277,11 @@ class ValidationBatches(Dataset[ValidationBatch]):
         )
 
 
+def stack_depths(lost_masks: Tensor) -> Tensor:
+    """`hole_depth` of masks (N, H, W) on the host: (N, H, W) float32."""
+    return _stack([hole_depth(mask) for mask in lost_masks.numpy()])
+
+
 def _prefill(target: Rgb, lost_mask: Mask, fill: int) -> Gray:
     damaged = np.where(lost_mask, np.uint8(fill), luma(target))
     return fill_hole(damaged, lost_mask)
@@ -291,9 +303,10 @@ def _crop(batch: Batch, side: int, rngs: Sequence[np.random.Generator]) -> Batch
         pairs = zip(pictures, squares, strict=True)
         return torch.stack([picture[square] for picture, square in pairs])
 
-    target, prefilled = cut(batch.target), cut(batch.prefilled)
+    target = cut(batch.target)
     assert target is not None
-    return batch._replace(target=target, lost_mask=cut(batch.lost_mask), prefilled=prefilled)
+    batch = batch._replace(target=target, lost_mask=cut(batch.lost_mask))
+    return batch._replace(prefilled=cut(batch.prefilled), depth=cut(batch.depth))
 
 
 def _draw_window(rng: np.random.Generator, side: int, length: int, at: int | None) -> slice:

@@ -103,7 +103,9 @@ class Learner(LightningModule):
         return loss
 
     def _loss(self, example: Example) -> Tensor:
-        return self.task.loss(self.network(example.shown), example)
+        done = self.position.epoch + self.position.batch / self.batches
+        output = self.network(example.shown)
+        return self.task.loss(output, example, done=done / self.settings.epochs)
 
     def _loss_scale(self) -> float:
         """What fp16's gradient scaler multiplies a loss by; 1 in other precisions."""

@@ -9,6 +9,7 @@ from torch import nn
 from ensemble.errors import ConfigError
 from ensemble.members import MEMBERS, Member
 from ensemble.networks.build import PictureNetwork, build
+from ensemble.networks.catalogue import FULL_RESOLUTION
 
 SIX = {
     "restoration": ["unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"],
@@ -34,8 +35,7 @@ def identity(member: Member) -> str:
 @pytest.mark.parametrize("member", TRAINED, ids=identity)
 def test_every_network_takes_any_size(member: Member) -> None:
     network = build(member, encoder_weights="none").eval()
-    expected = 8 if member.arch == "deeplabv3" else 32
-    assert network.stride == expected
+    assert network.stride == (8 if member.arch in ("deeplabv3", "nafnet") else 32)
     with torch.inference_mode():
         y = network(torch.randn(1, 1, 50, 75))
     assert y.shape == (1, member.out_channels, 50, 75)
@@ -48,8 +48,6 @@ class Still(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.encoder = nn.Identity()
-        self.encoder.output_stride = 32  # type: ignore[assignment]
         self.classes = classes
         self.seen = torch.empty(0)
 
@@ -61,13 +59,13 @@ class Still(nn.Module):
 def test_restoration_learns_a_residual_to_the_first_channel() -> None:
     still = Still(1)
     x = torch.randn(2, 2, 100, 75)
-    y = PictureNetwork(still, residual=True)(x)
+    y = PictureNetwork(still, stride=32, residual=True)(x)
     assert torch.equal(y, x[:, :1] + 0.25)
     assert still.seen.shape == (2, 2, 128, 96)
 
 
 def test_colorization_learns_the_picture_itself() -> None:
-    y = PictureNetwork(Still(3), residual=False)(torch.randn(2, 1, 33, 64))
+    y = PictureNetwork(Still(3), stride=32, residual=False)(torch.randn(2, 1, 33, 64))
     assert y.shape == (2, 3, 33, 64)
     assert (y == 0.25).all()
 
@@ -83,6 +81,51 @@ def test_the_mask_is_a_second_input_channel() -> None:
     network = build(replace(SMALL, input_mode="prefilled+mask"), encoder_weights="none").eval()
     with torch.inference_mode():
         assert network(torch.randn(1, 2, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_the_distance_is_a_third_input_channel() -> None:
+    member = replace(SMALL, input_mode="prefilled+mask+distance")
+    network = build(member, encoder_weights="none").eval()
+    with torch.inference_mode():
+        assert network(torch.randn(1, 3, 64, 64)).shape == (1, 1, 64, 64)
+
+
+@pytest.mark.parametrize("arch", ["unet", "manet", "fpn", "unetplusplus", "deeplabv3", "linknet"])
+def test_every_architecture_takes_a_path_at_full_resolution(arch: str) -> None:
+    options = ((FULL_RESOLUTION, True),)
+    member = Member("m", "restoration", "trained", arch, "resnet18", options, "prefilled+mask")
+    network = build(member, encoder_weights="none").eval()
+    with torch.inference_mode():
+        assert network(torch.randn(1, 2, 50, 75)).shape == (1, 1, 50, 75)
+
+
+def test_without_the_path_a_network_is_what_it_was() -> None:
+    plain = build(SMALL, encoder_weights="none").state_dict()
+    off = build(replace(SMALL, options=((FULL_RESOLUTION, False),)), encoder_weights="none")
+    assert {k: v.shape for k, v in off.state_dict().items()} == {
+        k: v.shape for k, v in plain.items()
+    }
+
+
+def test_the_path_must_be_true_or_false() -> None:
+    wrong = replace(SMALL, name="mine", options=((FULL_RESOLUTION, 64),))
+    message = r"`full_resolution` \(of member `mine`\) must be true or false, but is 64"
+    with pytest.raises(ConfigError, match=message):
+        build(wrong, encoder_weights="none")
+
+
+def test_a_network_of_ours_has_no_encoder_and_options_of_its_own() -> None:
+    member = MEMBERS["restoration"]["nafnet"]
+    with pytest.raises(ConfigError, match="nafnet .*has no encoder, but `encoder` is `resnet18`"):
+        build(replace(member, encoder="resnet18"), encoder_weights="none")
+    with pytest.raises(ConfigError, match=r"`widht` is no option of nafnet .*first: `width`"):
+        build(replace(member, options=(("widht", 16),)), encoder_weights="none")
+    with pytest.raises(ConfigError, match="`full_resolution` is no option of nafnet"):
+        build(replace(member, options=((FULL_RESOLUTION, True),)), encoder_weights="none")
+    with pytest.raises(ConfigError, match=r"`nafnet` cannot be built.*as many levels .*\(2,\)"):
+        build(replace(member, options=(("decoder_blocks", (2,)),)), encoder_weights="none")
+    small = build(replace(member, options=(("width", 8),)), encoder_weights="none")
+    assert small.net.first.out_channels == 8  # type: ignore[union-attr]
 
 
 def test_scse_adds_attention_to_the_decoder() -> None:

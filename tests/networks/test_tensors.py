@@ -93,6 +93,15 @@ def test_masks_are_one_where_lost() -> None:
         with_mask(both[:, :1], lost[:, :2])
 
 
+def test_the_depth_is_a_third_channel_on_a_logarithmic_scale() -> None:
+    depth = torch.tensor([[[0.0, 1.0, 3.0, 15.0]]])
+    channels = with_mask(torch.full((1, 1, 1, 4), 0.5), depth > 0, depth)
+    torch.testing.assert_close(
+        channels[0, :, 0],
+        torch.tensor([[0.5, 0.5, 0.5, 0.5], [0.0, 1.0, 1.0, 1.0], [0.0, 0.25, 0.5, 1.0]]),
+    )
+
+
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),

@@ -16,7 +16,7 @@ from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Needs, Shape, TrainingBatches, ValidationBatches
 from ensemble.training.progress import Position, shuffle
 
-ALL = Needs(damage=True, prefill=True, flips=True)
+ALL = Needs(damage=True, prefill=True, depth=True, flips=True)
 
 
 @pytest.fixture

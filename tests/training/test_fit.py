@@ -23,7 +23,7 @@ from ensemble.metric.score import gray_score
 from ensemble.networks.build import load_network
 from ensemble.networks.tensors import to_tensor, to_uint8
 from ensemble.project import Project
-from ensemble.provenance import checkpoint_digests
+from ensemble.provenance import checkpoint_digests, learning_settings
 from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
 from ensemble.vocabulary import FULL, STAGES
@@ -181,6 +181,7 @@ def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
         ("restoration", {"input_mode": "prefilled"}),
         ("restoration", {"input_mode": "prefilled+mask", "hole_loss": 0.5}),
         ("restoration", {"masked_ssim_loss": 0.5}),
+        ("restoration", {"input_mode": "prefilled+mask+distance", "ssim_finish": 0.5}),
         ("training", {"crop": 16}),
         ("training", {"clip_norm": 1.0, "schedule": "one-cycle", "accumulate": 2}),
         ("training", {"precision": "bf16", "compile": False}),
@@ -193,7 +194,7 @@ def test_each_way_of_training_restoration(
     assert 0 < manifest.facts["val_score"] < 1
 
 
-@pytest.mark.parametrize("mode", ["damaged", "prefilled", "prefilled+mask"])
+@pytest.mark.parametrize("mode", ["damaged", "prefilled", "prefilled+mask+distance"])
 def test_a_network_that_was_shown_another_fill_is_stale(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
@@ -204,6 +205,19 @@ def test_a_network_that_was_shown_another_fill_is_stale(
     after = [checkpoint_digests(project, member, 0) for member in (restorer, colorizer)]
     assert (after[0] != before[0]) == (mode != "damaged")
     assert after[1] == before[1]
+
+
+def test_trainings_of_before_a_key_was_added_stay_what_they_are(make_project: MakeProject) -> None:
+    project = make_project(section="restoration", hole_loss=0.5)
+    settings = learning_settings(project.config, "restoration", "tiny-restorer")
+    assert settings["stage"] == {
+        "input_mode": "damaged",
+        "hole_loss": 0.5,
+        "masked_ssim_loss": 0.0,
+    }
+    changed = project.config.replace("restoration", ssim_finish=0.5)
+    settings = learning_settings(changed, "restoration", "tiny-restorer")
+    assert settings["stage"]["ssim_finish"] == 0.5
 
 
 def with_table(project: Project, name: str = "tiny-restorer", **settings: object) -> Project:

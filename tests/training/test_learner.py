@@ -94,8 +94,18 @@ class Losses:
     def example(self, batch: object) -> object:
         return self
 
-    def loss(self, output: torch.Tensor, example: object) -> torch.Tensor:
+    def loss(self, output: torch.Tensor, example: object, *, done: float) -> torch.Tensor:
+        self.done = done
         return torch.tensor(next(self.values))
+
+
+def test_a_loss_is_told_the_share_that_is_done(make_learner, monkeypatch) -> None:
+    learner = make_learner(_network(0.0), epochs=4)
+    monkeypatch.setattr(learner, "log", lambda *_, **__: None)
+    monkeypatch.setattr(learner, "task", Losses([1.0]))
+    learner.batches, learner.position.epoch, learner.position.batch = 10, 2, 5
+    learner.training_step(Losses, 0)
+    assert learner.task.done == 2.5 / 4
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])

@@ -5,14 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_dilation, distance_transform_edt
+from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from ensemble.arrays import luma
 from ensemble.damage.bank import make_bank
 from ensemble.damage.fill import fill_hole
+from ensemble.inference.network import NetworkPredictor
+from ensemble.inference.predictor import Shown
 from ensemble.networks.tensors import to_tensor
 from ensemble.project import Project
-from ensemble.training.batches import Batch, Shape, TrainingBatches
+from ensemble.training.batches import Batch, Shape, TrainingBatches, ValidationBatches
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import Task
@@ -44,7 +48,9 @@ def seen(tensor: Tensor, project: Project) -> np.ndarray:
     return ((tensor * n.std + n.mean) * 255).round().numpy()
 
 
-@pytest.mark.parametrize("mode", ["damaged", "prefilled", "prefilled+mask"])
+@pytest.mark.parametrize(
+    "mode", ["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance"]
+)
 def test_restoration_is_shown_its_input_mode_and_wants_the_true_gray(
     make_project: MakeProject, mode: str
 ) -> None:
@@ -62,10 +68,65 @@ def test_restoration_is_shown_its_input_mode_and_wants_the_true_gray(
     else:
         base = flipped(batch, batch.prefilled.numpy())
     np.testing.assert_array_equal(seen(example.shown[:, :1], project)[:, 0], base)
-    if mode == "prefilled+mask":
+    assert example.shown.shape[1] == 1 + mode.count("+")
+    if mode.startswith("prefilled+mask"):
         np.testing.assert_array_equal(example.shown[:, 1].numpy(), mask)
-    else:
-        assert example.shown.shape[1] == 1
+    if mode == "prefilled+mask+distance":
+        depth = np.stack([distance_transform_edt(one) for one in mask])
+        np.testing.assert_allclose(example.shown[:, 2].numpy(), np.log2(1 + depth) / 4, atol=1e-6)
+
+
+def test_validation_and_prediction_are_shown_the_same_channels(make_project: MakeProject) -> None:
+    project = make_project(section="restoration", input_mode="prefilled+mask+distance")
+    member = project.members("restoration")[0]
+    task = RestorationTask(member, project.config)
+    ids = project.competition.train_ids[:3]
+    batch = ValidationBatches(ids, project.photographs, task.shown_gray, batch_size=3)[0]
+    validated = task.validation_input(batch, torch.device("cpu"))
+    seen: list[Tensor] = []
+
+    class Network(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x)
+            return x[:, :1]
+
+    predictor = NetworkPredictor(member, Network(), project.config.normalization)
+    predictor.predict(Shown(batch.damaged.numpy(), batch.located.numpy()), ["identity"])
+    assert validated.shape[1] == 3
+    assert torch.equal(seen[0], validated)
+
+
+def test_the_last_share_of_a_training_learns_the_masked_ssim(make_project: MakeProject) -> None:
+    def losses(**settings: float) -> list[float]:
+        project = make_project(section="restoration", **settings)
+        task = RestorationTask(project.members("restoration")[0], project.config)
+        example = task.example(batch_of(project, task))
+        output = torch.linspace(-1, 1, 32).expand(8, 1, 32, 32)
+        return [float(task.loss(output, example, done=done)) for done in (0.0, 0.74, 0.75, 1.0)]
+
+    before = losses(hole_loss=1.0)
+    assert len(set(before)) == 1
+    found = losses(hole_loss=1.0, ssim_finish=0.25)
+    assert found[:2] == before[:2]
+    assert found[2] == found[3] != before[2]
+
+    project = make_project(section="restoration", ssim_finish=1.0)
+    task = RestorationTask(project.members("restoration")[0], project.config)
+    batch = batch_of(project, task)
+    gray = luma(flipped(batch, batch.target.numpy()))
+    mask = flipped(batch, batch.lost_mask.numpy())
+    level = (np.linspace(-1, 1, 32) * 0.225 + 0.5) * 255
+    output = np.broadcast_to(level, gray.shape)
+    pasted = np.where(mask, output, gray)
+    ranges = np.ptp(pasted, axis=(1, 2))
+    rows = zip(gray, pasted, mask, ranges, strict=True)
+    ssim = [
+        structural_similarity(t[m].astype(float), p[m].astype(float), win_size=7, data_range=r)
+        for t, p, m, r in rows
+    ]
+    near = np.stack([binary_dilation(m, np.ones((9, 9))) for m in mask])
+    error = np.abs(output - gray)[near].sum() / near.sum() / 255 / 0.225
+    assert found[3] == pytest.approx(1 - np.mean(ssim) + 0.1 * error, abs=2e-4)
 
 
 def test_validation_shows_what_training_showed(make_project: MakeProject, monkeypatch) -> None:

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from ensemble.arrays import Gray, Rgb, check_gray
 
-INSIDE = 256
+INSIDE = (256, 256)
+"""At which the released colorizers see a picture, as they were trained."""
 
 
 def lightness(gray: Gray) -> NDArray[np.float32]:
@@ -38,11 +39,8 @@ def lightness(gray: Gray) -> NDArray[np.float32]:
 def colorize_with(module: nn.Module, gray: Gray) -> Rgb:
     """Color a picture with a released colorizer.
 
-    The network sees the picture at 256 x 256, as it was trained; its chroma is resized back and
-    joined with the lightness at full size.
-
     Args:
-        module: Takes lightness (1, 1, 256, 256), gives chroma (1, 2, 256, 256), on any device.
+        module: Takes lightness (1, 1, *INSIDE), gives chroma (1, 2, *INSIDE), on any device.
         gray: (H, W) uint8.
 
     Returns:
@@ -50,9 +48,26 @@ def colorize_with(module: nn.Module, gray: Gray) -> Rgb:
     """
     check_gray(gray, name="the gray to color")
     device = next(module.parameters()).device
-    small = np.asarray(Image.fromarray(gray).resize((INSIDE, INSIDE), Image.Resampling.BICUBIC))
-    shown = torch.from_numpy(lightness(small))[None, None].to(device)  # (1, 1, 256, 256)
-    chroma: Tensor = module(shown)
+    shown = torch.from_numpy(lightness(resized_gray(gray, INSIDE)))[None, None].to(device)
+    return join_chroma(gray, module(shown))
+
+
+def resized_gray(gray: Gray, size: tuple[int, int]) -> Gray:
+    """A gray picture at (height, width), for a network that takes no other."""
+    height, width = size
+    return np.asarray(Image.fromarray(gray).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def join_chroma(gray: Gray, chroma: Tensor) -> Rgb:
+    """The colors of a gray picture and of chroma at any size, which is resized to it.
+
+    Args:
+        gray: (H, W) uint8.
+        chroma: (1, 2, h, w) float32, CIE Lab a and b.
+
+    Returns:
+        (H, W, 3) uint8; colors outside the gamut of sRGB are clipped.
+    """
     size = (int(gray.shape[0]), int(gray.shape[1]))
     resized = functional.interpolate(chroma, size=size, mode="bilinear")[0]  # (2, H, W)
     ab = resized.permute(1, 2, 0).cpu().numpy()

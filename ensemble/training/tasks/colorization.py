@@ -47,7 +47,7 @@ class ColorizationTask(Task):
     def needs(self) -> Needs:
         """No damage."""
         training = self.config.training
-        return Needs(False, False, training.flips, training.crop)
+        return Needs(flips=training.flips, crop=training.crop)
 
     def example(self, batch: Batch) -> Example:
         """See `Task.example`."""
@@ -58,7 +58,7 @@ class ColorizationTask(Task):
     def _wanted(self, colors: Tensor) -> Tensor:
         return normalize(colors, **self.normalization)
 
-    def loss(self, output: Tensor, example: Example) -> Tensor:
+    def loss(self, output: Tensor, example: Example, *, done: float = 0.0) -> Tensor:
         """The slides' loss."""
         weights = self.config.training
         return pixel_loss(output, example.wanted, l1=weights.l1, mse=weights.mse)
@@ -93,7 +93,7 @@ class HistogramTask(ColorizationTask):
     def _wanted(self, colors: Tensor) -> Tensor:
         return pixels.histogram(colors)
 
-    def loss(self, output: Tensor, example: Example) -> Tensor:
+    def loss(self, output: Tensor, example: Example, *, done: float = 0.0) -> Tensor:
         """1 - correlation."""
         return histogram_loss(output, example.wanted)
 

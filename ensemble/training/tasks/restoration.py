@@ -23,6 +23,9 @@ from ensemble.training.batches import Batch, Case, Needs
 from ensemble.training.losses import hole_loss, masked_ssim, mean_hole_area, pixel_loss
 from ensemble.training.tasks.task import Example, Task, flipped_gray
 
+FINISH_L1 = 0.1
+"""Weight of the absolute error beside 1 - masked SSIM, which hardly knows of brightness."""
+
 
 class RestorationTask(Task):
     """Learn to fill the hole; judged by the gray score of the picture pasted back."""
@@ -35,9 +38,15 @@ class RestorationTask(Task):
 
     @property
     def needs(self) -> Needs:
-        """Damage, and inpainting where the input mode asks for it."""
+        """Damage, and inpainting and depth where the input mode asks for them."""
         training = self.config.training
-        return Needs(True, self._prefilled, training.flips, training.crop)
+        return Needs(
+            damage=True,
+            prefill=self._prefilled,
+            depth=self.member.in_channels == 3,
+            flips=training.flips,
+            crop=training.crop,
+        )
 
     @property
     def _prefilled(self) -> bool:
@@ -55,29 +64,37 @@ class RestorationTask(Task):
         else:
             base = torch.where(lost_mask, batch.fill[:, None, None], gray)
         wanted = normalize(gray, **self.normalization)
-        area = mean_hole_area(lost_mask) if self.config.restoration.hole_loss else None
-        return Example(self._input(base, lost_mask), wanted, lost_mask, area)
+        settings = self.config.restoration
+        area = mean_hole_area(lost_mask) if settings.hole_loss or settings.ssim_finish else None
+        depth = None if batch.depth is None else pixels.mirror(batch.depth, batch.flip)
+        return Example(self._input(base, lost_mask, depth), wanted, lost_mask, area)
 
-    def loss(self, output: Tensor, example: Example) -> Tensor:
-        """The slides' whole-image loss, with a share of the hole's and the masked SSIM's."""
+    def loss(self, output: Tensor, example: Example, *, done: float = 0.0) -> Tensor:
+        """The slides' whole-image loss, with a share of the hole's and the masked SSIM's.
+
+        In the last share `ssim_finish`, 1 - masked SSIM and some of the hole's absolute error: SSIM
+        rewards contrast where a mean would be flat, but alone it trains poorly from the start.
+        """
         settings, weights = self.config.restoration, self.config.training
+        if settings.ssim_finish and done >= 1 - settings.ssim_finish:
+            hole = self._hole_loss(output, example, l1=FINISH_L1, mse=0.0)
+            return 1 - self._masked_ssim(output, example) + hole
         loss = pixel_loss(output, example.wanted, l1=weights.l1, mse=weights.mse)
-        mask = example.lost_mask
-        if settings.hole_loss and mask is not None:
-            hole = hole_loss(
-                output,
-                example.wanted,
-                mask,
-                l1=weights.l1,
-                mse=weights.mse,
-                mean_area=example.hole_area,
-            )
+        if settings.hole_loss:
+            hole = self._hole_loss(output, example, l1=weights.l1, mse=weights.mse)
             loss = (1 - settings.hole_loss) * loss + settings.hole_loss * hole
-        if settings.masked_ssim_loss and mask is not None:
-            loss = loss + settings.masked_ssim_loss * (1 - self._masked_ssim(output, example, mask))
+        if settings.masked_ssim_loss:
+            loss = loss + settings.masked_ssim_loss * (1 - self._masked_ssim(output, example))
         return loss
 
-    def _masked_ssim(self, output: Tensor, example: Example, mask: Tensor) -> Tensor:
+    def _hole_loss(self, output: Tensor, example: Example, *, l1: float, mse: float) -> Tensor:
+        mask, area = example.lost_mask, example.hole_area
+        assert mask is not None
+        return hole_loss(output, example.wanted, mask, l1=l1, mse=mse, mean_area=area)
+
+    def _masked_ssim(self, output: Tensor, example: Example) -> Tensor:
+        mask = example.lost_mask
+        assert mask is not None
         target = denormalize(example.wanted, **self.normalization)[:, 0]  # (N, H, W)
         pred = denormalize(output, **self.normalization)[:, 0].clamp(0, 255)
         pasted = pred.where(mask, target)

@@ -16,7 +16,7 @@ from ensemble.data.competition import Sample
 from ensemble.members import Member
 from ensemble.networks.tensors import normalize, with_mask
 from ensemble.training import pixels
-from ensemble.training.batches import Batch, Case, Needs, ValidationBatch
+from ensemble.training.batches import Batch, Case, Needs, ValidationBatch, stack_depths
 
 GrayOf = Callable[[str], Gray]
 """From an image id, the restored gray (H, W) uint8 that stage 2 is to be validated on."""
@@ -26,7 +26,7 @@ class Example(NamedTuple):
     """A batch, as the network and the loss see it; on the device.
 
     Attributes:
-        shown: (N, 1 or 2, H, W) float32, normalized.
+        shown: (N, 1 to 3, H, W) float32, normalized.
         wanted: (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram.
         lost_mask: (N, H, W) bool; None where there is no damage.
         hole_area: Mean number of pixels of a picture that `hole_loss` counts, over the whole batch
@@ -76,8 +76,8 @@ class Task(ABC):
         """Flip, damage and normalize a batch."""
 
     @abstractmethod
-    def loss(self, output: Tensor, example: Example) -> Tensor:
-        """What to minimize; a scalar."""
+    def loss(self, output: Tensor, example: Example, *, done: float = 0.0) -> Tensor:
+        """What to minimize; a scalar. `done` is the share of the training's steps gone by."""
 
     @abstractmethod
     def shown_gray(self, sample: Sample, located: Mask) -> Gray:
@@ -92,14 +92,15 @@ class Task(ABC):
         """The terms of the score of one prediction, once composed."""
 
     def validation_input(self, batch: ValidationBatch, device: torch.device) -> Tensor:
-        """A validation batch as the network sees it, (N, 1 or 2, H, W) normalized."""
-        shown = batch.shown.to(device, non_blocking=True)
-        return self._input(shown, batch.located.to(device, non_blocking=True))
+        """A validation batch as the network sees it, (N, 1 to 3, H, W) normalized."""
+        shown, located = (x.to(device, non_blocking=True) for x in (batch.shown, batch.located))
+        depth = stack_depths(batch.located).to(device) if self.needs.depth else None
+        return self._input(shown, located, depth)
 
-    def _input(self, gray: Tensor, lost_mask: Tensor) -> Tensor:
-        """Normalize grays (N, H, W) uint8, and append the mask where the member takes it."""
+    def _input(self, gray: Tensor, lost_mask: Tensor, depth: Tensor | None) -> Tensor:
+        """Normalize grays (N, H, W) uint8, and append what else the member is shown of the hole."""
         shown = normalize(gray, **self.normalization)
-        return shown if self.member.in_channels == 1 else with_mask(shown, lost_mask)
+        return shown if self.member.in_channels == 1 else with_mask(shown, lost_mask, depth)
 
 
 def flipped_gray(batch: Batch) -> Tensor:

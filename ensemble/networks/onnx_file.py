@@ -1,0 +1,163 @@
+"""A network in an ONNX file, run by onnxruntime: a graph of known operators, and no code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.errors import ConfigError, WeightsError
+
+FLOAT32 = "tensor(float)"
+
+
+class OnnxNetwork:
+    """A network whose inputs and output were found to be as due.
+
+    Attributes:
+        size: (height, width) of its inputs; None where it takes any.
+
+    Args:
+        path: The file; it has to hold its weights itself.
+        sha256: What its SHA-256 must be, in lower case; empty where any will do.
+        inputs: Channels of each input, by the name that is usual for it. An input of another name
+            is taken where its channels tell which one it is.
+        channels: Channels of the output; the file may have others with other channels.
+
+    Raises:
+        ConfigError: onnxruntime is not installed.
+        WeightsError: The file is not there, is another than `sha256` says or no ONNX file, or its
+            inputs and outputs are not as due.
+    """
+
+    def __init__(
+        self, path: Path, *, sha256: str, inputs: Mapping[str, int], channels: int
+    ) -> None:
+        self.path = path
+        self._channels = channels
+        self._session = _open(path, sha256)
+        found, outputs = self._session.get_inputs(), self._session.get_outputs()
+        chosen = {name: _choose(found, name, inputs[name]) for name in inputs}
+        answers = [output for output in outputs if _fits(output, channels)]
+        sizes = {tuple(one.shape[2:]) for one in chosen.values() if one is not None}
+        fixed = {size for size in sizes if all(isinstance(side, int) for side in size)}
+        same = len(found) == len(inputs) == len({one.name for one in chosen.values() if one})
+        if not same or len(answers) != 1 or (fixed and len(sizes) > 1):
+            wanted = ", ".join(_describe(name, inputs[name]) for name in inputs)
+            raise WeightsError(
+                f"`{path}` must take {wanted} of one size, and give one output float32 "
+                f"(1, {channels}, height, width), but takes {_describe_all(found)} and gives "
+                f"{_describe_all(outputs)}; choose another adapter, or another file"
+            )
+        self._names = {name: one.name for name, one in chosen.items() if one}
+        self._output = answers[0].name
+        self.size: tuple[int, int] | None = next(iter(fixed), None)
+
+    def __call__(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run it.
+
+        Args:
+            inputs: Each (1, channels, H, W) float32, of `size` where it has one, by the name that
+                was given for it.
+
+        Returns:
+            (1, channels, h, w) float32.
+
+        Raises:
+            WeightsError: It cannot take this size, or its answer is not finite or has another
+                shape.
+        """
+        fed = {self._names[name]: np.ascontiguousarray(value) for name, value in inputs.items()}
+        try:
+            (answer,) = self._session.run([self._output], fed)
+        except Exception as error:  # onnxruntime has no class of its own that is public
+            shapes = ", ".join(str(value.shape) for value in fed.values())
+            raise WeightsError(
+                f"`{self.path}` cannot be run on inputs of shape {shapes}: {_first_line(error)}"
+            ) from None
+        if answer.ndim != 4 or answer.shape[:2] != (1, self._channels):
+            raise WeightsError(
+                f"`{self.path}` must answer with (1, {self._channels}, height, width), but "
+                f"answered with {answer.shape}"
+            )
+        if not np.isfinite(answer).all():
+            raise WeightsError(f"`{self.path}` must answer with finite numbers, but did not")
+        return answer
+
+
+def _open(path: Path, sha256: str) -> Any:
+    """A session of the very bytes that were digested."""
+    runtime = _import_runtime()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"`{path}` cannot be read ({error.strerror})") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 and digest != sha256:
+        raise WeightsError(
+            f"the SHA-256 of `{path}` must be {sha256}, as `sha256` in ens.toml says, but is "
+            f"{digest}; get the file again, or correct `sha256`"
+        )
+    available = runtime.get_available_providers()
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    try:
+        return runtime.InferenceSession(content, providers=[w for w in wanted if w in available])
+    except Exception as error:  # as above
+        raise WeightsError(
+            f"`{path}` is no ONNX file that onnxruntime {runtime.__version__} can run, with all "
+            f"weights in it: {_first_line(error)}"
+        ) from None
+
+
+def _import_runtime() -> ModuleType:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ConfigError(
+            'members with `arch = "onnx"` need onnxruntime; install it with `ensemble[onnx]`, or '
+            "onnxruntime-gpu for a GPU"
+        ) from None
+    onnxruntime.set_default_logger_severity(3)  # errors only
+    return onnxruntime
+
+
+def _choose(found: list[Any], name: str, channels: int) -> Any:
+    """The input of this name, else the only one with these channels, else None."""
+    fitting = [one for one in found if _fits(one, channels)]
+    named = [one for one in fitting if one.name == name]
+    exact = [one for one in fitting if one.shape[1] == channels]
+    for candidates in (named, exact, fitting):
+        if len(candidates) == 1:
+            return candidates[0]
+    return None
+
+
+def _fits(one: Any, channels: int) -> bool:
+    """Whether an input or output can be (1, channels, H, W) float32; a free side has a name."""
+    shape = one.shape
+    if one.type != FLOAT32 or len(shape) != 4:
+        return False
+    pairs = zip(shape[:2], (1, channels), strict=True)
+    return all(side == due or not isinstance(side, int) for side, due in pairs)
+
+
+def _describe(name: str, channels: int) -> str:
+    return f"`{name}` float32 (1, {channels}, height, width)"
+
+
+def _describe_all(found: list[Any]) -> str:
+    kinds = ((one.type.removeprefix("tensor(").removesuffix(")"), one) for one in found)
+    texts = [
+        f"`{one.name}` {'float32' if kind == 'float' else kind} ({', '.join(map(str, one.shape))})"
+        for kind, one in kinds
+    ]
+    return ", ".join(texts) or "nothing"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
