@@ -6,9 +6,10 @@
 
 WORK must be a file system of its own: it is filled with a file, `ballast`, to the last byte; for
 the first try of a step before it begins, for the others at a random time while it runs. Each
-must end with status 2, one line that names the remedy, and no traceback; or end well, if it wrote
-nothing more. Then the same command has all the room it wants. OTHER is the work of `full_scale.py`
-with the same photographs, where nothing failed: what was written must be the same, byte by byte.
+must end with status 2 (1 where a training failed), one line that names the file and the remedy, and
+no traceback; or end well, if it wrote nothing more. Then the same command has all the room it
+wants. OTHER is the work of `full_scale.py` with the same photographs, where nothing failed: what
+was written must be the same, byte by byte.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -37,7 +39,7 @@ def run_on_full_disk(command: list[str], work: Path, *, after: float) -> tuple[s
     """Run a command and fill the disk after so many seconds.
 
     Returns:
-        The last line of its error, or nothing if it ended well; and its seconds.
+        The line that tells it, or nothing if the command ended well; and its seconds.
 
     Raises:
         SystemExit: It failed in another way than by a clear message.
@@ -56,9 +58,12 @@ def run_on_full_disk(command: list[str], work: Path, *, after: float) -> tuple[s
         said.seek(0)
         text = said.read().strip()
     ballast.unlink(missing_ok=True)
-    if status not in (0, 2) or "Traceback" in text:
+    told = re.findall(
+        r".*`[^`]+`:? (?:no space left|with 64.0 MB to spare).*", text.replace(" \n", " ")
+    )
+    if status not in (0, 1, 2) or "Traceback" in text or (status and not told):
         raise SystemExit(f"{' '.join(command)}: status {status}\n{text}")
-    return text.rsplit("\n", 1)[-1] if status else "", time.monotonic() - begun
+    return told[-1] if status else "", time.monotonic() - begun
 
 
 def fill(ballast: Path) -> None:

@@ -153,7 +153,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             of the system's also where a library reports a full disk by an error of its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with name_in_errors(path):
         scratch = Path(
             tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SCRATCH_END, dir=path.parent)
         )
@@ -165,15 +165,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
             elif temporary.is_dir() and path.is_dir():
                 path.rename(scratch / "replaced")
             temporary.replace(path)
+        except OSError:
+            raise
+        except Exception as error:  # torch's and safetensors' share no class
+            if not any(text in str(error) for text in _FULL_DISK):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        _name_in_error(error, path)
-        raise
-    except Exception as error:  # torch's and safetensors' share no class
-        if not any(text in str(error) for text in _FULL_DISK):
-            raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
@@ -216,10 +215,8 @@ def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[Non
         ) from None
     try:
         _remove_unfinished(path)
-        yield
-    except OSError as error:
-        _name_in_error(error, path)
-        raise
+        with name_in_errors(path):
+            yield
     finally:
         lock.release()
 
@@ -240,11 +237,16 @@ def _finish_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _name_in_error(error: OSError, path: Path) -> None:
-    """Name the artefact in an error that names its temporary file, or none."""
-    named = error.filename
-    if error.errno is not None and (named is None or _SCRATCH_END in str(named)):
-        error.filename, error.filename2 = str(path), None
+@contextmanager
+def name_in_errors(path: Path) -> Iterator[None]:
+    """Name an artefact in an error of the system that names its temporary file, or none."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if error.errno is not None and (named is None or _SCRATCH_END in str(named)):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import optuna
@@ -22,6 +23,7 @@ from ensemble.blending.statistics.sampling import Plan
 from ensemble.errors import ConfigError
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, count_cores
+from ensemble.workspace import name_in_errors
 
 JOURNAL = "journal:///"
 JOURNAL_HEAD, SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
@@ -68,6 +70,19 @@ class _RepairingLock(JournalFileSymlinkLock):
             self.release()
             raise
         return held
+
+
+class _Journal(JournalFileBackend):
+    """Optuna's journal, whose errors name the file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), _RepairingLock(path))
+        self._path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append; raises OSError that names the file."""
+        with name_in_errors(self._path):
+            super().append_logs(logs)
 
 
 def open_storage(where: str | Path) -> BaseStorage:
@@ -191,7 +206,7 @@ def _open_journal(path: Path) -> JournalStorage:
             f"`--storage` must be a journal file of Optuna or a new file, but `{path}` is another "
             "file; give another name"
         )
-    return JournalStorage(JournalFileBackend(str(path), _RepairingLock(path)))
+    return JournalStorage(_Journal(path))
 
 
 def _read_head(path: Path) -> bytes:

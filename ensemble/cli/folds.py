@@ -16,8 +16,10 @@ from ensemble.data.photographs import Photographs
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
 from ensemble.folds.match import SAME_SCENE
+from ensemble.members import configured_members
 from ensemble.project import open_photographs
 from ensemble.report.sheets import draw_suspects
+from ensemble.vocabulary import STAGES
 
 _SHOWN = 5
 """Suspects, and photographs with unusual damage, that are named."""
@@ -78,7 +80,14 @@ def folds(
     write_folds(path, made.folds)
     context.console.print(_table(made))
     context.say(f"wrote {path}: digest {made.folds.digest()[:12]}")
-    context.say(f"next: {context.command('train --fold all')}")
+    context.say(f"next: {_next(context)}")
+
+
+def _next(context: Context) -> str:
+    """Training, or blending where no member is trained."""
+    members = [one for stage in STAGES for one in configured_members(context.config, stage)]
+    trained = any(member.kind == "trained" for member in members)
+    return context.command("train --fold all" if trained else "blend --trials 200")
 
 
 def _tell(context: Context, made: MadeFolds) -> None:
@@ -119,7 +128,7 @@ def _audit(context: Context, photographs: Photographs, path: Path) -> None:
     if found.n_leaks:
         say(f"next: {context.command('folds --force')}, or look at the picture and judge")
         raise typer.Exit(1)
-    say(f"next: {context.command('train --fold all')}")
+    say(f"next: {_next(context)}")
 
 
 def _table(made: MadeFolds) -> Table:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
+from unittest.mock import Mock
 
 import optuna
 import pytest
+from optuna.storages.journal import JournalFileBackend
 
 from ensemble.blending.samplers import SAMPLERS, make_sampler
 from ensemble.blending.search import name_study, open_storage, open_study, search
@@ -174,6 +177,14 @@ def test_a_line_that_is_cut_while_others_work_is_repaired_by_the_next_writer(tmp
     run(study, trials=20)
     assert len(finished(study)) == 20
     assert len(finished(open_study(open_storage(journal), "s"))) == 20
+
+
+def test_a_full_disk_is_told_of_the_journal(tmp_path, monkeypatch):
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(JournalFileBackend, "append_logs", full)
+    path = tmp_path / "study.log"
+    with pytest.raises(OSError, match="No space left on device: .*study.log"):
+        open_study(open_storage(path), "any")
 
 
 def test_a_journal_is_a_journal_whichever_way_it_is_written(tmp_path):

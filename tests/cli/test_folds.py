@@ -8,8 +8,10 @@ import pytest
 from skimage import data
 
 from ensemble.arrays import luma
+from ensemble.config_text import config_text
 from ensemble.data.folds_csv import read_folds
 from ensemble.data.png import read_rgb, write_png
+from tests.conftest import UNTRAINED
 
 SIDE = 128
 
@@ -39,6 +41,13 @@ def test_twins_share_a_fold_and_a_second_run_changes_nothing(ens, root: Path) ->
     before = (root / "folds.csv").read_bytes()
     assert ens(root, "folds").status == 0
     assert (root / "folds.csv").read_bytes() == before
+
+
+def test_without_a_trained_member_blending_is_next(ens, make_workspace):
+    workspace, settings = make_workspace(n_train=6, n_test=1, **UNTRAINED)
+    workspace.config_file.write_text(config_text(settings))
+    said = ens(workspace.root, "folds", "--n-folds", "2", "--force")
+    assert said.out.endswith(f"next: ens --root {workspace.root} blend --trials 200\n")
 
 
 def test_other_folds_are_replaced_only_by_force(ens, root: Path) -> None:
