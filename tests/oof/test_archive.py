@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from ensemble.errors import ArrayError, MissingArtefactError, StaleArtefactError
 from ensemble.oof.archive import ARRAYS, RECORD, Archive
@@ -60,6 +61,23 @@ def test_a_black_picture_is_not_a_missing_one(tmp_path):
     reopened = Archive(archive.path)
     assert reopened.complete
     assert not reopened.read("b", "hflip").any()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_zarr_reads_what_was_written_and_what_zarr_wrote_is_read(tmp_path, dtype):
+    archive = Archive.create(
+        tmp_path, image_ids=IDS, views=VIEWS, item_shape=(7, 4), dtype=dtype, made_from={}, seed=0
+    )
+    pictures = {view: RNG.uniform(0, 256, (3, 7, 4)).astype(dtype) for view in VIEWS}
+    archive.write(IDS, pictures)
+    group = zarr.open_group(tmp_path / ARRAYS, mode="r+")
+    for view in VIEWS:
+        assert np.array_equal(group[view][:], pictures[view])
+        group[view][:] = pictures[view]
+        found = archive.read("c", view)
+        assert np.array_equal(found, pictures[view][2])
+        assert found.dtype == dtype
+        assert found.flags.writeable
 
 
 def test_writing_again_replaces(tmp_path):
