@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,16 @@ class Candidate:
     recipe: StageRecipe
     composition: Composition = field(default_factory=Composition)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Equal for equal candidates."""
         return f"{self.recipe.model_dump_json()} {self.composition.model_dump_json()}"
+
+    @cached_property
+    def unfinished(self) -> Candidate:
+        """The candidate without the last step, `finish_rgb`, which is cheaper than all others."""
+        options = self.composition.model_copy(update={"data_range": "as-is"})
+        return replace(self, composition=options)
 
     @property
     def forward_passes(self) -> int:
@@ -79,7 +85,8 @@ def score_exactly(
 ) -> Terms:
     """Compose and score every candidate on every photograph, as it would be sent.
 
-    Each prediction is read once for all candidates; at most `jobs` photographs are in memory.
+    Each prediction is read once for all candidates; at most `jobs` photographs are in memory. Terms
+    are kept with the evidence, because cross-fitting and ablation ask for many of them again.
 
     Args:
         evidence: Predictions and targets.
@@ -96,7 +103,15 @@ def score_exactly(
     """
     if not candidates or not image_ids:
         return np.zeros((len(candidates), len(image_ids), len(TERMS)))
-    score = partial(_score_photograph, evidence, candidates)
+
+    def score(image_id: str) -> Terms:
+        known = evidence.scored.setdefault(image_id, {})
+        due = {one.key: one for one in candidates if one.key not in known}
+        if due:
+            terms = _score_photograph(evidence, list(due.values()), image_id)
+            known.update(zip(due, terms, strict=True))
+        return np.array([known[one.key] for one in candidates])
+
     return np.stack(map_photographs(score, image_ids, jobs=jobs, advance=advance), axis=1)
 
 
@@ -107,13 +122,12 @@ def _score_photograph(evidence: Evidence, candidates: Sequence[Candidate], image
     made: dict[str, NDArray[np.uint8]] = {}
     rows = []
     for candidate in candidates:
-        options = candidate.composition
-        before = replace(candidate, composition=options.model_copy(update={"data_range": "as-is"}))
+        before = candidate.unfinished
         if before.key not in made:
             made[before.key] = make_picture(evidence.stage, subject, read, before)
         picture = made[before.key]
         if evidence.stage == "colorization":
-            picture = finish_rgb(picture, options)
+            picture = finish_rgb(picture, candidate.composition)
         scored = target.score(picture).as_dict()
         rows.append([scored.get(name, 0.0) for name in TERMS])
     return np.array(rows)

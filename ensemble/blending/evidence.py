@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any, TypeVar
 
 import joblib
@@ -86,6 +86,11 @@ class Evidence(ABC):
     @abstractmethod
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
         """Read one prediction: (H, W) or (H, W, 3) uint8, or a (180,) float32 histogram."""
+
+    @cached_property
+    def scored(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """The exact terms (T,) that were computed so far, by image id and `Candidate.key`."""
+        return {}
 
     def reader(self, image_id: str) -> Read:
         """A function that reads predictions of one photograph, each only once."""

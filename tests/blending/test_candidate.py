@@ -90,6 +90,26 @@ def test_candidates_that_differ_in_their_data_range_are_composed_once(color_evid
     assert not np.array_equal(due[0], due[1])
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_was_scored_before_is_not_composed_again(color_evidence, monkeypatch, jobs):
+    evidence, ids = color_evidence(count=3), ("P0", "P1", "P2")
+    one, two, three = (Candidate(RECIPE, Composition(prior_weight=w)) for w in (0.1, 0.2, 0.3))
+    due = score_exactly(color_evidence(count=3), [one, two, three], ids)
+    made = []
+
+    def count(stage, subject, read, candidate):
+        made.append((subject.image_id, candidate.composition.prior_weight))
+        return make_picture(stage, subject, read, candidate)
+
+    monkeypatch.setattr(module, "make_picture", count)
+    assert np.array_equal(score_exactly(evidence, [one, two], ids[:2], jobs=jobs), due[:2, :2])
+    assert sorted(made) == [("P0", 0.1), ("P0", 0.2), ("P1", 0.1), ("P1", 0.2)]
+    made.clear()
+    again = score_exactly(evidence, [three, two, two], ids[1:], jobs=jobs)
+    assert np.array_equal(again, due[[2, 1, 1], 1:])
+    assert sorted(made) == [("P1", 0.3), ("P2", 0.2), ("P2", 0.3)]
+
+
 def _score(evidence, candidate, image_id):
     subject = evidence.subject(image_id)
     picture = make_picture("colorization", subject, evidence.reader(image_id), candidate)

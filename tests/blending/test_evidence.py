@@ -59,6 +59,7 @@ def test_ablation_leaves_out_each_member_and_adds_one_view_after_another(gray_ev
     found = ablate(evidence, Candidate(recipe, options), evidence.image_ids)
     rest = StageRecipe(weights={"b": 0.4, "c": 0.6}, views=dict.fromkeys("bc", views))
     plain = recipe.model_copy(update={"views": dict.fromkeys("abc", views[:1])})
+    evidence.scored.clear()
     due = score_exactly(
         evidence, [Candidate(rest, options), Candidate(plain, options)], evidence.image_ids
     )

@@ -30,6 +30,7 @@ def tuned(color_evidence):
 def test_what_is_reported_is_exact(tuned):
     evidence, result = tuned
     rows = list(result.rows)
+    evidence.scored.clear()
     again = score_exactly(evidence, list(result.rows.values()), evidence.image_ids)
     for name, terms in zip(rows, again, strict=True):
         assert np.array_equal(result.terms[name], terms)
