@@ -15,9 +15,10 @@ from ensemble import provenance
 from ensemble.blending.candidate import Candidate, make_picture
 from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
+from ensemble.data.png import read_rgb
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Shown
-from ensemble.oof.priors import read_priors
+from ensemble.oof.priors import read_priors, read_recipe_priors
 from ensemble.project import open_project
 from ensemble.provenance import read_recipe
 from ensemble.submission.chain import predict_test
@@ -226,6 +227,23 @@ def test_what_is_sent_is_what_was_scored(finished, look):
         scored = make_picture("colorization", subject, read, Candidate(colors, options))
         assert np.array_equal(answer.gray, subject.gray)
         assert np.array_equal(answer.picture, scored)
+
+
+def test_any_photograph_is_predicted_as_a_test_photograph_is_sent(ens, finished, tmp_path):
+    said = ens(
+        finished, "predict", finished / "data/test_input", f"--look score --out {tmp_path}/out"
+    )
+    assert said.status == 0, said.err
+    assert "recipe.json, 2 folds" in said.out
+    project = open_project(finished)
+    recipe = read_recipe(project)
+    priors = read_recipe_priors(project, recipe)
+    answers = predict_test(project, recipe, priors, advance=lambda _: None)
+    for answer in answers:
+        made = read_rgb(tmp_path / "out" / f"{answer.image_id}.png")
+        # One photograph at a time or several at once: networks add up in another order.
+        assert np.mean(made != answer.picture) < 0.01
+        assert np.ptp(made, axis=-1).any()
 
 
 @pytest.fixture

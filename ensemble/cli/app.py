@@ -40,6 +40,7 @@ VERBS = {
     "train": "Train the members of ens.toml and cache their out-of-fold predictions.",
     "blend": "Tune weights, views and composition on out-of-fold predictions.",
     "submit": "Predict the test photographs and build a verified zip.",
+    "predict": "Restore and color photographs of any kind and size.",
     "score": "Score predictions exactly as the competition does.",
     "damage": "Locate the holes and draw their outlines, the doubtful ones first.",
     "status": "Show what is trained, cached, tuned and stale, and the next command.",

@@ -1,0 +1,130 @@
+"""`ens predict`: restore and color any photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ensemble.cli.context import Context
+from ensemble.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ensemble.submission.predict import Chain, Look, Outcome
+
+NAMED = 20
+"""Most photographs that are named for one reason."""
+
+
+def predict(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Photographs, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to, one PNG a photograph.")],
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="White where lost: one file, or a folder of files named alike."),
+    ] = None,
+    no_hole: Annotated[
+        bool, typer.Option("--no-hole", help="Locate no hole: what has no mask is whole.")
+    ] = False,
+    look: Annotated[
+        Literal["natural", "score", "none"],
+        typer.Option(help="Hues moved as far as pleases, as the recipe says, or not at all."),
+    ] = "natural",
+    full: Annotated[
+        bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
+    ] = False,
+    colorizer: Annotated[
+        str | None,
+        typer.Option(help="Use nothing trained here: siggraph17, eccv16, or gray for no color."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace pictures in --out.")] = False,
+) -> None:
+    """Restore and color photographs of any kind and size.
+
+    The workspace's recipe and networks of all folds are used, as by `ens submit`. Without a
+    recipe, holes are filled by classical inpainting, and colors are those of a released colorizer
+    if its weights are there. A hole is one area of one gray; it is located. Paint other damage
+    white on black, and give it as --mask.
+
+    Examples:
+
+        ens predict album --out colored
+
+        ens predict torn.jpg --mask torn-mask.png --out colored
+
+        ens predict album --no-hole --out colored
+    """
+    from ensemble.submission.predict import Holes, list_photographs, predict_files
+
+    context: Context = ctx.obj
+    photographs = list_photographs(paths)
+    if mask is not None and not mask.is_dir() and len(photographs) != 1:
+        raise ConfigError(
+            f"--mask `{mask}` is one file, but {len(photographs)} photographs are given; give a "
+            "folder of masks, named as their photographs"
+        )
+    chain = _open_chain(context, look, full, colorizer)
+    holes, outcomes = Holes(mask, locate=not no_hole), []
+    with context.progress("predicting photographs", len(photographs)) as advance:
+        for outcome in predict_files(chain, photographs, out, holes=holes, force=force):
+            outcomes.append(outcome)
+            if outcome.error:
+                context.say(f"error: {outcome.error}")
+            advance(1)
+    _conclude(context, out, outcomes)
+
+
+def _open_chain(context: Context, look: Look, full: bool, colorizer: str | None) -> Chain:
+    from ensemble.networks.colorizers.released import cached_weights
+    from ensemble.submission.predict import FILLS, Chain
+
+    recipe_file = context.workspace.recipe_file
+    if colorizer is None and recipe_file.exists():
+        project = context.open_project()
+        chain = Chain.open(project, look=look, full=full, progress=context.progress)
+        hue = chain.recipe.composition.hue
+        hues = "hues are not moved" if hue == "none" else f"hues are moved, look `{hue}`"
+        context.say(f"recipe: {recipe_file}, {len(chain.sources)} folds; {hues}")
+        return chain
+    if full:
+        raise ConfigError(f"--full needs networks of your own and `{recipe_file}`")
+    chosen = colorizer or ("siggraph17" if cached_weights("siggraph17").exists() else "gray")
+    why = f"no recipe in {recipe_file}" if colorizer is None else f"--colorizer {colorizer}"
+    context.say(
+        f"{why}: nothing that was trained here is used; holes are filled by {' and '.join(FILLS)}"
+    )
+    if chosen != "gray":
+        context.say(f"colors: the released {chosen}")
+    else:
+        more = "" if colorizer else "; `--colorizer siggraph17` colors by released weights"
+        context.say(f"colors: none, pictures stay gray{more}")
+    return Chain.without_training(chosen, size=context.config.data.size)
+
+
+def _conclude(context: Context, out: Path, outcomes: list[Outcome]) -> None:
+    """Say what became of the photographs; end with status 2 if any has failed."""
+    written = [one for one in outcomes if one.written]
+    failed = sum(1 for one in outcomes if one.error)
+    passed = len(outcomes) - len(written) - failed
+    counts = {hole: sum(one.hole == hole for one in written) for hole in ("mask", "none")}
+    located = len(written) - sum(counts.values())
+    context.say(
+        f"wrote {len(written)} pictures to {out}: {located} with a located hole, {counts['mask']} "
+        f"with a mask, {counts['none']} without a hole"
+    )
+    doubtful = [str(one.photograph) for one in written if one.hole == "doubtful"]
+    if doubtful:
+        more = f" and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else ""
+        context.say(
+            f"look at {', '.join(doubtful[:NAMED])}{more}: the hole is doubtful; give a --mask, "
+            "or --no-hole"
+        )
+    if passed:
+        context.say(f"passed over {passed} that are in {out} already; --force makes them anew")
+    if failed:
+        context.say(f"{failed} of {len(outcomes)} photographs failed")
+        raise typer.Exit(2)
