@@ -2,6 +2,7 @@
 # make test   the tests, from nothing
 # make test-portable   the numerical tests as an older processor computes them
 # make fuzz   the property tests on new random examples
+# make docs   the documentation as a site, in site/
 # make check  ruff, mypy, import-linter
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 NUMERICAL := metric composition damage folds blending training networks jobs inference
 OLDER := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default NUMBA_CPU_NAME=generic
 
-.PHONY: demo test test-portable fuzz check clean
+.PHONY: demo test test-portable fuzz docs check clean
 
 demo: $(READY)
 	$(BIN)/ens --root $(DEMO) demo --force
@@ -33,6 +34,10 @@ test-portable: $(READY)
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile fuzz
 
+# Strict: a link to nothing is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +51,4 @@ $(READY): pyproject.toml requirements.lock
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) site

@@ -1,0 +1,87 @@
+"""The documentation names commands, options, settings and files that are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from ensemble.cli.app import VERBS, load_verb
+from ensemble.config import load_config
+from ensemble.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+GENERATED = {"commands.md", "settings.md", "api.md"}
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"^(?:    |.*`)!?(ens (?:--root \S+ )?[a-z][^`#\n]*)", re.MULTILINE)
+
+
+def commands() -> list[str]:
+    """Every command line of the pages; alternatives are cut at the first `|`."""
+    found = {
+        " ".join(line.replace("\\\n", " ").split("|")[0].split())
+        for page in PAGES
+        for line in COMMAND.findall(page.read_text().replace("\\\n", " "))
+    }
+    return sorted(line for line in found if line.split()[1] in {*VERBS, "--root"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        if "://" not in target and Path(target).name not in GENERATED:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_there_are_commands_to_look_at() -> None:
+    verbs = {line.replace("--root demo ", "").split()[1] for line in commands()}
+    assert verbs >= {"folds", "train", "blend", "submit", "score", "oof", "doctor"}
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_shown_has_options_that_exist(line: str) -> None:
+    words = shlex.split(re.sub(r"[\[\]]|\.\.\.", " ", line))[1:]
+    if words[0] == "--root":
+        words = words[2:]
+    command = load_verb(words[0])
+    rest = words[1:]
+    children: dict[str, Any] = getattr(command, "commands", {})
+    if rest and rest[0] in children:
+        command, rest = children[rest[0]], rest[1:]
+    known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    given = [word.split("=")[0] for word in rest if word.startswith("--")]
+    assert not set(given) - known - {"--help"}, line
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text()
+    assert all(f"`ens {verb}" in table for verb in VERBS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_that_are_shown_are_valid(page: Path, tmp_path: Path) -> None:
+    for block in re.findall(r"(?:^(?:    .*)?\n)+", page.read_text(), re.MULTILINE):
+        paragraphs = dedent(block).strip().split("\n\n")
+        settings = [text for text in paragraphs if re.match(r"\[\[?\w+\]\]?\n", text)]
+        path = tmp_path / "ens.toml"
+        path.write_text("\n\n".join(settings))
+        load_config(path)
+
+
+def test_the_page_of_files_names_every_artefact() -> None:
+    page = (ROOT / "docs" / "files.md").read_text()
+    workspace = Workspace(Path())
+    for path in (
+        workspace.config_file,
+        workspace.folds_file,
+        workspace.recipe_file,
+        workspace.priors_file,
+        workspace.table_file,
+        workspace.study_file,
+    ):
+        assert f"`{path.as_posix()}`" in page
