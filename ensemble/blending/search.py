@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,11 @@ from typing import Any
 import joblib
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import (
+    JournalFileBackend,
+    JournalFileOpenLock,
+    JournalFileSymlinkLock,
+)
 from optuna.trial import FrozenTrial, TrialState
 
 from ensemble.blending.candidate import Candidate
@@ -51,32 +56,40 @@ class SearchResult:
         return max(0, self.wanted - self.done)
 
 
-class _RepairingLock(JournalFileSymlinkLock):
-    """The lock of a journal, which removes a line that a killed writer left unfinished.
+class _Repairing:
+    """Before a lock of Optuna: removes a line of the journal that a killed writer left unfinished.
 
     Optuna would append the next line to it, and then refuse the whole journal.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
+        super().__init__(str(path))  # type: ignore[call-arg]  # the lock's
         self._path = path
 
     def acquire(self) -> bool:
         """Wait for the lock, then repair the journal."""
-        held = super().acquire()
+        held: bool = super().acquire()  # type: ignore[misc]  # the lock's
         try:
             _cut_unfinished_line(self._path)
         except BaseException:
-            self.release()
+            self.release()  # type: ignore[attr-defined]  # the lock's
             raise
         return held
+
+
+class _Link(_Repairing, JournalFileSymlinkLock):
+    """The safer lock on a network file system."""
+
+
+class _File(_Repairing, JournalFileOpenLock):
+    """For Windows, where only administrators may make a link."""
 
 
 class _Journal(JournalFileBackend):
     """Optuna's journal, whose errors name the file."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), _RepairingLock(path))
+        super().__init__(str(path), _File(path) if sys.platform == "win32" else _Link(path))
         self._path = path
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
@@ -201,7 +214,7 @@ def _open_journal(path: Path) -> JournalStorage:
             f"another file, or go on with this one by --storage sqlite:///{path}"
         )
     if head[: len(JOURNAL_HEAD)] != JOURNAL_HEAD[: len(head)]:
-        # Checked before any writing: `_RepairingLock` would cut another file's last line.
+        # Checked before any writing: `_Repairing` would cut another file's last line.
         raise ConfigError(
             f"`--storage` must be a journal file of Optuna or a new file, but `{path}` is another "
             "file; give another name"

@@ -62,7 +62,7 @@ class Order(BaseModel):
 
 
 def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -> Popen[bytes]:
-    """Start a process that does an order, appends to the job's log, and dies with this one."""
+    """Start a process that does an order and appends to the job's log; on Linux it dies with us."""
     log = order.job.files(Workspace(order.root)).log
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
@@ -72,7 +72,7 @@ def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -
             stdout=file,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
 
 
@@ -87,9 +87,8 @@ def explain_exit(status: int, log: Path) -> str:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends; Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Ask Linux to kill this process when the thread that started it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(arguments: Sequence[str]) -> int:

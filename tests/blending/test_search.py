@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import os
+import sys
 from unittest.mock import Mock
 
 import optuna
@@ -177,6 +179,14 @@ def test_a_line_that_is_cut_while_others_work_is_repaired_by_the_next_writer(tmp
     run(study, trials=20)
     assert len(finished(study)) == 20
     assert len(finished(open_study(open_storage(journal), "s"))) == 20
+
+
+def test_a_journal_needs_no_link_where_links_need_rights(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "symlink", Mock(side_effect=OSError("a privilege is not held")))
+    study = open_study(open_storage(tmp_path / "study.log"), "any")
+    run(study, trials=6)
+    assert not [path for path in tmp_path.iterdir() if path.name != "study.log"]
 
 
 def test_a_full_disk_is_told_of_the_journal(tmp_path, monkeypatch):

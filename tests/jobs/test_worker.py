@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from ensemble.jobs import worker
 from ensemble.jobs.worker import REFUSED, Order, main
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
@@ -29,3 +31,18 @@ def test_a_refusal_is_printed_and_told_by_the_status(
     order = Order.of(RESTORER, make_project()).model_copy(update={"root": Path("/not/shared")})
     assert main([order.model_dump_json()]) == REFUSED
     assert "must be the same shared folder on every machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("platform", "prepared"), [("linux", True), ("win32", False)])
+def test_a_process_is_prepared_only_where_that_is_possible(
+    make_project: Callable[..., Project],
+    restoration_job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    prepared: bool,
+) -> None:
+    popen = Mock()
+    monkeypatch.setattr(worker, "Popen", popen)
+    monkeypatch.setattr(worker.sys, "platform", platform)
+    worker.start(Order.of(restoration_job, make_project()))
+    assert (popen.call_args.kwargs["preexec_fn"] is not None) == prepared
