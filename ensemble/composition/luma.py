@@ -33,6 +33,9 @@ from ensemble.metric.ssim import data_range
 
 RED, GREEN, BLUE = LUMA_WEIGHTS
 
+_LEVELS = 2 + 65536 // BLUE
+"""The most levels of one channel, the others fixed, that one luma has, and one below them."""
+
 
 def quantize(picture: NDArray[Any]) -> NDArray[np.uint8]:
     """Clip to 0..255 and round to the nearest level, halves to the even one.
@@ -199,20 +202,25 @@ def _find_extremes(colors: Any) -> tuple[int, int]:
 
 @kernel
 def _recolor(color: Any, extreme: int) -> None:
-    """Make it the nearest color of its luma with a channel at `extreme`, if there is any."""
-    wanted = _luma_of(int(color[0]), int(color[1]), int(color[2]))
+    """Make it the nearest color of its luma with a channel at `extreme`, if there is any.
+
+    For a value of a second channel, the third is near what the luma leaves for it.
+    """
+    weights = (RED, GREEN, BLUE)
     old = (int(color[0]), int(color[1]), int(color[2]))
+    wanted = _luma_of(old[0], old[1], old[2])
     least = 3 * 256 * 256
-    for pair in range(3 * 65536):
-        one, two = (pair >> 8) & 255, pair & 255
-        if pair < 65536:
-            red, green, blue = extreme, one, two
-        elif pair < 131072:
-            red, green, blue = one, extreme, two
-        else:
-            red, green, blue = one, two, extreme
-        if _luma_of(red, green, blue) == wanted:
-            apart = (red - old[0]) ** 2 + (green - old[1]) ** 2 + (blue - old[2]) ** 2
-            if apart < least:
-                least = apart
-                color[0], color[1], color[2] = red, green, blue
+    for fixed in range(3):
+        second, third = (1 if fixed == 0 else 0), (1 if fixed == 2 else 2)
+        for one in range(256):
+            rest = (wanted << 16) - LUMA_HALF - weights[fixed] * extreme - weights[second] * one
+            first = max(rest // weights[third], 0)
+            for two in range(first, min(first + _LEVELS, 256)):
+                red = extreme if fixed == 0 else one
+                green = extreme if fixed == 1 else two if fixed == 2 else one
+                blue = extreme if fixed == 2 else two
+                if _luma_of(red, green, blue) == wanted:
+                    apart = (red - old[0]) ** 2 + (green - old[1]) ** 2 + (blue - old[2]) ** 2
+                    if apart < least:
+                        least = apart
+                        color[0], color[1], color[2] = red, green, blue

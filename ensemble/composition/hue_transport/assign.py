@@ -48,7 +48,7 @@ def find_keys(rgb: Rgb) -> NDArray[np.uint16]:
     planes = np.empty((2, height, width), dtype=np.float32)
     _subtract_green(np.ascontiguousarray(rgb), planes)
     window = min(height, width) // NEIGHBORHOOD | 1
-    for plane in planes:
+    for plane in planes if planes.any() else ():  # a gray picture has nothing to blur
         for _ in range(2):
             cv2.blur(plane, (window, window), plane, borderType=cv2.BORDER_REFLECT)
     keys = np.empty((height, width), dtype=np.uint16)
