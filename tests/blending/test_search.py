@@ -4,11 +4,11 @@ import errno
 import multiprocessing
 import os
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import optuna
 import pytest
-from optuna.storages.journal import JournalFileBackend
 
 from ensemble.blending.samplers import SAMPLERS, make_sampler
 from ensemble.blending.search import name_study, open_storage, open_study, search
@@ -190,9 +190,14 @@ def test_a_journal_needs_no_link_where_links_need_rights(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_told_of_the_journal(tmp_path, monkeypatch):
-    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
-    monkeypatch.setattr(JournalFileBackend, "append_logs", full)
-    path = tmp_path / "study.log"
+    honest, path = Path.open, tmp_path / "study.log"
+
+    def refuse(self, mode="r", **options):
+        if mode == "ab":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return honest(self, mode, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(OSError, match="No space left on device: .*study.log"):
         open_study(open_storage(path), "any")
 
