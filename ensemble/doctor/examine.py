@@ -16,7 +16,7 @@ from ensemble.doctor.cost import (
 )
 from ensemble.doctor.data import check_copies, check_data
 from ensemble.doctor.finding import Finding
-from ensemble.doctor.machine import check_machine
+from ensemble.doctor.machine import check_machine, check_onnx_files
 from ensemble.doctor.timing import time_decoding, time_network
 from ensemble.members import Member, configured_members
 from ensemble.parallel import Progress
@@ -45,6 +45,7 @@ def examine(
     """
     members = [member for stage in STAGES for member in configured_members(config, stage)]
     yield from check_machine(config, members)
+    yield from check_onnx_files(workspace.root, members)
     kept = open_photographs(workspace, config)
     competition = kept.competition
     yield from check_data(competition, sample=sample, seed=config.seed, progress=progress)

@@ -1,16 +1,18 @@
-"""The machine: Python, torch, the GPU and its precision, memory, and the encoders' weights."""
+"""The machine: Python, torch, the GPU and its precision, memory, and the files of networks."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 
 from ensemble.config import Config
 from ensemble.doctor.finding import Finding
-from ensemble.errors import WeightsError
+from ensemble.errors import ConfigError, WeightsError
+from ensemble.inference.onnx import onnx_predictor
 from ensemble.members import Member
 from ensemble.networks.device import choose_precision
 from ensemble.networks.encoder_weights import hub_answers, is_cached, release_of
@@ -35,6 +37,25 @@ def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding
     needy = [m for m in trained if m.encoder and settings[m].encoder_weights == "imagenet"]
     if needy:
         yield from _check_weights(needy)
+
+
+def check_onnx_files(root: Path, members: Iterable[Member]) -> Iterator[Finding]:
+    """Open the file of each `onnx` member, and compare it with its adapter.
+
+    Args:
+        root: The workspace's folder.
+        members: Those of `ens.toml`.
+    """
+    for member in members:
+        if not member.file:
+            continue
+        try:
+            onnx_predictor(member, root / member.file)
+        except (ConfigError, WeightsError) as error:
+            yield Finding("wrong", "ONNX", f"`{member.name}`: {error}")
+        else:
+            text = f"`{member.name}`: `{member.file}` is as its adapter `{member.adapter}` needs it"
+            yield Finding("ok", "ONNX", text)
 
 
 def _check_device(config: Config) -> Finding:

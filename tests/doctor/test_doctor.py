@@ -29,10 +29,11 @@ from ensemble.doctor.cost import (
 from ensemble.doctor.data import check_copies, check_data
 from ensemble.doctor.finding import Finding
 from ensemble.doctor.timing import NetworkCost, time_decoding, time_network
-from ensemble.members import MEMBERS
+from ensemble.members import MEMBERS, Member
 from ensemble.parallel import silent
 from ensemble.project import Project
 from ensemble.report.holes import find_holes
+from tests.reference.onnx_files import Inpainter, Tint, export
 
 UNET = MEMBERS["restoration"]["unet-mobilenet-v2"]
 FPN = MEMBERS["colorization"]["fpn-resnet50"]
@@ -328,6 +329,22 @@ def test_weights_that_cannot_be_had_are_wrong(monkeypatch, tmp_path):
     assert found["weights"].verdict == "ok"
     random = Config().replace("training", encoder_weights="none")
     assert "weights" not in {one.what for one in machine.check_machine(random, [UNET])}
+
+
+def test_onnx_files_are_opened(tmp_path):
+    given = {"stage": "restoration", "kind": "fixed", "arch": "onnx", "adapter": "inpainting"}
+    fits, other, gone = (Member(n, file=f"{n}.onnx", **given) for n in ("fits", "other", "gone"))
+    shapes = {"image": (1, 3, 32, 32), "mask": (1, 1, 32, 32)}
+    export(Inpainter(), tmp_path / "fits.onnx", shapes)
+    export(Tint(), tmp_path / "other.onnx", {"input": (1, 3, 32, 32)})
+    members = [fits, MEMBERS["restoration"]["spline"], other, gone]
+    good, wrong, missing = machine.check_onnx_files(tmp_path, members)
+    assert good.verdict == "ok"
+    assert "`fits.onnx` is as its adapter `inpainting` needs it" in good.text
+    assert (wrong.verdict, missing.verdict) == ("wrong", "wrong")
+    assert "`other`: " in wrong.text
+    assert "must take `image` float32" in wrong.text
+    assert "cannot be read" in missing.text
 
 
 def test_a_gpu_is_named_with_its_real_precision(monkeypatch):

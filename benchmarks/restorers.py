@@ -1,0 +1,209 @@
+"""Whether a restorer that ends on the masked SSIM fills holes better than one that never sees it.
+
+    python benchmarks/restorers.py PHOTOS WORK [--without LAST] [--minutes 15] [--seed 0]
+
+A small `nafnet` learns from crops of 96 px around holes, shown the spline's fill, the mask and the
+distance to the rim, with the product's own losses: the absolute and squared error of the hole and
+its rim. After two thirds of the minutes its state is copied: one copy goes on as before, the other
+ends on 1 - masked SSIM. Rate (one cosine) and length follow the CPU minutes of an arm, so neither a
+busy machine nor the dearer loss changes what is compared. Photographs are those of PHOTOS but for
+names that are in LAST; every fifth is held out, with one hole each at full size. Printed is the
+masked SSIM there of the averaged weights, on gray, the true masks given, and the paired difference
+to the spline. WORK keeps the state every minute; the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ensemble.arrays import luma
+from ensemble.config import Config
+from ensemble.damage.depth import hole_depth
+from ensemble.damage.draw import apply_damage, draw_damage
+from ensemble.damage.fill import fill_hole
+from ensemble.inference.network import NetworkPredictor
+from ensemble.inference.predictor import Shown
+from ensemble.members import Member, frozen_options
+from ensemble.metric.score import gray_score
+from ensemble.networks.build import build
+from ensemble.training.batches import Batch, _crop
+from ensemble.training.learner import update_average
+from ensemble.training.tasks.restoration import RestorationTask
+from ensemble.workspace import atomic_path
+
+SIDE, BATCH, RATE, EMA, HOLES = 96, 16, 1e-3, 0.998, 4
+TRUNK = 2 / 3
+MODE = "prefilled+mask+distance"
+
+
+def make_member(width: int) -> Member:
+    blocks = {"encoder_blocks": [1, 1, 2], "middle_blocks": 2, "decoder_blocks": [1, 1, 1]}
+    options = frozen_options({"width": width, **blocks})
+    return Member("small", "restoration", "trained", "nafnet", "", options, MODE)
+
+
+class Run:
+    """A network, its average and how far it is; kept in a file."""
+
+    def __init__(self, task: RestorationTask, file: Path, start: Path | None, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.task, self.file, self.seed = task, file, seed
+        self.network = build(task.member, encoder_weights="none")
+        self.network.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=1e-4)
+        self.step, self.seconds = 0, 0.0
+        for path in (file, start):
+            if path is not None and path.exists():
+                self._load(torch.load(path, weights_only=True))
+                break
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
+
+    def _load(self, state: dict) -> None:
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self) -> None:
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        with atomic_path(self.file) as temporary:
+            torch.save({**parts, "step": self.step, "seconds": self.seconds}, temporary)
+
+    def learn(self, batches: Batches, until: float, whole: float) -> None:
+        """Learn until so many CPU seconds are spent, of those that an arm has."""
+        saved = time.monotonic()
+        while self.seconds < until:
+            begun = time.process_time()
+            done = self.seconds / whole
+            for group in self.optimizer.param_groups:
+                group["lr"] = RATE * (1 + math.cos(math.pi * done)) / 2
+            example = self.task.example(batches.draw((self.seed, self.step)))
+            loss = self.task.loss(self.network(example.shown), example, done=done)
+            self.optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimizer.step()
+            self.step += 1
+            decay = min(EMA, (1 + self.step) / (10 + self.step))
+            update_average(self.average, self.network, decay)
+            self.seconds += time.process_time() - begun
+            if time.monotonic() - saved > 60:
+                self.save()
+                saved = time.monotonic()
+                print(
+                    f"{self.file.stem}: step {self.step}, {self.seconds / 60:.1f} min", flush=True
+                )
+        self.save()
+
+
+class Batches:
+    """Crops around holes that were drawn and filled once, HOLES a photograph."""
+
+    def __init__(self, paths: list[Path], cache: Path) -> None:
+        self.targets = np.stack([read(path) for path in paths])
+        self.masks = np.stack(
+            [
+                draw_damage(size=target.shape[:2], seed=k * HOLES + hole).lost_mask()
+                for k, target in enumerate(self.targets)
+                for hole in range(HOLES)
+            ]
+        )
+        if not cache.exists():
+            fills = np.stack(list(self._fills()))
+            with atomic_path(cache) as temporary, temporary.open("wb") as file:
+                np.save(file, fills)
+        self.fills: NDArray[np.uint8] = np.load(cache)
+
+    def _fills(self) -> Iterator[NDArray[np.uint8]]:
+        for k, mask in enumerate(self.masks):
+            yield fill_hole(np.where(mask, np.uint8(0), luma(self.targets[k // HOLES])), mask)
+
+    def draw(self, key: tuple[int, int]) -> Batch:
+        rng = np.random.default_rng(key)
+        rows = rng.choice(len(self.masks), BATCH, replace=False)
+        masks = self.masks[rows]
+        whole = Batch(
+            target=torch.from_numpy(self.targets[rows // HOLES]),
+            flip=torch.from_numpy(rng.random(BATCH) < 0.5),
+            lost_mask=torch.from_numpy(masks),
+            fill=torch.zeros(BATCH, dtype=torch.uint8),
+            prefilled=torch.from_numpy(self.fills[rows]),
+            depth=torch.from_numpy(np.stack([hole_depth(mask) for mask in masks])),
+        )
+        return _crop(whole, SIDE, [np.random.default_rng((*key, int(row))) for row in rows])
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def score(member: Member, network: nn.Module, paths: list[Path]) -> NDArray[np.float64]:
+    """Masked SSIM (N, 2) of the spline and of the network, at full size."""
+    predictor = NetworkPredictor(member, network, Config().normalization)
+    found = []
+    for k, path in enumerate(paths):
+        gray = luma(read(path))
+        damage = draw_damage(size=gray.shape, seed=1_000_000 + k)
+        mask = damage.lost_mask()
+        shown = Shown(apply_damage(gray, damage)[None], mask[None])
+        answer = predictor.predict(shown, ["identity"])["identity"][0]
+        pictures = (shown.prefilled[0], np.where(mask, answer, gray))
+        scores = [gray_score(pred=p, target=gray, lost_mask=mask) for p in pictures]
+        found.append([one.masked_ssim for one in scores])
+    return np.array(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--without", type=Path, help="a folder whose names are left out")
+    parser.add_argument("--minutes", type=float, default=15, help="CPU minutes of an arm")
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.work.mkdir(parents=True, exist_ok=True)
+    left_out = {path.name for path in options.without.iterdir()} if options.without else set()
+    paths = sorted(p for p in options.photos.iterdir() if p.name not in left_out)
+    held_out = paths[::5]
+    batches = Batches(sorted(set(paths) - set(held_out)), options.work / "fills.npy")
+    member, whole = make_member(options.width), 60 * options.minutes
+    arms = {"l1": 0.0, "ssim": 1 - TRUNK}
+    files = {name: options.work / f"{name}-{options.seed}.pt" for name in ("trunk", *arms)}
+    found = {}
+    for name, file in files.items():
+        settings = {"hole_loss": 1.0, "ssim_finish": arms.get(name, 0.0), "input_mode": MODE}
+        task = RestorationTask(member, Config().replace("restoration", **settings))
+        start = files["trunk"] if name in arms else None
+        run = Run(task, file, start, options.seed)
+        run.learn(batches, whole if name in arms else TRUNK * whole, whole)
+        found[name] = score(member, run.average, held_out)
+        spline, ours = found[name].T
+        print(f"{name}: {run.step} steps, M {ours.mean():.4f} (spline {spline.mean():.4f}), "
+              f"{compare(ours - spline)} to the spline", flush=True)  # fmt: skip
+    print(f"ssim to l1: {compare((found['ssim'] - found['l1'])[:, 1])}")
+
+
+def compare(difference: NDArray[np.float64]) -> str:
+    return f"{difference.mean():+.4f} +- {difference.std(ddof=1) / len(difference) ** 0.5:.4f}"
+
+
+if __name__ == "__main__":
+    main()
