@@ -4,12 +4,12 @@
 
 Each photograph of PHOTOS, but for names that are in LAST, is predicted by what learned from the
 other four of five folds: the ridge of `ensemble.composition.hue_prior`, and networks of 124
-statistics, 64 hidden units and a head, trained on 1 - correlation. Heads: 180 free numbers; or
-shares of hue 0 and of K sectors, each times the training photographs' mean shape in it, with and
-without a free correction of 180 bins that starts at zero. Weight decay and length come from a fifth
-of the training photographs, held out and then given back. Seeds are averaged as centered unit
-vectors. Printed is the mean correlation with the truth, and the difference to the ridge with its
-paired standard error; then the same with fewer training photographs.
+statistics, 64 hidden units and a head, trained on 1 - correlation. Heads: 180 free numbers; shares
+of 180 bins; or shares of hue 0 and of K sectors, each times the training photographs' mean shape in
+it, without and with a free correction of 180 bins that starts at zero. Weight decay and length come
+from a fifth of the training photographs, held out and then given back. Seeds are averaged as
+centered unit vectors. Printed is the mean correlation with the truth, and the difference to the
+ridge with its paired standard error; then the same with fewer training photographs.
 """
 
 from __future__ import annotations
@@ -72,12 +72,26 @@ class Sectors(nn.Module):
         return histogram if self.numbers is None else histogram + self.numbers(hidden)
 
 
+class Softmax(nn.Module):
+    """Shares of 180 bins, as `HistogramNetwork` without `sectors` answers."""
+
+    def __init__(self, histograms: Tensor) -> None:
+        super().__init__()
+        self.logits = _zero(HUE_BINS)
+        self.logits.bias.data = histograms.mean(0).clamp_min(1e-6).log()
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.logits(hidden).softmax(1)
+
+
 HEADS: dict[str, Callable[[Tensor], nn.Module]] = {
     "180 free": Free,
+    "180 shares": Softmax,
     "18 sectors": lambda h: Sectors(h, count=18, correct=False),
+    "36 sectors": lambda h: Sectors(h, count=36, correct=False),
     "18 sectors, corrected": lambda h: Sectors(h, count=18, correct=True),
-    "36 sectors, corrected": lambda h: Sectors(h, count=36, correct=True),
 }
+CURVE = ("180 shares", "18 sectors")
 
 
 def _zero(outside: int) -> nn.Linear:
@@ -170,7 +184,7 @@ def main() -> None:
     fold = np.random.default_rng(0).permutation(len(paths)) % FOLDS
     order = np.random.default_rng(1).permutation(len(paths))
     for size in (len(paths), *SIZES):
-        names = HEADS if size == len(paths) else ("180 free", "18 sectors, corrected")
+        names = HEADS if size == len(paths) else CURVE
         found = {name: np.zeros_like(truth) for name in ("ridge", *names)}
         trained = []
         for k in range(FOLDS):
