@@ -354,6 +354,10 @@ def require_current_submission(project: Project, recipe: Recipe, zip_file: Path)
     manifest = read_manifest(zip_file.with_suffix(".json"), remedy=remedy)
     full = bool(manifest.facts.get(FULL))
     remedy = remedy.replace(" --force", " --force --full") if full else remedy
+    if "mixed" in manifest.facts:
+        mixed = manifest.facts["mixed"]
+        flags = f"--force --mix {mixed['file']} --mix-weight {mixed['weight']}"
+        remedy = remedy.replace("--force", flags)
     due = submission_digests(project, recipe, full=full)
     require_same(manifest.made_from, due, name=f"`{zip_file}`", remedy=remedy)
     if manifest.facts.get("zip") != digest_file(zip_file):

@@ -137,6 +137,11 @@ class Workspace:
         """The zip called `name`; its manifest has the same name and ends in `.json`."""
         return self.submissions / f"{check_name('a submission', name)}.zip"
 
+    @property
+    def public_file(self) -> Path:
+        """The scores that the board gave to submissions, as `ens history` notes them."""
+        return self.root / "public-scores.json"
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from ensemble.errors import MissingArtefactError
+from ensemble.errors import ConfigError, MissingArtefactError, unknown_name
 from ensemble.members import Member
 from ensemble.project import Project
 from ensemble.provenance import finished_folds
@@ -31,7 +31,7 @@ class Lineup:
     left_out: tuple[str, ...]
 
 
-def choose_lineup(project: Project, folds: Sequence[int]) -> Lineup:
+def choose_lineup(project: Project, folds: Sequence[int], names: Sequence[str] = ()) -> Lineup:
     """Choose the folds by the members that are not fixed; fixed members follow them.
 
     A fixed member is finished on every fold without training, so it must not decide: of the sets
@@ -42,13 +42,16 @@ def choose_lineup(project: Project, folds: Sequence[int]) -> Lineup:
     Args:
         project: Whose trainings.
         folds: Folds that may be used.
+        names: Members that may be used; a stage of which none is named has all of its members.
 
     Raises:
+        ConfigError: There is no member of such a name.
         MissingArtefactError: No fold is finished in both stages.
     """
+    chosen_members = _choose_members(project, names)
     finished = {
         member: frozenset(finished_folds(project, member)) & frozenset(folds)
-        for member in project.all_members()
+        for member in chosen_members
     }
     trained = {member: done for member, done in finished.items() if member.kind != "fixed" and done}
     leaders = trained or finished
@@ -69,8 +72,25 @@ def choose_lineup(project: Project, folds: Sequence[int]) -> Lineup:
     return Lineup(
         {stage: tuple(m for m in members if m.stage == stage) for stage in STAGES},
         tuple(sorted(best)),
-        _explain(finished, members, best, folds),
+        (
+            *_explain(finished, members, best, folds),
+            *(
+                f"left out: {one.stage} `{one.name}`, which --member does not name"
+                for one in project.all_members()
+                if one not in chosen_members
+            ),
+        ),
     )
+
+
+def _choose_members(project: Project, names: Sequence[str]) -> list[Member]:
+    every = project.all_members()
+    for name in names:
+        if all(member.name != name for member in every):
+            known = [member.name for member in every]
+            raise ConfigError(unknown_name("member to blend", name, known))
+    narrowed = {member.stage for member in every if member.name in names}
+    return [m for m in every if m.stage not in narrowed or m.name in names]
 
 
 def _list_common(finished: Finished) -> set[frozenset[int]]:

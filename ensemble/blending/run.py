@@ -14,6 +14,7 @@ from ensemble.blending.summary import Summary, summarize, to_json
 from ensemble.blending.tune import Settings, Tuned, tune
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.folds.sample import sample_groups
+from ensemble.manifest import digest_bytes
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.priors import Priors, priors_digest, write_priors
@@ -31,6 +32,7 @@ def run_blend(
     folds: Sequence[int],
     settings: Settings,
     *,
+    names: Sequence[str] = (),
     progress: Progress = silent,
     say: Say = lambda _: None,
     show: Show = lambda _: None,
@@ -44,16 +46,17 @@ def run_blend(
         project: Data, folds, settings and trainings.
         folds: Folds that may be used.
         settings: How to tune.
+        names: Members that may be used; see `choose_lineup`.
         progress: Opens a progress bar.
         say: Called with each sentence for the user.
         show: Called with the summary of each stage, once it is tuned.
 
     Raises:
-        ConfigError: There is no such sampler, or no such storage.
+        ConfigError: There is no such sampler, storage or member.
         MissingArtefactError: No fold is finished in both stages.
     """
     check_sampler(settings.sampler)
-    lineup = choose_lineup(project, folds)
+    lineup = choose_lineup(project, folds, names)
     say(f"folds: {', '.join(map(str, lineup.folds))}")
     for stage, members in lineup.members.items():
         say(f"{stage}: {', '.join(member.name for member in members)}")
@@ -68,7 +71,9 @@ def run_blend(
     write_priors(workspace.priors_file, priors)
     atomic_write(workspace.recipe_file, recipe.to_json())
     summaries = {"restoration": first_summary, "colorization": second_summary}
-    atomic_write(workspace.table_file, to_json(summaries))
+    atomic_write(
+        workspace.table_file, to_json(summaries, recipe=digest_bytes(recipe.to_json().encode()))
+    )
     return recipe
 
 

@@ -66,9 +66,14 @@ def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
     }
 
 
-def to_json(stages: Mapping[str, Summary]) -> str:
-    """The summaries of all stages as indented JSON."""
-    return json.dumps({"version": 1, "stages": dict(stages)}, indent=2, sort_keys=True) + "\n"
+def to_json(stages: Mapping[str, Summary], *, recipe: str) -> str:
+    """The summaries of all stages, and the SHA-256 of the recipe they are of, as indented JSON."""
+    return (
+        json.dumps(
+            {"version": 1, "recipe": recipe, "stages": dict(stages)}, indent=2, sort_keys=True
+        )
+        + "\n"
+    )
 
 
 def _mean_score(stage: Stage, terms: Terms) -> float:

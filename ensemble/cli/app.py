@@ -41,6 +41,8 @@ VERBS = {
     "blend": "Tune weights, views and composition on out-of-fold predictions.",
     "submit": "Predict the test photographs and build a verified zip.",
     "predict": "Restore and color photographs of any kind and size.",
+    "history": "List submissions with their expected and public scores, and how the two agree.",
+    "compare": "Show where two submissions differ, photograph by photograph, the most first.",
     "score": "Score predictions exactly as the competition does.",
     "damage": "Locate the holes and draw their outlines, the doubtful ones first.",
     "status": "Show what is trained, cached, tuned and stale, and the next command.",

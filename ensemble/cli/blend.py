@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ensemble.cli.complete import complete_folds, complete_member, complete_recipe
 from ensemble.cli.context import Context, parse_folds
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ def blend(
         str | None, typer.Option(help="Search strategy, such as tpe or greedy.")
     ] = None,
     fold: Annotated[
-        str, typer.Option(help="0, or 0,2, or 0..4, or all that are finished.")
+        str,
+        typer.Option(
+            help="0, or 0,2, or 0..4, or all that are finished.", autocompletion=complete_folds
+        ),
     ] = "all",
     views: Annotated[
         Literal["stage", "member"], typer.Option(help="One set of views a stage, or a member.")
@@ -42,6 +47,19 @@ def blend(
     force_tuned: Annotated[
         bool, typer.Option("--force-tuned", help="Keep the tuned blend, convincing or not.")
     ] = False,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Blend only this member of its stage; may be repeated.",
+            autocompletion=complete_member,
+        ),
+    ] = None,
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Only score this recipe beside the kept one.", autocompletion=complete_recipe
+        ),
+    ] = None,
 ) -> None:
     """Tune weights, views and composition on out-of-fold predictions.
 
@@ -56,11 +74,18 @@ def blend(
         ens blend --trials 500 --sampler greedy --views member
 
         ens blend --trials 500 --storage /shared/study.log
+
+        ens blend --member unet-efficientnet-b1 --member fpn-resnet50
+
+        ens blend --evaluate mine.json
     """
     from ensemble.blending.run import run_blend
     from ensemble.blending.tune import Settings
 
     context: Context = ctx.obj
+    if evaluate is not None:
+        _evaluate(context, evaluate, sample, context.config.seed if seed is None else seed)
+        return
     config = context.config.replace("blend", trials=trials, sampler=sampler, storage=storage)
     project = context.open_project(config)
     workspace, chosen = context.workspace, config.blend
@@ -78,6 +103,7 @@ def blend(
         project,
         parse_folds(fold, project.folds.n_folds),
         settings,
+        names=member or (),
         progress=context.progress,
         say=context.say,
         show=partial(_show, context),
@@ -91,6 +117,29 @@ def _show(context: Context, summary: Summary) -> None:
     from ensemble.report.blend_tables import list_sentences, make_tables
 
     for table in make_tables(summary):
-        context.console.print(table)
+        context.show(table)
     for sentence in list_sentences(summary):
         context.say(sentence)
+
+
+def _evaluate(context: Context, path: Path, sample: int, seed: int) -> None:
+    from ensemble.blending.evaluate import evaluate, read_other_recipe
+    from ensemble.report.tables import Column, make_table, plain
+
+    project, other = context.open_project(), read_other_recipe(path)
+    for found in evaluate(project, other, sample=sample, seed=seed, progress=context.progress):
+        title = f"{found.stage}: exact scores on {found.photographs} photographs"
+        columns = (Column(term, number=True, drop=term != "score") for term in found.kept)
+        table = make_table(title, Column("recipe"), *columns)
+        for name, terms in (("kept", found.kept), (str(path), found.other)):
+            table.add_row(plain(name), *(f"{value:.4f}" for value in terms.values()))
+        context.show(table)
+        gain = found.gain
+        context.say(
+            f"{path} less the kept recipe: {gain.gain:+.4f}, standard error {gain.error:.4f}, "
+            f"95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
+        )
+    context.say(
+        "colors are scored on the kept recipe's restored gray. A recipe that was chosen by these "
+        "photographs scores too high on them. Nothing was changed"
+    )

@@ -20,6 +20,7 @@ from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:
     from ensemble.project import Project
+    from ensemble.report.tables import FittingTable
 
 SUBMISSION = "submission"
 """The zip's name unless another is given."""
@@ -72,6 +73,12 @@ class Context:
     def say(self, text: str) -> None:
         """Print a line as it is: not wrapped, brackets no markup, control characters shown."""
         self.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
+
+    def show(self, table: FittingTable) -> None:
+        """Print a table, with full names whatever the width."""
+        from ensemble.report.tables import show_table
+
+        show_table(self.console, table)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Advance]:

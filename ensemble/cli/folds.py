@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.data.folding import MadeFolds, audit_folds, make_folds, require_replaceable
@@ -19,6 +18,7 @@ from ensemble.folds.match import SAME_SCENE
 from ensemble.members import configured_members
 from ensemble.project import open_photographs
 from ensemble.report.sheets import draw_suspects
+from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.vocabulary import STAGES
 
 _SHOWN = 5
@@ -78,7 +78,7 @@ def folds(
     ours = path == context.workspace.folds_file
     require_replaceable(path, made.folds, force=force, damaged_too=ours)
     write_folds(path, made.folds)
-    context.console.print(_table(made))
+    context.show(_table(made))
     context.say(f"wrote {path}: digest {made.folds.digest()[:12]}")
     context.say(f"next: {_next(context)}")
 
@@ -131,10 +131,10 @@ def _audit(context: Context, photographs: Photographs, path: Path) -> None:
     say(f"next: {_next(context)}")
 
 
-def _table(made: MadeFolds) -> Table:
-    table = Table(title="folds")
-    for heading in ("fold", "photographs", "groups", "brightness", "colorfulness", "damaged"):
-        table.add_column(heading, justify="right")
+def _table(made: MadeFolds) -> FittingTable:
+    headings = ("fold", "photographs", "groups", "brightness", "colorfulness", "damaged")
+    columns = (Column(name, number=True, drop=drop) for drop, name in enumerate(headings))
+    table = make_table("folds", *columns)
     for k in range(made.folds.n_folds):
         ids = made.folds.validation(k)
         bright, colorful, damaged = np.mean([made.traits[image_id] for image_id in ids], axis=0)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ensemble.cli.complete import complete_folds, complete_member
 from ensemble.cli.context import Context, parse_folds
+from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import Stage
 
@@ -21,9 +23,14 @@ app = typer.Typer(
 @app.callback()
 def oof(
     ctx: typer.Context,
-    fold: Annotated[str, typer.Option(help="0, or 0,2, or 0..4, or all.")] = "all",
+    fold: Annotated[
+        str,
+        typer.Option(help="0, or 0,2, or 0..4, or all.", autocompletion=complete_folds),
+    ] = "all",
     stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
-    member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
+    member: Annotated[
+        str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="A released colorizer's weights file; needs --member.")
     ] = None,
@@ -71,7 +78,12 @@ def oof(
 @app.command("import")
 def import_(
     ctx: typer.Context,
-    member: Annotated[str, typer.Argument(help="Name of an external member in ens.toml.")],
+    member: Annotated[
+        str,
+        typer.Argument(
+            help="Name of an external member in ens.toml.", autocompletion=complete_member
+        ),
+    ],
     stage: Annotated[Stage, typer.Option(help="Its stage.")] = "colorization",
     predictions: Annotated[
         Path | None, typer.Option("--oof", help="Folder or zip of out-of-fold PNGs.")
@@ -81,9 +93,10 @@ def import_(
     """Import predictions made elsewhere as one more member.
 
     The member must be in ens.toml: a [[member]] table with `arch = "external"`, and its name in
-    the stage's `members`. Its out-of-fold predictions must come from the folds of folds.csv.
+    the stage's `members`. Its out-of-fold predictions must come from the folds of folds.csv, and
+    are due for the photographs that `ens oof sample` lists; what else is there is taken too.
     """
-    from ensemble.oof.external import import_oof, import_test
+    from ensemble.oof.external import import_oof, import_test, list_importable
 
     context: Context = ctx.obj
     project = context.open_project()
@@ -92,7 +105,7 @@ def import_(
         raise ConfigError("nothing to import: give --oof, --test, or both")
     archives = []
     if predictions is not None:
-        total = len(project.folds.image_ids)
+        total = len(list_importable(project, predictions))
         with context.progress("importing predictions", total) as advance:
             archives += import_oof(project, one, predictions, advance=advance)
     if test is not None:
@@ -102,3 +115,20 @@ def import_(
     for archive in archives:
         context.say(f"wrote {archive.path}")
     context.say(f"next: {context.command('blend --trials 200')}")
+
+
+@app.command()
+def sample(
+    ctx: typer.Context,
+    output: Annotated[Path, typer.Option(help="CSV to write.")] = Path("oof-sample.csv"),
+) -> None:
+    """List the photographs whose out-of-fold predictions are due, with their folds.
+
+    It is what a teammate has to predict for `ens oof import --oof`: each photograph by a model
+    that has not learned from its fold.
+    """
+    context: Context = ctx.obj
+    project = context.open_project()
+    rows = [(i, k) for k in range(project.folds.n_folds) for i in project.oof_sample(k)]
+    write_columns(output, {"image": [i for i, _ in rows], "fold": [k for _, k in rows]})
+    context.say(f"wrote {output}: {len(rows)} of {len(project.folds.image_ids)} photographs")

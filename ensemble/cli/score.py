@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ensemble.cli.context import Context
 from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
-from ensemble.metric.score import Score, mean_of, score_pairs
+from ensemble.metric.score import TERMS, Score, mean_of, score_pairs
+from ensemble.report.tables import Column, make_table, plain
+
+SHOWN = 5
+"""Pictures listed of the worst, and of the best."""
+
+TERMS_SHOWN = ("score", *TERMS)
 
 
 def score(
@@ -27,7 +32,8 @@ def score(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
     per_image: Annotated[
-        Path | None, typer.Option(help="Write each picture's terms to this CSV.")
+        Path | None,
+        typer.Option(help="Write each picture's terms to this CSV; list the worst and the best."),
     ] = None,
 ) -> None:
     """Score predictions exactly as the competition does.
@@ -53,11 +59,27 @@ def score(
     if as_json:
         print(json.dumps({"pictures": len(scores), "mean": mean}))
         return
-    table = Table("pictures", *mean)
-    table.add_row(str(len(scores)), *(f"{value:.6f}" for value in mean.values()))
-    context.console.print(table)
+    columns = (Column(term, number=True) for term in mean)
+    table = make_table("", Column("pictures", number=True), *columns)
+    table.add_row(str(len(scores)), *_write(mean))
+    context.show(table)
     if per_image is not None:
+        ranked = sorted(scores, key=lambda name: scores[name].score)
+        _show_some(context, "worst", {name: scores[name] for name in ranked[:SHOWN]})
+        _show_some(context, "best", {name: scores[name] for name in ranked[: -SHOWN - 1 : -1]})
         context.say(f"wrote {per_image}")
+
+
+def _show_some(context: Context, title: str, scores: dict[str, Score]) -> None:
+    columns = (Column(term, number=True, drop=term != "score") for term in TERMS_SHOWN)
+    table = make_table(title, Column("picture"), *columns)
+    for name, found in scores.items():
+        table.add_row(plain(name), *_write({term: found.as_dict()[term] for term in TERMS_SHOWN}))
+    context.show(table)
+
+
+def _write(terms: dict[str, float]) -> list[str]:
+    return [f"{value:.6f}" for value in terms.values()]
 
 
 def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:

@@ -22,7 +22,7 @@ def status(ctx: typer.Context) -> None:
         say(f"next: {context.command('folds')}")
         return
     found = read_status(context.open_project())
-    context.console.print(status_table(found))
+    context.show(status_table(found))
     for line in found.lines:
         say(line)
     verb, train = found.next_verb, found.verb_to_train

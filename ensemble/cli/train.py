@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ensemble.cli.complete import complete_member, complete_training_folds
 from ensemble.cli.context import Context, parse_folds
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import FULL, Stage
@@ -29,10 +30,15 @@ def train(
     ctx: typer.Context,
     fold: Annotated[
         str,
-        typer.Option(help="0, or 0,2, or 0..4, or all (folds); full learns from all photographs."),
+        typer.Option(
+            help="0, or 0,2, or 0..4, or all (folds); full learns from all photographs.",
+            autocompletion=complete_training_folds,
+        ),
     ] = "all",
     stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
-    member: Annotated[str | None, typer.Option(help="Only this member.")] = None,
+    member: Annotated[
+        str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Most epochs; more than before extends a training.")
     ] = None,

@@ -35,7 +35,8 @@ def import_oof(
     stays until every picture has been checked.
 
     Args:
-        project: Its folds list the photographs, all of which are due.
+        project: The photographs of its out-of-fold sample are due; others of its folds are taken
+            where they are there.
         member: Of kind `external`.
         source: A folder or flat zip of PNGs named as the training photographs.
         advance: Called with the number of photographs newly done.
@@ -45,15 +46,26 @@ def import_oof(
         MissingFileError: A photograph's prediction is not there.
         DataError: A prediction is unreadable, of the wrong mode or size, or there twice.
     """
+    found = frozenset(list_importable(project, source))
     parts = (
         (
             project.archive_folder(member, fold),
-            project.folds.validation(fold),
+            [i for i in project.folds.validation(fold) if i in found],
             archive_digests(project, member, fold, None),
         )
         for fold in range(project.folds.n_folds)
     )
     return _import(project, member, source, parts, advance)
+
+
+def list_importable(project: Project, source: Path) -> list[str]:
+    """The photographs whose out-of-fold predictions are taken from a folder or zip.
+
+    All of the sample, which is due, and those of the others that are there.
+    """
+    due = {i for fold in range(project.folds.n_folds) for i in project.oof_sample(fold)}
+    there = PngSource(source).names_by_stem()
+    return [i for i in project.folds.image_ids if i in due or i in there]
 
 
 def import_test(project: Project, member: Member, source: Path, *, advance: Advance) -> Archive:
@@ -79,8 +91,9 @@ def _import(
     missing = [image_id for image_id in due if image_id not in names]
     if missing:
         raise MissingFileError(
-            f"`{source}` must have a PNG for every photograph, but lacks {len(missing)} of "
-            f"{len(due)}, `{missing[0]}.png` among them"
+            f"`{source}` must have a PNG for every photograph that is due, but lacks "
+            f"{len(missing)} of {len(due)}, `{missing[0]}.png` among them; `ens oof sample` lists "
+            "those of the out-of-fold sample"
         )
     with ExitStack() as stack:
         for path, image_ids, digests in parts:

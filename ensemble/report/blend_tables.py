@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
 from ensemble.metric.score import TERMS
+from ensemble.report.tables import Column, FittingTable, make_table
 
 Summary = Mapping[str, Any]
 """One stage of `scores.json`, see `ensemble.blending.summary`."""
 
 
-def make_tables(found: Summary) -> list[Table]:
+def make_tables(found: Summary) -> list[FittingTable]:
     """Make the tables of a stage: scores, folds, without each member, by views."""
     tables = [_score_table(found)]
     if len(found["folds"]) > 1:
@@ -34,18 +33,13 @@ def _terms_of(found: Summary) -> list[str]:
     return [*(name for name in TERMS if name in found["rows"][0]), "score"]
 
 
-def _table(title: str, first: str, numbers: list[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
-    table.add_column(first)
-    for name in numbers:
-        table.add_column(name, justify="right")
-    return table
-
-
-def _score_table(found: Summary) -> Table:
+def _score_table(found: Summary) -> FittingTable:
     terms = _terms_of(found)
     title = f"{found['stage']}: exact scores on {found['photographs']} photographs"
-    table = _table(title, "blend", [*terms, "cross-fitted", "passes"])
+    # The score stays, and what it is out of sample; the passes go first.
+    columns = [Column(name, True, 0 if name == "score" else 2) for name in terms]
+    last = [Column("cross-fitted", True, 1), Column("passes", True, 3)]
+    table = make_table(title, Column("blend"), *columns, *last)
     best = max((row["score"] for row in found["rows"]), default=0.0)
     for row in found["rows"]:
         kept = row["name"] == found["kept"]
@@ -63,26 +57,27 @@ def _score_table(found: Summary) -> Table:
     return table
 
 
-def _fold_table(found: Summary) -> Table:
+def _fold_table(found: Summary) -> FittingTable:
     folds = [str(fold) for fold in found["folds"]]
     title = f"{found['stage']}: score by fold"
-    table = _table(title, "blend", [f"fold {fold}" for fold in folds])
+    table = make_table(title, Column("blend"), *(Column(f"fold {k}", True, 1) for k in folds))
     for row in found["rows"]:
         table.add_row(row["name"], *(_number(row["folds"][fold]["score"]) for fold in folds))
     return table
 
 
-def _ablation_table(found: Summary) -> Table:
+def _ablation_table(found: Summary) -> FittingTable:
     title = f"{found['stage']}: the kept blend without each member"
-    table = _table(title, "without", ["score", "loss"])
+    table = make_table(title, Column("without"), Column("score", True, 1), Column("loss", True))
     for row in found["leave_one_out"]:
         table.add_row(row["member"], _number(row["score"]), f"{row['worth']:+.4f}")
     return table
 
 
-def _view_table(found: Summary) -> Table:
+def _view_table(found: Summary) -> FittingTable:
     title = f"{found['stage']}: gain of each view in the kept blend"
-    table = _table(title, "views", ["score", "gain", "forward passes"])
+    numbers = [Column("score", True, 1), Column("gain", True), Column("forward passes", True, 2)]
+    table = make_table(title, Column("views"), *numbers)
     for row in found["views"]:
         gain = f"{row['gain']:+.4f}"
         table.add_row(row["views"], _number(row["score"]), gain, str(row["forward_passes"]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from rich.table import Table
 
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
@@ -21,6 +21,8 @@ from ensemble.provenance import (
     require_current_submission,
     restoration_for,
 )
+from ensemble.report.tables import Column, FittingTable, make_table
+from ensemble.training.job import JobFiles
 from ensemble.vocabulary import FULL, Fold
 
 State = Literal["-", "started", "trained", "cached", "stale"]
@@ -30,11 +32,28 @@ _CURRENT = "up to date"
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a member has earned and cost.
+
+    Attributes:
+        score: Mean over finished folds of the validation score that its training kept; None where
+            no fold has finished.
+        bytes: Of its networks and predictions on the disk.
+        seconds: That its epochs took, those of every fold.
+    """
+
+    score: float | None
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Status:
     """How far a workspace is.
 
     Attributes:
         members: Each member with its state in every fold, restoration first.
+        usage: What each of them has earned and cost.
         full: Of each of them, the state of its network of all photographs.
         tuned: Whether there is a recipe that is up to date.
         zipped: Whether there is a submission of it.
@@ -42,6 +61,7 @@ class Status:
     """
 
     members: list[tuple[Member, tuple[State, ...]]]
+    usage: list[Usage]
     full: list[State]
     tuned: bool
     zipped: bool
@@ -84,28 +104,96 @@ def read_status(project: Project) -> Status:
     zips = sorted(project.workspace.submissions.glob("*.zip"))
     states = [_submission_state(project, recipe, path) for path in zips]
     lines = [f"submission {path.name}: {state}" for path, state in zip(zips, states, strict=True)]
+    disk = ", ".join(
+        f"{folder.name} {_count_bytes(folder) / 1e9:.2f} GB"
+        for folder in (
+            project.workspace.cache,
+            project.workspace.checkpoints,
+            project.workspace.oof,
+        )
+        if folder.exists()
+    )
     return Status(
         members=members,
+        usage=[measure_usage(project, member) for member, _ in members],
         full=[_training_state(project, member, FULL) for member, _ in members],
         tuned=recipe is not None,
         zipped=_CURRENT in states,
-        lines=[line, *(lines or ["submissions: none"])],
+        lines=[
+            *([f"on the disk: {disk}"] if disk else []),
+            line,
+            *(lines or ["submissions: none"]),
+        ],
     )
 
 
-def status_table(status: Status) -> Table:
+def status_table(status: Status) -> FittingTable:
     """One row a member, one column a fold; one for networks of all photographs if there are any."""
     n_folds = len(status.members[0][1])
     shown = any(state != "-" for state in status.full)
-    columns = [*(f"fold {fold}" for fold in range(n_folds)), *([FULL] if shown else [])]
-    table = Table("stage", "member", "kind", *columns)
+    table = make_table(
+        "",
+        Column("stage", drop=2),
+        Column("member"),
+        Column("kind", drop=5),
+        *(Column(f"fold {fold}") for fold in range(n_folds)),
+        *([Column(FULL)] if shown else []),
+        Column("score", number=True, drop=1),
+        Column("hours", number=True, drop=3),
+        Column("GB", number=True, drop=4),
+    )
     for index, (member, folds) in enumerate(status.members):
-        states = [*folds, *([status.full[index]] if shown else [])]
+        states, usage = [*folds, *([status.full[index]] if shown else [])], status.usage[index]
         if index and member.stage != status.members[index - 1][0].stage:
             table.add_section()
         styled = [f"[{_STYLES[state]}]{state}[/]" for state in states]
-        table.add_row(member.stage, member.name, member.kind, *styled)
+        table.add_row(
+            member.stage,
+            member.name,
+            member.kind,
+            *styled,
+            "" if usage.score is None else f"{usage.score:.4f}",
+            f"{usage.seconds / 3600:.2f}" if usage.seconds else "",
+            f"{usage.bytes / 1e9:.2f}" if usage.bytes else "",
+        )
     return table
+
+
+def measure_usage(project: Project, member: Member) -> Usage:
+    """Measure what a member has earned and cost; no weights and no pictures are read."""
+    folds = range(project.folds.n_folds)
+    scores, seconds = [], 0.0
+    for fold in (*folds, FULL):
+        folder = project.folder(member, fold)
+        seconds += sum(_read_column(JobFiles(folder).metrics, "seconds"))
+        try:
+            found = read_checkpoint(project, member, fold).facts.get("val_score")
+        except EnsembleError:
+            continue
+        if fold != FULL and found is not None:
+            scores.append(float(found))
+    folders = (project.folder(member, 0).parent, project.archive_folder(member, 0).parent)
+    mean = sum(scores) / len(scores) if scores else None
+    return Usage(mean, sum(map(_count_bytes, folders)), seconds)
+
+
+def _read_column(path: Path, name: str) -> list[float]:
+    """A column of a CSV of numbers; empty where it is not there."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return []
+
+
+def _count_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(
+        entry.stat(follow_symlinks=False).st_size
+        for place, _, names in os.walk(folder)
+        for entry in (Path(place) / name for name in names)
+        if not entry.is_symlink()
+    )
 
 
 def member_state(project: Project, member: Member, fold: int) -> State:

@@ -6,13 +6,19 @@ An earlier zip stays until the new one has passed every check.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ensemble.arrays import Rgb, luma
+from ensemble.composition.luma import lock_luma, quantize
 from ensemble.composition.recipe import Recipe
+from ensemble.data.competition import Competition
 from ensemble.data.layout import TEST_TARGET
-from ensemble.data.png import read_rgb
+from ensemble.data.pairs import PngSource
+from ensemble.data.png import decode_rgb, read_rgb
 from ensemble.errors import EnsembleError, SubmissionError
 from ensemble.manifest import digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, mean_of, score
@@ -21,6 +27,7 @@ from ensemble.parallel import Advance
 from ensemble.project import Project
 from ensemble.provenance import submission_digests
 from ensemble.submission.chain import TestAnswer, predict_test
+from ensemble.submission.history import read_expected
 from ensemble.submission.zip import build_zip, verify_zip
 from ensemble.vocabulary import FULL
 from ensemble.workspace import atomic_path, exclusive_lock
@@ -29,6 +36,47 @@ FULL_NOTE = (
     "networks trained on all photographs are averaged in with the weight of one fold: what is sent "
     "is not what was scored out of fold"
 )
+
+
+MIX_NOTE = (
+    "pictures of `{zip}` are averaged in with the weight {weight:g}: nothing is known of how they "
+    "score, so nothing is known of how this zip scores"
+)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Another submission that is averaged into this one by hand.
+
+    Attributes:
+        zip_file: Its zip.
+        weight: Its share, 0..1.
+    """
+
+    zip_file: Path
+    weight: float
+
+    @property
+    def note(self) -> str:
+        """What is to be said of the submission."""
+        return MIX_NOTE.format(zip=self.zip_file, weight=self.weight)
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        zip_digest = digest_file(self.zip_file)
+        mixed = {"file": str(self.zip_file), "zip": zip_digest, "weight": self.weight}
+        return {"mixed": mixed, "note": self.note}
+
+    def apply(self, answer: TestAnswer, other: Rgb) -> TestAnswer:
+        """Average another picture in; the known grays stay exact.
+
+        Args:
+            answer: Made here.
+            other: (H, W, 3) uint8.
+        """
+        mean = (1 - self.weight) * answer.picture.astype(np.float32) + self.weight * other
+        gray = np.where(answer.gray == answer.damaged, answer.gray, luma(quantize(mean)))
+        return replace(answer, gray=gray, picture=lock_luma(rgb=mean, gray=gray))
 
 
 @dataclass(frozen=True)
@@ -57,6 +105,7 @@ def submit(
     name: str,
     force: bool,
     full: bool = False,
+    mix: Mix | None = None,
     advance: Advance,
 ) -> Submission:
     """Predict the test photographs and build the zip.
@@ -67,9 +116,11 @@ def submit(
         name: The zip's name, without its ending.
         force: Replace a zip of that name.
         full: Average the networks of all photographs in, as those of one more fold.
+        mix: Another submission to average in.
         advance: Called with the number of photographs newly done, fold by fold.
 
     Raises:
+        DataError: The other submission is not of these photographs.
         MissingArtefactError: A checkpoint, or the hue priors, are missing.
         StaleArtefactError: One of them was made from something else.
         SubmissionError: The zip is there already, or the competition would refuse it.
@@ -78,9 +129,12 @@ def submit(
     check_free(path, force=force)
     competition = project.competition
     priors, targets = read_recipe_priors(project, recipe), _targets(project)
+    others = {} if mix is None else _read_others(mix, competition)
     made_from = submission_digests(project, recipe, full=full)
     with exclusive_lock(path, what=f"building `{path}`"):
         answers = predict_test(project, recipe, priors, full=full, advance=advance)
+        if mix is not None:
+            answers = [mix.apply(answer, others[answer.image_id]) for answer in answers]
         scores = [_score(answer, targets[answer.image_id]) for answer in answers if targets]
         mean = mean_of(scores) if scores else None
         names = dict(zip(competition.test_ids, competition.test_names, strict=True))
@@ -103,11 +157,23 @@ def submit(
                     "pictures": len(answers),
                     "folds": list(recipe.folds),
                     **({FULL: True, "note": FULL_NOTE} if full else {}),
+                    **(mix.facts() if mix else {}),
+                    "expected": None if mix else read_expected(project.workspace, recipe),
                     "recipe": json.loads(recipe.to_json()),
                     "score": mean,
                 },
             )
     return Submission(path, path.with_suffix(".json"), answers, targets, mean)
+
+
+def _read_others(mix: Mix, competition: Competition) -> dict[str, Rgb]:
+    """The other submission's pictures by image id, each of the right size."""
+    verify_zip(mix.zip_file, names=competition.test_names, size=competition.size, sample=None)
+    source = PngSource(mix.zip_file)
+    return {
+        image_id: decode_rgb(source.read(name), name=f"{mix.zip_file}/{name}")
+        for image_id, name in zip(competition.test_ids, competition.test_names, strict=True)
+    }
 
 
 def check_free(zip_file: Path, *, force: bool) -> None:

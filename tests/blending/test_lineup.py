@@ -7,7 +7,7 @@ import pytest
 
 from ensemble.blending import lineup
 from ensemble.blending.lineup import choose_lineup
-from ensemble.errors import MissingArtefactError
+from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.members import MEMBERS
 
 FIXED = ("navier-stokes", "telea", "gray")
@@ -17,12 +17,12 @@ FIXED = ("navier-stokes", "telea", "gray")
 def choose(project, monkeypatch):
     """The lineup of members of the registry that have finished these folds."""
 
-    def choose(done, folds=(0, 1, 2, 3, 4)):
+    def choose(done, folds=(0, 1, 2, 3, 4), names=()):
         every = [member for stage in MEMBERS.values() for member in stage.values()]
         members = tuple(member for member in every if (member.stage, member.name) in done)
         monkeypatch.setattr(type(project), "all_members", lambda _: members)
         monkeypatch.setattr(lineup, "finished_folds", lambda _, m: done[m.stage, m.name])
-        return choose_lineup(project, folds)
+        return choose_lineup(project, folds, names)
 
     return choose
 
@@ -100,3 +100,17 @@ def test_forty_folds_take_no_time(choose):
     started = time.monotonic()
     assert len(choose(done, folds).folds) >= 15
     assert time.monotonic() - started < 5
+
+
+def test_members_can_be_named_and_a_stage_without_a_name_has_all_of_its_own(choose):
+    found = choose(SIX, names=("fpn-resnet50", "unet-efficientnet-b1"))
+    assert len(found.members["restoration"]) == 3
+    assert {m.name for m in found.members["colorization"]} == {
+        "fpn-resnet50",
+        "unet-efficientnet-b1",
+    }
+    assert found.left_out[-1] == (
+        "left out: colorization `deeplabv3-efficientnet-b2`, which --member does not name"
+    )
+    with pytest.raises(ConfigError, match="fpn-resnet50"):
+        choose(SIX, names=("fpn-resnet5",))

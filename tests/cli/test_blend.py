@@ -6,14 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ensemble.blending import samplers, search
+from ensemble.blending.candidate import Candidate, make_picture
+from ensemble.blending.evaluate import evaluate, read_other_recipe
+from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.blending.samplers import HistorySampler, draw_params
-from ensemble.composition.recipe import Recipe
+from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config_text import config_text
 from ensemble.oof.archive import Archive
 from ensemble.oof.priors import read_priors
 from ensemble.project import Project
 from ensemble.provenance import read_recipe
+from ensemble.submission.history import read_expected
 from ensemble.workspace import atomic_write, exclusive_lock
+from tests.reference.score import literal_gray_terms
 
 MEMBERS = {
     "restoration": {"members": ("navier-stokes", "telea")},
@@ -148,3 +153,73 @@ def test_one_interruption_ends_the_search_of_both_stages(blend, workspace, monke
     assert len(tried) < 200  # cross-fits search, too, as long as the interrupted search did
     assert "interrupted: colorization is not searched, its plain blends are compared" in printed
     assert workspace.recipe_file.exists()
+
+
+def test_a_recipe_made_by_hand_is_scored_beside_the_kept_one(ens, blend, workspace, tmp_path):
+    workspace, config = workspace
+    blend(workspace)
+    before = {p: p.read_bytes() for p in workspace.oof.rglob("*") if p.is_file()}
+    kept = Recipe.from_json(workspace.recipe_file.read_bytes())
+    same = tmp_path / "same.json"
+    same.write_text(kept.to_json())
+    said = ens(workspace.root, "blend --evaluate", same)
+    assert said.status == 0, said.err
+    assert said.out.count(f"{same} less the kept recipe: +0.0000, standard error 0.0000") == 2
+    assert f"{kept_score(workspace, 'restoration'):.4f}" in said.out
+    assert f"{kept_score(workspace, 'colorization'):.4f}" in said.out
+    other = tmp_path / "other.json"
+    names = {"navier-stokes": 0.5, "telea": 0.5}
+    views = dict.fromkeys(names, ("identity",))
+    mine = kept.model_copy(
+        update={
+            "restoration": StageRecipe(weights=names, views=views),
+            "composition": Composition(hue="none", data_range="as-is"),
+        }
+    )
+    other.write_text(mine.to_json())
+    project = Project.open(workspace, config)
+    found = evaluate(project, read_other_recipe(other), sample=0, seed=0)
+    evidence = ArchivedEvidence(project, project.members("restoration"), (0, 1))
+    scores = []
+    for image_id in evidence.image_ids:
+        subject, read = evidence.subject(image_id), evidence.reader(image_id)
+        picture = make_picture("restoration", subject, read, Candidate(mine.restoration))
+        *_, score = literal_gray_terms(
+            pred=picture, target=subject.target, lost_mask=subject.lost_mask
+        )
+        scores.append(score)
+    assert found[0].other["score"] == pytest.approx(sum(scores) / len(scores), abs=1e-9)
+    assert found[0].gain.gain == pytest.approx(
+        found[0].other["score"] - found[0].kept["score"], abs=1e-12
+    )
+    assert found[1].other["hue"] != found[1].kept["hue"]
+    assert {p: p.read_bytes() for p in workspace.oof.rglob("*") if p.is_file()} == before
+
+
+def test_a_recipe_of_other_folds_is_not_scored(ens, blend, workspace, tmp_path):
+    workspace, _ = workspace
+    blend(workspace)
+    kept = Recipe.from_json(workspace.recipe_file.read_bytes())
+    elsewhere = tmp_path / "folds.json"
+    elsewhere.write_text(kept.model_copy(update={"folds": (0,)}).to_json())
+    assert (
+        "`folds` must be those of the kept recipe"
+        in ens(workspace.root, "blend --evaluate", elsewhere).err
+    )
+
+
+def kept_score(workspace, stage):
+    found = json.loads(workspace.table_file.read_text())["stages"][stage]
+    return next(row["score"] for row in found["rows"] if row["name"] == found["kept"])
+
+
+def test_a_subset_of_the_members_is_blended(ens, blend, workspace):
+    workspace, config = workspace
+    said = blend(workspace, "--member telea")
+    assert "restoration: telea " in said
+    assert "left out: restoration `navier-stokes`, which --member does not name" in said
+    recipe = read_recipe(Project.open(workspace, config))
+    assert set(recipe.restoration.weights) == {"telea"}
+    assert set(recipe.colorization.weights) == {"gray"}
+    assert read_expected(workspace, recipe) is not None
+    assert "nobody" in ens(workspace.root, "blend --member nobody").err

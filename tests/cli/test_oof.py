@@ -134,3 +134,13 @@ def test_a_projects_own_folds_decide_what_is_imported_where(
         for image_id in archive.image_ids:
             read = archive.read(image_id, "identity")
             assert (read == crops[int(image_id[-1])]).all()
+
+
+def test_the_photographs_that_are_due_are_listed(ens, workspace: Workspace, tmp_path) -> None:
+    path = tmp_path / "due.csv"
+    said = ens(workspace.root, "oof sample", f"--output {path}")
+    assert said.status == 0
+    assert f"wrote {path}: 4 of 4 photographs" in said.out
+    header, *rows = path.read_text().split()
+    assert header == "image,fold"
+    assert sorted(row.split(",")[0] for row in rows) == [f"TRAIN_{k:05d}" for k in range(4)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -141,3 +142,13 @@ def test_a_damaged_zip_is_named(ens, tmp_path: Path, truth) -> None:
     said = ens(tmp_path, *call(tmp_path, pred="answer.zip"))
     assert said.status == 2
     assert f"`{path}` is damaged at `TEST_00" in said.err
+
+
+def test_the_worst_and_the_best_pictures_are_listed(ens, tmp_path: Path, truth) -> None:
+    said = ens(tmp_path, *call(tmp_path), "--per-image", tmp_path / "terms.csv")
+    assert said.status == 0
+    worst, best = re.split(r"^(?:worst|best)\s*$", said.out, flags=re.MULTILINE)[1:]
+    ranked = sorted(NAMES, key=lambda name: truth[name].score)
+    for text, expected in ((worst, ranked), (best, ranked[::-1])):
+        assert re.findall(r"TEST_\d+\.png", text) == expected
+    assert f"{truth[ranked[0]].score:.4f}"[:-1] in worst

@@ -9,8 +9,9 @@ from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.data.png import write_png
+from ensemble.manifest import write_manifest
 from ensemble.project import Project
-from ensemble.provenance import recipe_digests
+from ensemble.provenance import checkpoint_digests, recipe_digests
 from ensemble.report import status as room
 from ensemble.workspace import Workspace, atomic_write
 
@@ -82,6 +83,35 @@ def test_from_nothing_to_a_zip_the_next_command_is_said(ens, make) -> None:
     said = ens(workspace.root, "status")
     assert "submission submission.zip: up to date\n" in said.out
     assert last(said, workspace) == "ens report"
+
+
+def test_scores_sizes_and_hours_are_shown(make) -> None:
+    workspace, config = make(TRAINED)
+    project = Project.open(workspace, config)
+    member = project.member("restoration", "unet-efficientnet-b0")
+    for fold, (score, epochs) in enumerate(((0.4, (60, 30)), (0.6, (90,)))):
+        folder = project.folder(member, fold)
+        rows = "".join(f"{seconds}\n" for seconds in epochs)
+        atomic_write(folder / "metrics.csv", f"seconds\n{rows}")
+        atomic_write(folder / "weights.safetensors", b"12345")
+        write_manifest(
+            folder / "manifest.json",
+            kind="checkpoint",
+            made_from=checkpoint_digests(project, member, fold),
+            seed=0,
+            facts={"val_score": score, "weights": ""},
+        )
+    usage = room.measure_usage(project, member)
+    files = [path for path in workspace.checkpoints.rglob("*") if path.is_file()]
+    assert usage.score == pytest.approx(0.5)
+    assert usage.seconds == 180
+    assert usage.bytes == sum(path.stat().st_size for path in files) > 10
+    untouched = room.measure_usage(project, project.member("colorization", "fpn-resnet50"))
+    assert untouched == room.Usage(None, 0, 0.0)
+    rows = room.status_table(room.read_status(project))
+    shown = {str(column.header): list(column.cells) for column in rows.columns}
+    assert shown["score"][0] == "0.5000"
+    assert shown["hours"][0] == "0.05"
 
 
 def test_a_zip_from_another_recipe_is_stale_and_submitting_again_is_next(ens, make) -> None:

@@ -81,6 +81,26 @@ def test_a_missing_picture_is_named(project, theirs):
         import_oof(project, project.members("colorization")[0], theirs, advance=ignore)
 
 
+def test_only_the_sampled_photographs_are_due_and_others_are_taken(project, theirs):
+    config = project.config.replace("oof", photographs=3)
+    sampled = Project.open(project.workspace, config)
+    due = {i for fold in (0, 1) for i in sampled.oof_sample(fold)}
+    others = [i for i in sampled.folds.image_ids if i not in due]
+    assert due
+    assert others
+    for image_id in others[1:]:
+        (theirs / f"{image_id}.png").unlink()
+    member = sampled.members("colorization")[0]
+    archives = import_oof(sampled, member, theirs, advance=ignore)
+    stored = {i for archive in archives for i in archive.image_ids}
+    assert stored == {*due, others[0]}
+    predictions = ArchivedPredictions(sampled, [member], [0, 1])
+    assert set(predictions.image_ids) == due
+    (theirs / f"{min(due)}.png").unlink()
+    with pytest.raises(MissingFileError, match=f"`{min(due)}.png` among them; `ens oof sample`"):
+        import_oof(sampled, member, theirs, advance=ignore)
+
+
 def test_a_picture_of_another_size_is_named(project, theirs):
     first = project.folds.validation(0)[0]
     write_png(theirs / f"{first}.png", np.zeros((9, 9, 3), np.uint8))

@@ -22,7 +22,8 @@ from ensemble.oof.priors import priors_digest, read_recipe_priors, write_priors
 from ensemble.project import Project
 from ensemble.provenance import read_recipe, recipe_digests, require_current_submission
 from ensemble.submission.chain import predict_test
-from ensemble.submission.submit import Submission, submit
+from ensemble.submission.submit import Mix, Submission, submit
+from ensemble.submission.zip import build_zip
 from ensemble.workspace import atomic_write
 from tests.conftest import UNTRAINED
 from tests.reference.score import literal_score
@@ -233,3 +234,35 @@ def make_project(make_workspace):
         return Project.open(workspace, config.replace(section, **values))
 
     return make
+
+
+def test_another_zip_is_mixed_in_and_marked_as_not_scored(project, tmp_path):
+    recipe = write_recipe(project)
+    alone = {answer.image_id: answer for answer in send(project).answers}
+    rng = np.random.default_rng(0)
+    names = project.competition.test_names
+    others = {name: rng.integers(0, 256, (48, 48, 3), dtype=np.uint8) for name in names}
+    path = tmp_path / "theirs.zip"
+    build_zip(path, others.items())
+    made = submit(
+        project, recipe, name="m", force=False, mix=Mix(path, 0.25), advance=lambda _: None
+    )
+    for answer in made.answers:
+        own, other = alone[answer.image_id], others[f"{answer.image_id}.png"]
+        known = own.damaged == own.gray
+        mean = 0.75 * own.picture + 0.25 * other
+        assert np.array_equal(luma(answer.picture)[known], own.gray[known])
+        assert np.abs(luma(answer.picture)[~known] - mean[~known] @ (0.299, 0.587, 0.114)).max() < 2
+        inside = ~known
+        assert np.abs(answer.picture[inside] - mean[inside]).mean() < 4
+    facts = json.loads(made.manifest_file.read_text())["facts"]
+    assert facts["expected"] is None
+    assert facts["mixed"]["weight"] == 0.25
+    assert "nothing is known of how they score" in facts["note"]
+    require_current_submission(project, recipe, made.zip_file)
+    other = write_recipe(project, folds=(0,))
+    with pytest.raises(StaleArtefactError, match="--force --mix .*theirs.zip --mix-weight 0.25"):
+        require_current_submission(project, other, made.zip_file)
+    build_zip(path, list(others.items())[:1])
+    with pytest.raises(SubmissionError, match="would be refused: .* missing"):
+        submit(project, recipe, name="m", force=True, mix=Mix(path, 0.5), advance=lambda _: None)

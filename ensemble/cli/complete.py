@@ -1,0 +1,67 @@
+"""What the shell completes: members, folds, recipes and submissions of the workspace.
+
+The shell waits for it at every press of the key, so nothing is opened but ens.toml and folders.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ensemble.errors import EnsembleError
+
+
+def complete_member(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The members that ens.toml names."""
+    from ensemble.config import load_config
+
+    try:
+        config = load_config(_root(ctx) / "ens.toml")
+    except EnsembleError:
+        return []
+    names = [*config.restoration.members, *config.colorization.members]
+    return _matching(names, incomplete)
+
+
+def complete_folds(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Each fold, the range of all, and `all`."""
+    from ensemble.config import load_config
+
+    try:
+        n_folds = load_config(_root(ctx) / "ens.toml").folds.n_folds
+    except EnsembleError:
+        return []
+    return _matching([*map(str, range(n_folds)), f"0..{n_folds - 1}", "all"], incomplete)
+
+
+def complete_training_folds(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The same, and `full`."""
+    return [*complete_folds(ctx, incomplete), *_matching(["full"], incomplete)]
+
+
+def complete_recipe(ctx: typer.Context, incomplete: str) -> list[str]:
+    """JSON files: those of the folder that is typed, or of the workspace."""
+    typed = Path(incomplete)
+    folder = typed if incomplete.endswith("/") else typed.parent
+    here = folder.glob("*.json") if folder.is_dir() else []
+    ours = [] if incomplete else (_root(ctx) / "oof").glob("*.json")
+    return _matching(map(str, [*here, *ours]), incomplete)
+
+
+def complete_submission(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the submissions that are there."""
+    zips = (_root(ctx) / "submissions").glob("*.zip")
+    return _matching([path.stem for path in zips], incomplete)
+
+
+def _matching(names: Any, incomplete: str) -> list[str]:
+    return [name for name in dict.fromkeys(sorted(names)) if name.startswith(incomplete)]
+
+
+def _root(ctx: typer.Context) -> Path:
+    """The workspace that the words before name; the shell calls no verb."""
+    given = ctx.find_root().params.get("root")
+    return Path(given or os.environ.get("ENS_ROOT") or ".")

@@ -1,0 +1,87 @@
+"""`ens history`: submissions, what was expected of them, and what the board gave them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ensemble.cli.complete import complete_submission
+from ensemble.cli.context import Context
+from ensemble.errors import ConfigError
+
+
+def history(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="The submission that --public is of.", autocompletion=complete_submission
+        ),
+    ] = None,
+    public: Annotated[
+        float | None, typer.Option(min=-1, max=1, help="Note the score that the board gave it.")
+    ] = None,
+) -> None:
+    """List submissions with their expected and public scores, and how the two agree.
+
+    Expected is the score of the recipe on out-of-fold predictions when the zip was built:
+    cross-fitted where it was tuned. A public score is noted for the very zip that is there.
+
+    Examples:
+
+        ens history
+
+        ens history --name submission --public 0.5762
+    """
+    from ensemble.report.tables import Column, make_table, plain
+    from ensemble.submission.history import (
+        describe_agreement,
+        measure_agreement,
+        note_public,
+        read_history,
+    )
+
+    context: Context = ctx.obj
+    if (name is None) != (public is None):
+        raise ConfigError("a public score is noted with both --name and --public")
+    if name is not None and public is not None:
+        note_public(context.workspace, name, public)
+    found = read_history(context.workspace)
+    if not found:
+        context.say(f"no submissions in {context.workspace.submissions}")
+        context.say(f"next: {context.command('submit')}")
+        return
+    table = make_table(
+        "submissions",
+        Column("name"),
+        Column("made", drop=2),
+        Column("expected", number=True),
+        Column("public", number=True),
+        Column("difference", number=True, drop=1),
+        Column("note", drop=3),
+    )
+    for one in found:
+        both = one.expected is not None and one.public is not None
+        difference = f"{(one.public or 0) - (one.expected or 0):+.4f}" if both else ""
+        notes = [one.note, "replaced since" if one.replaced else ""]
+        table.add_row(
+            plain(one.name),
+            one.made[:16].replace("T", " "),
+            _number(one.expected),
+            _number(one.public),
+            difference,
+            ", ".join(note for note in notes if note),
+        )
+    context.show(table)
+    agreement = measure_agreement(found)
+    context.say(
+        describe_agreement(agreement)
+        if agreement
+        else f"next, once the board has scored one: {context.command('history')} --name NAME "
+        "--public SCORE"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,102 @@
+"""Tables that never cut a name: the one place that prints them.
+
+Where the output is no terminal, a table takes the width it needs. In a terminal that is too
+narrow, whole columns are left out, the least important first, and named below the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ensemble.errors import printable
+
+_WIDEST = 10_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: Its heading.
+        number: Whether it is aligned to the right.
+        drop: 0 is never left out; of the others the highest goes first, of equals the last.
+    """
+
+    name: str
+    number: bool = False
+    drop: int = 0
+
+
+class FittingTable(Table):
+    """A table of rich that knows which of its columns may go."""
+
+    drops: list[int]
+
+
+def make_table(title: str, *columns: Column) -> FittingTable:
+    """A table without rows; a title of "" is none."""
+    table = FittingTable(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        min_width=len(title) + 2 if title else None,
+    )
+    table.drops = [column.drop for column in columns]
+    for column in columns:
+        justify: Any = "right" if column.number else "left"
+        table.add_column(column.name, justify=justify, no_wrap=True)
+    return table
+
+
+def show_table(console: Console, table: FittingTable) -> None:
+    """Print a table, see above.
+
+    Args:
+        console: Where to.
+        table: Its columns are taken out if they have to go.
+    """
+    if console.is_terminal:
+        left_out = fit_table(table, console.width)
+        table.min_width = min(table.min_width or 0, console.width)
+        console.print(table)
+        if left_out:
+            console.print(f"left out, for the width: {', '.join(left_out)}", style="dim")
+        return
+    before = console.width
+    console.width = max(before, measure_width(table), table.min_width or 0)
+    console.print(table)
+    console.width = before
+
+
+def fit_table(table: FittingTable, width: int) -> list[str]:
+    """Take out columns until a table fits, or none is left that may go.
+
+    Returns:
+        The headings that were taken out.
+    """
+    left_out: list[str] = []
+    while measure_width(table) > width and any(table.drops):
+        index = max(range(len(table.drops)), key=lambda i: (table.drops[i], i))
+        left_out.append(str(table.columns[index].header))
+        del table.columns[index], table.drops[index]
+    return left_out
+
+
+def measure_width(table: Table) -> int:
+    """The characters that the columns of a table take if nothing is cut or wrapped."""
+    console, titled = Console(width=_WIDEST), table.min_width
+    table.min_width = None
+    found = console.measure(table).maximum
+    table.min_width = titled
+    return found
+
+
+def plain(text: str) -> Text:
+    """Text for a cell, as it is: brackets are no markup, control characters are shown."""
+    return Text(printable(text))

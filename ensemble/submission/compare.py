@@ -1,0 +1,130 @@
+"""Where two submissions differ, photograph by photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.arrays import Rgb, luma
+from ensemble.data.pairs import PngSource
+from ensemble.data.png import decode_rgb
+from ensemble.errors import DataError, MissingFileError
+from ensemble.metric.hue import hue_correlation, unit_hue_histogram
+from ensemble.parallel import Progress, map_with_bar, silent
+from ensemble.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two answers to one photograph differ.
+
+    Attributes:
+        name: The file.
+        mean: Mean absolute difference of the channels, 0..255.
+        luma: The same of the lumas: small where only colors differ.
+        changed: Share of the pixels that differ, 0..1.
+        hue: Correlation of the hue histograms, the score's hue term of one against the other.
+    """
+
+    name: str
+    mean: float
+    luma: float
+    changed: float
+    hue: float
+
+
+def measure_difference(name: str, first: Rgb, second: Rgb) -> Difference:
+    """Compare two answers (H, W, 3) uint8 of one size."""
+    apart = np.abs(first.astype(np.int16) - second)
+    lumas = np.abs(luma(first).astype(np.int16) - luma(second))
+    histograms = [
+        unit_hue_histogram(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+        for picture in (first, second)
+    ]
+    return Difference(
+        name,
+        mean=float(apart.mean()),
+        luma=float(lumas.mean()),
+        changed=float(apart.any(axis=-1).mean()),
+        hue=hue_correlation(pred=histograms[1], target=histograms[0]),
+    )
+
+
+class TwoZips:
+    """Two submissions of the same photographs.
+
+    Args:
+        first: A zip, or a folder of PNGs.
+        second: Another.
+
+    Raises:
+        MissingFileError: One is not there.
+        DataError: One is neither, or they do not hold the same names.
+    """
+
+    def __init__(self, first: Path, second: Path) -> None:
+        self.sources = (PngSource(first), PngSource(second))
+        one, other = (set(source.names) for source in self.sources)
+        if one != other or not one:
+            odd = min(one ^ other, default="none at all")
+            raise DataError(
+                f"`{first}` and `{second}` must hold the same pictures, but {len(one ^ other)} are "
+                f"in one only, `{odd}` among them; compare submissions of one test set"
+            )
+
+    def read(self, name: str) -> tuple[Rgb, Rgb]:
+        """Both answers to one photograph.
+
+        Raises:
+            DataError: One is unreadable, or they differ in size.
+        """
+        first, second = (
+            decode_rgb(source.read(name), name=f"{source.path}/{name}") for source in self.sources
+        )
+        if first.shape != second.shape:
+            raise DataError(
+                f"`{name}` must have one size, but is {first.shape[:2]} in "
+                f"`{self.sources[0].path}` and {second.shape[:2]} in `{self.sources[1].path}`"
+            )
+        return first, second
+
+    def measure(self, progress: Progress = silent) -> list[Difference]:
+        """The difference of every photograph, the largest first."""
+        found = map_with_bar(
+            self._measure, self.sources[0].names, what="comparing", progress=progress
+        )
+        return sorted(found, key=lambda one: (-one.mean, one.name))
+
+    def draw(self, differences: Sequence[Difference]) -> list[tuple[Rgb, Rgb, Rgb]]:
+        """Of each both answers, and where they differ: white where it is most, (H, W, 3) uint8."""
+        return [self._draw(one.name) for one in differences]
+
+    def _measure(self, name: str) -> Difference:
+        return measure_difference(name, *self.read(name))
+
+    def _draw(self, name: str) -> tuple[Rgb, Rgb, Rgb]:
+        first, second = self.read(name)
+        apart = np.abs(first.astype(np.int16) - second).max(axis=-1)
+        scaled = (apart * (255 / max(1, int(apart.max())))).round().astype(np.uint8)
+        return first, second, np.repeat(scaled[..., None], 3, axis=-1)
+
+
+def find_submission(workspace: Workspace, text: str) -> Path:
+    """The zip or folder at a path, or the submission of that name.
+
+    Raises:
+        MissingFileError: There is neither.
+    """
+    path = Path(text)
+    if path.exists():
+        return path
+    named = workspace.submissions / f"{text}.zip"
+    if not named.exists():
+        raise MissingFileError(
+            f"`{text}` must be a zip, a folder or the name of a submission, but neither `{path}` "
+            f"nor `{named}` is there"
+        )
+    return named

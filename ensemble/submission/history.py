@@ -1,0 +1,191 @@
+"""Submissions one after another: what was expected of each, and what the board gave it.
+
+A public score is noted for the zip's content, so it stays true when the zip is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ensemble.composition.recipe import Recipe
+from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
+from ensemble.manifest import digest_bytes, digest_file, read_manifest
+from ensemble.vocabulary import FULL
+from ensemble.workspace import Workspace, atomic_write, exclusive_lock
+
+LEAST_TO_CORRELATE = 3
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One submission.
+
+    Attributes:
+        name: The zip's name, without its ending.
+        zip: SHA-256 of its content.
+        made: When it was made, ISO 8601 with the offset from UTC; empty if that is not known.
+        expected: The score of its recipe, cross-fitted where it was tuned; None if not known.
+        note: Why what was sent is not what was scored; empty where it is.
+        public: Its score on the board; None where none is noted.
+        replaced: Whether another zip has its name now.
+    """
+
+    name: str
+    zip: str
+    made: str = ""
+    expected: float | None = None
+    note: str = ""
+    public: float | None = None
+    replaced: bool = False
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How expected and public scores agree, over the submissions that have both.
+
+    Attributes:
+        submissions: How many have both.
+        difference: Mean of public less expected.
+        lowest: Least difference.
+        highest: Greatest difference.
+        correlation: Pearson's; None for fewer than 3, or where one of the two never changes.
+    """
+
+    submissions: int
+    difference: float
+    lowest: float
+    highest: float
+    correlation: float | None
+
+
+def read_expected(workspace: Workspace, recipe: Recipe) -> float | None:
+    """The score that `ens blend` found for the pictures of a recipe, on photographs not tuned on.
+
+    Returns:
+        The cross-fitted score where the recipe was tuned; that of the plain mean, of which nothing
+        was tuned, as it is. None where the scores are not of this recipe: it was edited by hand.
+    """
+    try:
+        content = json.loads(workspace.table_file.read_bytes())
+        if content["recipe"] != recipe_digest(recipe):
+            return None
+        found = content["stages"]["colorization"]
+        rows = {row["name"]: row for row in found["rows"]} | found["cross_fitted"]
+        return float(rows[found["kept"]]["score"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """SHA-256 of a recipe."""
+    return digest_bytes(recipe.to_json().encode())
+
+
+def read_history(workspace: Workspace) -> list[Sent]:
+    """The submissions that are there, and those replaced since their public score was noted.
+
+    Raises:
+        StaleArtefactError: The file of public scores cannot be read.
+    """
+    noted = {one.zip: one for one in _read_noted(workspace)}
+    found: dict[str, Sent] = {}
+    for path in sorted(workspace.submissions.glob("*.zip")):
+        one = _read_sent(workspace, path.stem)
+        if one is not None:
+            public = noted[one.zip].public if one.zip in noted else None
+            found[one.zip] = replace(one, public=public)
+    gone = [replace(one, replaced=True) for digest, one in noted.items() if digest not in found]
+    return sorted([*found.values(), *gone], key=lambda one: (one.made, one.name))
+
+
+def note_public(workspace: Workspace, name: str, public: float) -> Sent:
+    """Note the score that the board gave a submission; a later note replaces an earlier one.
+
+    Raises:
+        MissingArtefactError: There is no submission of that name.
+        StaleArtefactError: Its manifest is of another zip.
+    """
+    path = workspace.submission_file(name)
+    if not path.exists():
+        raise MissingArtefactError(f"`{path}` is not there; build it with `ens submit`")
+    one = _read_sent(workspace, name)
+    if one is None or digest_file(path) != one.zip:
+        raise StaleArtefactError(
+            f"`{path}` is not the file that its manifest was written for; build it again with `ens "
+            f"submit --name {name} --force`"
+        )
+    one = replace(one, public=public)
+    with exclusive_lock(workspace.public_file, what="noting a public score", wait=True):
+        others = [other for other in _read_noted(workspace) if other.zip != one.zip]
+        content = [asdict(entry) for entry in (*others, one)]
+        atomic_write(workspace.public_file, json.dumps(content, indent=2) + "\n")
+    return one
+
+
+def measure_agreement(history: Sequence[Sent]) -> Agreement | None:
+    """Compare expected and public scores; None where no submission has both."""
+    pairs = [
+        (one.expected, one.public)
+        for one in history
+        if one.expected is not None and one.public is not None
+    ]
+    if not pairs:
+        return None
+    expected, public = np.array(pairs).T
+    differences, varied = public - expected, bool(np.ptp(expected) > 0 and np.ptp(public) > 0)
+    enough = len(pairs) >= LEAST_TO_CORRELATE and varied
+    correlation = float(np.corrcoef(expected, public)[0, 1]) if enough else None
+    lowest, highest = float(differences.min()), float(differences.max())
+    return Agreement(len(pairs), float(differences.mean()), lowest, highest, correlation)
+
+
+def describe_agreement(found: Agreement) -> str:
+    """The same as a sentence."""
+    if found.submissions == 1:
+        return f"public less expected: {found.difference:+.4f}, of one submission"
+    text = (
+        f"public less expected: {found.difference:+.4f} on average of {found.submissions} "
+        f"submissions, from {found.lowest:+.4f} to {found.highest:+.4f}"
+    )
+    if found.correlation is not None:
+        return f"{text}; correlation {found.correlation:.2f}"
+    if found.submissions < LEAST_TO_CORRELATE:
+        return f"{text}; a correlation needs {LEAST_TO_CORRELATE}"
+    return f"{text}; no correlation, as one of the two never changes"
+
+
+def _read_sent(workspace: Workspace, name: str) -> Sent | None:
+    """What a submission's manifest says; None where there is none."""
+    path = workspace.submission_file(name).with_suffix(".json")
+    try:
+        manifest = read_manifest(path)
+    except EnsembleError:
+        return None
+    facts: dict[str, Any] = manifest.facts
+    made = datetime.fromtimestamp(path.stat().st_mtime).astimezone().isoformat(timespec="seconds")
+    return Sent(
+        name,
+        str(facts.get("zip", "")),
+        made=made,
+        expected=facts.get("expected"),
+        note="mixed" if "mixed" in facts else FULL if facts.get(FULL) else "",
+    )
+
+
+def _read_noted(workspace: Workspace) -> list[Sent]:
+    path = workspace.public_file
+    try:
+        return [Sent(**entry) for entry in json.loads(path.read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError):
+        raise StaleArtefactError(
+            f"`{path}` must hold the public scores that `ens history` noted, but does not; restore "
+            "it, or move it away"
+        ) from None

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ensemble.report.tables import Column, fit_table, make_table, measure_width, plain, show_table
+
+NAME = "restoration-of-a-very-long-member-name"
+COLUMNS = (
+    Column("member"),
+    Column("score", number=True, drop=1),
+    Column("passes", number=True, drop=3),
+    Column("hours", number=True, drop=2),
+)
+
+
+def filled(title: str = ""):
+    table = make_table(title, *COLUMNS)
+    table.add_row(NAME, "0.5762", "12", "3.25")
+    return table
+
+
+def printed(width: int, *, terminal: bool, title: str = "") -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+    show_table(console, filled(title))
+    assert console.width == width
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [10, 40, 80])
+def test_where_it_is_no_terminal_everything_is_printed(width: int) -> None:
+    text = printed(width, terminal=False, title="a title that is longer than the width" * 3)
+    for word in (NAME, "0.5762", "passes", "3.25", "a title that is longer than the width" * 3):
+        assert word in text
+    assert "left out" not in text
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        (80, []),
+        (65, ["passes"]),
+        (56, ["passes", "hours"]),
+        (45, ["passes", "hours", "score"]),
+    ],
+)
+def test_in_a_narrow_terminal_the_least_important_columns_go_first(
+    width: int, left_out: list[str]
+) -> None:
+    text = printed(width, terminal=True)
+    assert NAME in text
+    table, _, said = text.partition("left out, for the width: ")
+    assert said.strip() == ", ".join(left_out)
+    for column in COLUMNS:
+        assert (column.name in table) == (column.name not in left_out)
+    assert max(map(len, table.splitlines())) <= width
+
+
+def test_of_equally_important_columns_the_last_goes_first() -> None:
+    table = make_table("", Column("a"), *(Column(f"fold {k}", drop=1) for k in range(3)))
+    table.add_row("x", "0.1", "0.2", "0.3")
+    assert fit_table(table, measure_width(table) - 1) == ["fold 2"]
+
+
+def test_names_of_files_are_no_markup() -> None:
+    assert plain("[bold]a\x1b.png").plain == "[bold]a\\x1b.png"
