@@ -16,6 +16,7 @@ from ensemble.blending.decide.shortlist import (
     PLAIN,
     TUNED,
     TUNED_COMPOSITION,
+    Shortlist,
     list_finalists,
     make_shortlist,
     rank_compositions,
@@ -37,7 +38,7 @@ from ensemble.parallel import Advance, Progress, count_cores, silent
 from ensemble.vocabulary import Stage
 
 FIT_PHOTOGRAPHS = 96
-"""Most photographs on which a cross-fitted step scores its finalists exactly."""
+"""Photographs on which every candidate of a shortlist, and of a cross-fitted step, is scored."""
 
 ONE_GROUP = "There is one group of photographs only: nothing can be cross-fitted."
 HALVES = (
@@ -131,10 +132,11 @@ def tune(
     with progress(f"{stage}: trials", settings.trials) as advance:
         found = _search(objective.value, study, space, settings, advance)
     listed = make_shortlist(objective, found)
-    candidates = list(listed.candidates.values())
+    if len(ids) > FIT_PHOTOGRAPHS:
+        few = [ids[row] for row in _space_out(len(ids))]
+        listed = listed.narrow(stage, _score_listed(evidence, listed, few, settings))
     with progress(f"{stage}: scoring the best exactly", len(ids)) as advance:
-        scored = score_exactly(evidence, candidates, ids, jobs=settings.threads, advance=advance)
-    exact = dict(zip(listed.candidates, scored, strict=True))
+        exact = _score_listed(evidence, listed, ids, settings, advance)
     rows = {**listed.baselines, **listed.choose_best(stage, exact)}
     terms = {name: exact[one.key] for name, one in rows.items()}
     fewer = replace(settings, trials=min(found.done, settings.trials))
@@ -148,6 +150,25 @@ def tune(
         )
         notes = (interruption, *notes)
     return Tuned(rows[kept_name], kept_name, rows, terms, crossed, verdicts, found, ids, notes)
+
+
+def _score_listed(
+    evidence: Evidence,
+    listed: Shortlist,
+    image_ids: Sequence[str],
+    settings: Settings,
+    advance: Advance = lambda _: None,
+) -> dict[str, Terms]:
+    """Exact terms (N, T) of every candidate, by key."""
+    candidates = list(listed.candidates.values())
+    scored = score_exactly(evidence, candidates, image_ids, jobs=settings.threads, advance=advance)
+    return dict(zip(listed.candidates, scored, strict=True))
+
+
+def _space_out(count: int) -> list[int]:
+    """At most `FIT_PHOTOGRAPHS` of 0..count-1, evenly spaced."""
+    spaced = np.linspace(0, count - 1, min(FIT_PHOTOGRAPHS, count)).round()
+    return [int(place) for place in spaced]
 
 
 def _open_shared_study(objective: Objective, plan: Plan, settings: Settings) -> optuna.Study:
@@ -209,8 +230,7 @@ def _fit(objective: Objective, step: str, settings: Settings, rows: Rows) -> Can
     if found.missing:
         raise KeyboardInterrupt
     listed = list_finalists(objective, found, rows)
-    spaced = np.linspace(0, len(rows) - 1, min(FIT_PHOTOGRAPHS, len(rows))).round()
-    ids = [objective.image_ids[row] for row in rows[np.unique(spaced.astype(np.int64))]]
+    ids = [objective.image_ids[rows[place]] for place in _space_out(len(rows))]
     exact = score_exactly(objective.evidence, listed, ids, jobs=settings.threads)
     return listed[int(weigh(objective.evidence.stage, exact).mean(axis=1).argmax())]
 

@@ -5,8 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ensemble.blending.candidate import score_exactly
-from ensemble.blending.decide.shortlist import PLAIN, SLIDES_PLAIN, TUNED, TUNED_COMPOSITION
+from ensemble.blending import tune as module
+from ensemble.blending.candidate import Candidate, score_exactly
+from ensemble.blending.decide.shortlist import (
+    PLAIN,
+    SLIDES_PLAIN,
+    TUNED,
+    TUNED_COMPOSITION,
+    Shortlist,
+)
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import Composition
@@ -125,3 +132,37 @@ def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidenc
     result = tune(evidence, space_of(evidence), evidence.image_ids, SETTINGS)
     assert result.kept_name == TUNED
     assert "nothing says that it generalizes" in result.notes[0]
+
+
+def test_a_shortlist_is_narrowed_to_what_is_not_convincingly_worse():
+    space = SearchSpace(views={"a": ("identity",)}, hue=("none", "score"))
+    many = [
+        Candidate(space.plain_mean().recipe, Composition(prior_weight=w / 10)) for w in range(4)
+    ]
+    best, noisy, close, worse = many
+    listed = Shortlist(space, {TUNED: tuple(many), "alone": (worse,)})
+    base = np.random.default_rng(0).uniform(0.3, 0.6, (50, 3))
+    swing = np.tile([[0.2], [-0.2]], (25, 1))
+    terms = {
+        best.key: base,
+        noisy.key: base - 0.04 + swing,  # the standard error of the difference is 0.029
+        close.key: base - 1e-9 + 1e-7 * swing,
+        worse.key: base - 0.001 + 0.01 * swing,  # 0.0003
+    }
+    narrow = listed.narrow("colorization", terms)
+    assert narrow.steps == {TUNED: (best, noisy, close), "alone": (worse,)}
+    assert narrow.space is space
+
+
+def test_narrowing_keeps_every_row_and_needs_fewer_scores(color_evidence, monkeypatch):
+    options = {"chroma": ("mean", "preserving"), "hue": ("none", "score")}
+    results, scored = [], []
+    for few in (4, 1000):
+        monkeypatch.setattr(module, "FIT_PHOTOGRAPHS", few)
+        evidence = color_evidence()
+        results.append(tune(evidence, space_of(evidence, **options), evidence.image_ids, SETTINGS))
+        scored.append(sum(map(len, evidence.scored.values())))
+    narrowed, whole = results
+    assert scored[0] < scored[1]
+    assert list(narrowed.rows) == list(whole.rows)
+    assert np.array_equal(narrowed.terms[PLAIN], whole.terms[PLAIN])

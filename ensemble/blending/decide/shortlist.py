@@ -54,6 +54,26 @@ class Shortlist:
         listed = [*self.baselines.values(), *(one for step in self.steps.values() for one in step)]
         return {one.key: one for one in listed}
 
+    def narrow(self, stage: Stage, terms: Mapping[str, Terms]) -> Shortlist:
+        """Drop the candidates of a step that are convincingly worse than the best of it.
+
+        That is, by more than two standard errors of the paired difference.
+
+        Args:
+            stage: The stage.
+            terms: Exact terms (n, T) of each of `candidates`, by key, on some photographs.
+        """
+        scores = {key: weigh(stage, found) for key, found in terms.items()}
+
+        def rivals(step: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+            best = max((scores[one.key] for one in step), key=np.mean)
+            losses = [best - scores[one.key] for one in step]
+            errors = [loss.std(ddof=1) / np.sqrt(len(loss)) for loss in losses]
+            worse = [loss.mean() > 2 * e for loss, e in zip(losses, errors, strict=True)]
+            return tuple(one for one, bad in zip(step, worse, strict=True) if not bad)
+
+        return Shortlist(self.space, {name: rivals(step) for name, step in self.steps.items()})
+
     def choose_best(self, stage: Stage, terms: Mapping[str, Terms]) -> dict[str, Candidate]:
         """Choose the candidate, or the plain mean, with the best exact score in each step.
 
