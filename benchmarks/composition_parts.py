@@ -34,7 +34,7 @@ from ensemble.arrays import Gray, Rgb, luma
 from ensemble.composition.blend import compose_answer
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_rgb
-from ensemble.composition.hue_prior import HuePrior, gray_statistics
+from ensemble.composition.hue_prior import HuePrior, count_inner_hues, gray_statistics
 from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import fill_data_range, lock_luma
@@ -114,9 +114,7 @@ def _case(target: Rgb, seed: int) -> Case:
     gray = luma(target)
     damage = draw_damage(size=(gray.shape[0], gray.shape[1]), seed=seed)
     lost, damaged = damage.lost_mask(), apply_damage(gray, damage)
-    fills = {m: fill_hole(damaged, lost, method=m) for m in ("navier-stokes", "harmonic")}
-    other = fill_hole(damaged, lost, method="biharmonic")
-    fills["both"] = np.rint((fills["harmonic"].astype(float) + other) / 2).astype(np.uint8)
+    fills = {m: fill_hole(damaged, lost, method=m) for m in ("navier-stokes", "spline")}
     return Case(target, prepare(target=target, lost_mask=lost), fills)
 
 
@@ -132,11 +130,10 @@ def _steps(
     yield "Navier-Stokes, gray", lambda c: (c.fills["navier-stokes"], None, as_is)
     yield "+ hue prior", lambda c: (c.fills["navier-stokes"], prior, as_is)
     yield "+ full data range", lambda c: (c.fills["navier-stokes"], prior, Composition())
-    yield "+ harmonic inpainting", lambda c: (c.fills["harmonic"], prior, Composition())
-    yield "+ mean with biharmonic", lambda c: (c.fills["both"], prior, Composition())
+    yield "+ spline instead", lambda c: (c.fills["spline"], prior, Composition())
     yield (
         "+ prior from the gray",
-        lambda c: (c.fills["both"], fitted.predict(c.fills["both"]), Composition()),
+        lambda c: (c.fills["spline"], fitted.predict(c.fills["spline"]), Composition()),
     )
 
 
@@ -146,7 +143,8 @@ def training_free(folder: Path, held_out: int) -> None:
     known, unseen = photographs[:-held_out], photographs[-held_out:]
     histograms = np.stack([hue_histogram(p) for p in known])
     fitted = HuePrior.fit(
-        statistics=np.stack([gray_statistics(luma(p)) for p in known]), histograms=histograms
+        statistics=np.stack([gray_statistics(luma(p)) for p in known]),
+        histograms=np.stack([count_inner_hues(p) for p in known]),
     )
     cases = [_case(p, seed) for seed, p in enumerate(unseen, start=len(known))]
     one_prior = lift(centered(histograms).mean(axis=0))

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, luma
 from ensemble.composition.blend import Read
-from ensemble.composition.hue_prior import HuePrior, gray_statistics
-from ensemble.composition.hue_target import hue_histogram
+from ensemble.composition.hue_prior import HuePrior, count_inner_hues, gray_statistics
 from ensemble.composition.recipe import StageRecipe
 from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
@@ -202,4 +201,4 @@ def fit_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[
 
 def _describe_target(project: Project, image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
     target = project.photographs.target(image_id)
-    return gray_statistics(luma(target)), hue_histogram(target)
+    return gray_statistics(luma(target)), count_inner_hues(target)

@@ -4,7 +4,11 @@ One prior for every picture is the mean of the centered unit histograms (`hue_ta
 answer for *this* picture is their mean given what its gray shows. Ridge regression of those
 vectors on `gray_statistics` estimates it: with an infinite penalty it is the one prior, with less
 it follows the picture. The penalty is chosen by leave-one-out correlation, which is the
-competition's hue term, so few or unhelpful photographs leave the one prior in place.
+competition's hue term, so few or unhelpful photographs leave the one prior in place. What follows
+the picture is then limited to the few directions in which the fitted histograms differ most.
+
+Pixels that are black or white have hue 0, but for a few. The gray shows how many there are, so
+only the others' histogram is predicted, and they are added.
 """
 
 from __future__ import annotations
@@ -17,18 +21,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, check_gray
-from ensemble.composition.hue_target import Histogram, centered, lift
+from ensemble.arrays import Gray, Mask, Rgb, check_gray, luma
+from ensemble.composition.hue_target import Histogram, centered, hue_histogram, lift
 from ensemble.errors import ArrayError, StaleArtefactError
 from ensemble.vocabulary import HUE_BINS
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, np.inf)
-N_STATISTICS = 124
+RANK = 8
+N_STATISTICS = 556
 
 _SIDE = 256
 _SCALES = (0, 1, 2, 3)
+_PATTERN_SCALES = (1, 2, 3)
 _BRIGHT_CELLS, _TEXTURE_CELLS, _DIRECTIONS = 8, 4, 4
 _FAINT = 1e-3
+_BLACK, _WHITE = 1, 254
+_NEIGHBORS = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
+"""Row and column of each bit's pixel in a square of 3 x 3, around its center."""
+_MIRRORED = sum(
+    (np.arange(256) >> bit & 1) << _NEIGHBORS.index((row, 2 - column))
+    for bit, (row, column) in enumerate(_NEIGHBORS)
+)
+"""Of each pattern that of its mirror image."""
 
 Matrix = NDArray[np.float64]
 Plane = NDArray[np.float32]
@@ -41,9 +55,9 @@ class HuePrior:
     Attributes:
         center: (F,) mean of the statistics.
         scale: (F,) what each is divided by.
-        slope: (F, 180); all 0 where no statistic helps.
+        slope: (F, 180), of rank `RANK` at most; all 0 where no statistic helps.
         mean: (180,) mean of the centered unit histograms.
-        correlation: () leave-one-out correlation with the truth, on the photographs of the fit.
+        correlation: () leave-one-out correlation, at full rank, on the photographs of the fit.
     """
 
     center: Matrix
@@ -58,13 +72,14 @@ class HuePrior:
 
         Args:
             statistics: (N, F), `gray_statistics` of each photograph's luma.
-            histograms: (N, 180), its `hue_histogram`.
+            histograms: (N, 180), its `count_inner_hues`.
 
         Raises:
             ArrayError: There is no photograph, or the two differ in number.
 
         Source: leave-one-out residuals of ridge regression with an unpenalized mean, e.g. Hastie,
-        Tibshirani, Friedman, "The Elements of Statistical Learning" (2009), section 7.10.
+        Tibshirani, Friedman, "The Elements of Statistical Learning" (2009), section 7.10; reduced
+        rank, there section 3.7.
         """
         if len(statistics) == 0 or len(statistics) != len(histograms):
             raise ArrayError(
@@ -79,11 +94,14 @@ class HuePrior:
 
     def predict(self, gray: Gray) -> Histogram:
         """The wanted histogram of a gray picture (H, W) uint8, its hole filled: (180,), sum 1."""
-        return self.predict_from(gray_statistics(gray))
+        return self.predict_from(gray_statistics(gray), share_extremes(gray))
 
-    def predict_from(self, statistics: NDArray[Any]) -> Histogram:
-        """The same from its statistics (F,)."""
-        return lift(self.mean + (statistics - self.center) / self.scale @ self.slope)
+    def predict_from(self, statistics: NDArray[Any], extremes: float) -> Histogram:
+        """The same from its statistics (F,) and its share of extremes."""
+        inner = lift(self.mean + (statistics - self.center) / self.scale @ self.slope)
+        histogram = (1 - extremes) * inner
+        histogram[0] += extremes
+        return histogram
 
     def to_arrays(self) -> dict[str, Matrix]:
         """The arrays to store, by name."""
@@ -105,12 +123,27 @@ class HuePrior:
         return cls(**{name: np.asarray(arrays[name], dtype=np.float64) for name in names})
 
 
+def count_inner_hues(rgb: Rgb) -> Histogram:
+    """The `hue_histogram` of the pixels of (H, W, 3) uint8 that are neither black nor white."""
+    return hue_histogram(rgb[None, ~_find_extremes(luma(rgb))])
+
+
+def share_extremes(gray: Gray) -> float:
+    """The share of pixels of (H, W) uint8 that are black or white, within a level."""
+    return float(_find_extremes(check_gray(gray, name="gray")).mean())
+
+
+def _find_extremes(gray: Gray) -> Mask:
+    return (gray <= _BLACK) | (gray >= _WHITE)
+
+
 def gray_statistics(gray: Gray) -> NDArray[np.float64]:
     """Measure what a gray picture shows about its colors.
 
-    How bright and how clipped it is, where it is bright, and how much texture it has of which size
-    and direction and where. A clear sky, a white studio background and foliage differ in all of
-    these, and so do their hues. A picture and its mirror image have the same statistics.
+    How bright and how clipped it is, where it is bright, how much texture it has of which size
+    and direction and where, and of which patterns. A clear sky, a white studio background and
+    foliage differ in all of these, and so do their hues. A picture and its mirror image have the
+    same statistics.
 
     Args:
         gray: (H, W) uint8, any size.
@@ -127,12 +160,13 @@ def gray_statistics(gray: Gray) -> NDArray[np.float64]:
             _average_sides(_resize(picture, _BRIGHT_CELLS)),
             *map(_measure_texture, pyramid),
             *map(_measure_directions, pyramid),
+            *(_count_patterns(_resize(gray, _SIDE >> scale)) for scale in _PATTERN_SCALES),
         ]
     ).astype(np.float64)
 
 
 def _fit_ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
-    """The slope of the best penalty, and its leave-one-out correlation."""
+    """The slope of the best penalty, its rank reduced, and its leave-one-out correlation."""
     if len(known) < 2:
         return np.zeros((known.shape[1], HUE_BINS)), 0.0
     left, singular, right = np.linalg.svd(known, full_matrices=False)
@@ -146,7 +180,9 @@ def _fit_ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
         without = (fitted - leverage * units) / np.maximum(1 - leverage, 1e-9)
         found.append((float((units * centered(without)).sum(axis=1).mean()), penalty))
     correlation, penalty = max(found)
-    return right.T @ ((singular / (singular**2 + penalty))[:, None] * loadings), correlation
+    slope = right.T @ ((singular / (singular**2 + penalty))[:, None] * loadings)
+    directions = np.linalg.svd(known @ slope, full_matrices=False)[2][:RANK]
+    return slope @ directions.T @ directions, correlation
 
 
 def _measure_brightness(gray: Gray) -> NDArray[np.float64]:
@@ -174,6 +210,23 @@ def _measure_directions(picture: Plane) -> NDArray[Any]:
     strength = np.sqrt(across * across + down * down).reshape(-1)
     sums = np.bincount(slots.reshape(-1), weights=strength, minlength=_DIRECTIONS)
     return np.log(_FAINT + sums / picture.size)
+
+
+def _count_patterns(picture: Plane) -> NDArray[Any]:
+    """Roots of the shares of the local binary patterns; one and its mirror image are alike.
+
+    Source: Ojala, Pietikainen, Maenpaa, "Multiresolution gray-scale and rotation invariant texture
+    classification with local binary patterns" (2002), here without interpolation.
+    """
+    rows, columns = picture.shape[0] - 2, picture.shape[1] - 2
+    center = picture[1:-1, 1:-1]
+    patterns = np.zeros(center.shape, dtype=np.uint8)
+    for bit, (row, column) in enumerate(_NEIGHBORS):
+        neighbor = picture[row : row + rows, column : column + columns]
+        patterns |= (neighbor > center).astype(np.uint8) << bit
+    shares = np.bincount(patterns.reshape(-1), minlength=256) / patterns.size
+    both = (shares + shares[_MIRRORED]) / 2
+    return np.sqrt(both[np.arange(256) <= _MIRRORED])
 
 
 def _average_sides(cells: Plane) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ensemble.arrays import Gray
-from ensemble.composition.hue_prior import HuePrior, gray_statistics
+from ensemble.composition.hue_prior import HuePrior, gray_statistics, share_extremes
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.manifest import digest_bytes
@@ -86,8 +86,8 @@ def priors_digest(priors: Priors) -> str:
 
 def mean_prior(priors: Priors, gray: Gray) -> NDArray[np.float64]:
     """The mean over folds of what their priors make of a restored gray (H, W) uint8: (180,)."""
-    statistics = gray_statistics(gray)
-    each = [prior.predict_from(statistics) for prior in priors.values()]
+    statistics, extremes = gray_statistics(gray), share_extremes(gray)
+    each = [prior.predict_from(statistics, extremes) for prior in priors.values()]
     return np.mean(each, axis=0, dtype=np.float64)
 
 

@@ -11,8 +11,7 @@ from ensemble.blending.evidence import ArchivedEvidence, fit_priors
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.blend import blend_gray
-from ensemble.composition.hue_prior import HuePrior, gray_statistics
-from ensemble.composition.hue_target import hue_histogram
+from ensemble.composition.hue_prior import HuePrior, count_inner_hues, gray_statistics
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.damage.locate import locate_hole
 from ensemble.oof.collect import collect
@@ -118,7 +117,7 @@ def test_a_prior_sees_nothing_of_its_own_fold(project):
         seen = [project.competition.target(i) for i in project.folds.training(fold)]
         due = HuePrior.fit(
             statistics=np.stack([gray_statistics(luma(target)) for target in seen]),
-            histograms=np.stack([hue_histogram(target) for target in seen]),
+            histograms=np.stack([count_inner_hues(target) for target in seen]),
         )
         for name, array in due.to_arrays().items():
             assert priors[fold].to_arrays()[name] == pytest.approx(array, abs=1e-12)

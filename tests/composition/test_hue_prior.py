@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
@@ -7,16 +9,26 @@ import skimage.data
 from sklearn.linear_model import Ridge
 
 from ensemble.arrays import Gray, luma
-from ensemble.composition.hue_prior import N_STATISTICS, PENALTIES, HuePrior, gray_statistics
+from ensemble.composition.hue_prior import (
+    N_STATISTICS,
+    PENALTIES,
+    RANK,
+    HuePrior,
+    _count_patterns,
+    count_inner_hues,
+    gray_statistics,
+    share_extremes,
+)
 from ensemble.composition.hue_target import centered, lift
 from ensemble.errors import ArrayError, StaleArtefactError
 
 
 @pytest.fixture(scope="module")
 def photographs() -> tuple[np.ndarray, np.ndarray]:
-    """Statistics, and histograms whose peak follows the first of them."""
+    """Statistics, and histograms whose peak follows the first of them, as do a hundred others."""
     rng = np.random.default_rng(0)
     statistics = rng.normal(3, 2, (160, N_STATISTICS))
+    statistics[:, 1:100] += statistics[:, :1]
     peak = 60 + 12 * statistics[:, 0]
     bins = np.arange(180)
     histograms = np.exp(-(((bins - peak[:, None]) / 25) ** 2)) + rng.random((160, 180)) * 0.1
@@ -24,7 +36,7 @@ def photographs() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _direction(prior: HuePrior, statistics: np.ndarray) -> np.ndarray:
-    return centered(np.stack([prior.predict_from(row) for row in statistics]))
+    return centered(np.stack([prior.predict_from(row, 0) for row in statistics]))
 
 
 def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
@@ -38,7 +50,7 @@ def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
 
 def test_is_the_one_prior_where_they_do_not(photographs: tuple) -> None:
     _, histograms = photographs
-    noise = np.random.default_rng(1).normal(size=(160, N_STATISTICS))
+    noise = np.random.default_rng(3).normal(size=(160, N_STATISTICS))
     prior = HuePrior.fit(statistics=noise, histograms=histograms)
     one = centered(lift(centered(histograms).mean(axis=0)))
     assert (_direction(prior, noise) @ one).min() > 0.98
@@ -60,15 +72,20 @@ def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: t
     assert float(prior.correlation) == pytest.approx(max(found), abs=1e-6)
 
 
-def test_fits_ridge_regression(photographs: tuple) -> None:
+def test_fits_ridge_regression_of_reduced_rank(photographs: tuple) -> None:
+    """The fitted histograms are the nearest of their rank to ridge regression's."""
     statistics, histograms = photographs
     prior = HuePrior.fit(statistics=statistics, histograms=histograms)
     known = (statistics - prior.center) / prior.scale
-    apart = [
-        np.abs(Ridge(alpha=penalty).fit(known, centered(histograms)).coef_.T - prior.slope).max()
-        for penalty in PENALTIES[:-1]
-    ]
+    apart, from_full_rank = [], []
+    for penalty in PENALTIES[:-1]:
+        ridge = known @ Ridge(alpha=penalty).fit(known, centered(histograms)).coef_.T
+        left, singular, right = np.linalg.svd(ridge)
+        nearest = left[:, :RANK] * singular[:RANK] @ right[:RANK]
+        apart.append(np.abs(nearest - known @ prior.slope).max())
+        from_full_rank.append(np.abs(ridge - known @ prior.slope).max())
     assert min(apart) < 1e-8
+    assert min(from_full_rank) > 1e-6
 
 
 def test_one_photograph_gives_its_own_histogram(photographs: tuple) -> None:
@@ -80,18 +97,46 @@ def test_one_photograph_gives_its_own_histogram(photographs: tuple) -> None:
 def test_predicts_from_a_picture_what_it_predicts_from_its_statistics(photographs: tuple) -> None:
     prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
     gray = np.random.default_rng(2).integers(0, 256, (40, 50), dtype=np.uint8)
-    expected = prior.predict_from(gray_statistics(gray))
+    gray[:8] = 255
+    expected = prior.predict_from(gray_statistics(gray), share_extremes(gray))
     assert np.array_equal(prior.predict(gray), expected)
-    assert expected.min() == 0
+    assert expected.min() >= 0
     assert expected.sum() == pytest.approx(1)
+
+
+def test_black_and_white_are_added_at_hue_0(photographs: tuple) -> None:
+    prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
+    inner = prior.predict_from(photographs[0][0], 0.0)
+    found = prior.predict_from(photographs[0][0], 0.25)
+    assert found[0] == pytest.approx(0.75 * inner[0] + 0.25)
+    assert found[1:] == pytest.approx(0.75 * inner[1:])
+    assert prior.predict(np.zeros((9, 9), np.uint8)) == pytest.approx(np.eye(180)[0])
+
+
+def test_extremes_are_within_a_level_of_black_or_white() -> None:
+    levels = np.arange(256, dtype=np.uint8)[None]
+    found = [bool(share_extremes(levels[:, level : level + 1])) for level in range(256)]
+    assert np.flatnonzero(found).tolist() == [0, 1, 254, 255]
+    assert share_extremes(levels) == 4 / 256
+
+
+def test_inner_hues_are_those_of_all_other_pixels() -> None:
+    picture = skimage.data.astronaut()[:128, :128].copy()
+    picture[:40] //= 64
+    gray = luma(picture)
+    inner = ((gray > 1) & (gray < 254)).astype(np.uint8)
+    hues = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
+    due = cv2.calcHist([hues], [0], inner, [180], [0, 180]).ravel()
+    assert 0 < inner.mean() < 1
+    assert np.array_equal(count_inner_hues(picture), due)
+    assert count_inner_hues(np.zeros((4, 5, 3), np.uint8)).sum() == 0
 
 
 def test_survives_storage_as_plain_arrays(photographs: tuple) -> None:
     prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
     back = HuePrior.from_arrays(prior.to_arrays())
-    assert np.array_equal(
-        back.predict_from(np.ones(N_STATISTICS)), prior.predict_from(np.ones(N_STATISTICS))
-    )
+    some = np.ones(N_STATISTICS), 0.1
+    assert np.array_equal(back.predict_from(*some), prior.predict_from(*some))
     for stale in (
         {"center": prior.center},
         {**prior.to_arrays(), "slope": prior.slope[:-1]},
@@ -122,6 +167,21 @@ def test_statistics_tell_up_from_down_and_flat_from_textured(gray: Gray) -> None
     known = gray_statistics(gray)
     for other in (gray[::-1], cv2.GaussianBlur(gray, (0, 0), 2), 255 - gray):
         assert np.abs(gray_statistics(np.ascontiguousarray(other)) - known).max() > 0.1
+
+
+def test_patterns_are_local_binary_patterns_that_know_no_left_or_right() -> None:
+    picture = np.random.default_rng(3).integers(0, 4, (9, 12)).astype(np.float32)
+    clockwise = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+    counts: Counter[tuple[bool, ...]] = Counter()
+    for sign in (1, -1):
+        for y, x in np.ndindex(7, 10):
+            around = [picture[1 + y + dy, 1 + x + sign * dx] for dy, dx in clockwise]
+            counts[tuple(value > picture[1 + y, 1 + x] for value in around)] += 1
+    flipped = {code: tuple(code[i] for i in (2, 1, 0, 7, 6, 5, 4, 3)) for code in counts}
+    due = [np.sqrt(n / 140) for code, n in counts.items() if code <= flipped[code]]
+    found = _count_patterns(picture)
+    assert found.shape == (144,)
+    assert sorted(found[found > 0]) == pytest.approx(sorted(due))
 
 
 def test_statistics_hardly_depend_on_the_size(gray: Gray) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ensemble.arrays import luma
-from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_prior import N_STATISTICS, HuePrior
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.damage.fill import fill_hole
 from ensemble.data.png import decode_rgb, read_rgb, write_png
@@ -200,7 +200,7 @@ def test_a_recipe_tuned_with_other_views_or_another_locator_is_refused(project, 
 
 
 def test_a_recipe_tuned_with_other_priors_is_refused(project):
-    prior = HuePrior.fit(statistics=np.zeros((2, 124)), histograms=np.ones((2, 180)))
+    prior = HuePrior.fit(statistics=np.zeros((2, N_STATISTICS)), histograms=np.ones((2, 180)))
     write_priors(project.workspace.priors_file, {0: prior, 1: prior})
     recipe = write_recipe(project, composition=Composition())
     with pytest.raises(StaleArtefactError, match="tuned with other hue priors than those in"):
