@@ -48,12 +48,19 @@ def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
     assert ours > one + 0.05
 
 
-def test_is_the_one_prior_where_they_do_not(photographs: tuple) -> None:
+def test_loses_little_to_the_one_prior_where_they_do_not(photographs: tuple) -> None:
+    """By chance a fit may seem to pay; of eight that learn from noise most leave the one prior."""
     _, histograms = photographs
-    noise = np.random.default_rng(3).normal(size=(160, N_STATISTICS))
-    prior = HuePrior.fit(statistics=noise, histograms=histograms)
-    one = centered(lift(centered(histograms).mean(axis=0)))
-    assert (_direction(prior, noise) @ one).min() > 0.98
+    truth = centered(histograms[120:])
+    one = truth @ centered(lift(centered(histograms[:120]).mean(axis=0)))
+    losses = []
+    for seed in range(1, 9):
+        noise = np.random.default_rng(seed).normal(size=(160, N_STATISTICS))
+        prior = HuePrior.fit(statistics=noise[:120], histograms=histograms[:120])
+        ours = (_direction(prior, noise[120:]) * truth).sum(axis=1)
+        losses.append(float((one - ours).mean()))
+    assert np.median(losses) < 1e-3
+    assert np.mean(losses) < 0.02
 
 
 def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: tuple) -> None:
