@@ -73,7 +73,7 @@ class Sectors(nn.Module):
 
 
 class Softmax(nn.Module):
-    """Shares of 180 bins, as `HistogramNetwork` without `sectors` answers."""
+    """Shares of 180 bins, as `HistogramNetwork` answers."""
 
     def __init__(self, histograms: Tensor) -> None:
         super().__init__()

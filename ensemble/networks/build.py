@@ -8,25 +8,17 @@ from typing import Literal
 
 import segmentation_models_pytorch as smp
 import timm
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ensemble.config import Config
 from ensemble.errors import ConfigError
 from ensemble.members import HISTOGRAM_ARCH, Member
-from ensemble.networks.catalogue import (
-    ARCHITECTURES,
-    FULL_RESOLUTION,
-    SECTORS,
-    check_member,
-)
+from ensemble.networks.catalogue import ARCHITECTURES, FULL_RESOLUTION, check_member
 from ensemble.networks.encoder_weights import smp_arguments, timm_arguments
 from ensemble.networks.full_resolution import CHANNELS, FullResolution
 from ensemble.networks.tensors import pad_to_stride
 from ensemble.networks.weights import load_weights
 from ensemble.provenance import checked_weights
-from ensemble.vocabulary import HUE_BINS
 
 EncoderWeights = Literal["imagenet", "none"]
 
@@ -67,38 +59,15 @@ class HistogramNetwork(nn.Module):
     The hue term of the score sees a picture's hues only as a histogram of 180 bins, so that
     histogram can be predicted by itself, and the picture's hues moved to it afterwards.
 
-    With `sectors` its classes are hue 0 and so many equal sectors of the circle: the share of each
-    is spread over its bins as in the mean of the training photographs. At a small chroma few hues
-    exist, which gives every histogram the same comb; it need not be learned.
-
     Attributes:
         net: The network of timm, with one input channel.
         stride: 32, so that every encoder sees a size it can halve five times; `forward` pads.
-        shapes: (sectors + 1, 180), each row with sum 1, part of the weights; None without sectors.
     """
 
-    shapes: Tensor | None
-
-    def __init__(self, net: nn.Module, *, sectors: int = 0) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
         self.stride = 32
-        self.register_buffer("shapes", None)
-        if sectors:
-            rows = 1 + torch.arange(HUE_BINS) * sectors // HUE_BINS
-            rows[0] = 0
-            self.shapes = functional.one_hot(rows, sectors + 1).T.float()
-            self.learn_shapes(torch.ones(1, HUE_BINS))
-
-    def learn_shapes(self, histograms: Tensor) -> None:
-        """Take the mean of training photographs' histograms (N, 180) as each sector's shape.
-
-        A sector without a pixel keeps the shape it has.
-        """
-        if self.shapes is not None:
-            parts = (self.shapes > 0) * histograms.mean(0)
-            sums = parts.sum(1, keepdim=True)
-            self.shapes = torch.where(sums > 0, parts / sums, self.shapes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict hue histograms.
@@ -110,8 +79,8 @@ class HistogramNetwork(nn.Module):
             (N, 180) float32, each row non-negative with sum 1; bin b is OpenCV's uint8 hue b.
         """
         padded, _ = pad_to_stride(x, self.stride)  # (N, 1, H', W')
-        shares: Tensor = self.net(padded).float().softmax(dim=1)  # (N, 180 or sectors + 1)
-        return shares if self.shapes is None else shares @ self.shapes
+        logits: Tensor = self.net(padded)  # (N, 180)
+        return logits.float().softmax(dim=1)
 
 
 def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
@@ -135,7 +104,7 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
         )
     check_member(member)
     if member.arch == HISTOGRAM_ARCH:
-        return _histogram_network(member, encoder_weights)
+        return HistogramNetwork(_timm_network(member, encoder_weights))
     make = _own_network if member.arch in ARCHITECTURES else _smp_network
     net, stride = make(member, encoder_weights)
     return PictureNetwork(net, stride=stride, residual=member.stage == "restoration")
@@ -206,15 +175,14 @@ def _smp_network(member: Member, encoder_weights: EncoderWeights) -> tuple[nn.Mo
     return net, stride
 
 
-def _histogram_network(member: Member, encoder_weights: EncoderWeights) -> HistogramNetwork:
+def _timm_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
     options = dict(member.options)
-    sectors = options.pop(SECTORS, 0)
     first_weights = timm_arguments(member.encoder, encoder_weights)
     try:
         network: nn.Module = timm.create_model(
             member.encoder,
             in_chans=member.in_channels,
-            num_classes=sectors + 1 if sectors else member.out_channels,
+            num_classes=member.out_channels,
             **first_weights,
             **options,
         )
@@ -223,4 +191,4 @@ def _histogram_network(member: Member, encoder_weights: EncoderWeights) -> Histo
             f"member `{member.name}` cannot be built: timm's {member.encoder} with options "
             f"{options}: {error}; change its encoder or options"
         ) from error
-    return HistogramNetwork(network, sectors=sectors)
+    return network

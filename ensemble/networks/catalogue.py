@@ -13,7 +13,6 @@ from torch import nn
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.nafnet import NafNet
-from ensemble.vocabulary import HUE_BINS
 
 ARCHITECTURES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"nafnet": NafNet})
 """Architectures of our own, by name: called with `in_channels`, `classes` and the member's options,
@@ -21,9 +20,6 @@ each makes a network without encoder that has a `stride`."""
 
 FULL_RESOLUTION = "full_resolution"
 """The one option that every architecture of smp has from us; see `FullResolution`."""
-
-SECTORS = "sectors"
-"""The option of a histogram member that is ours; see `HistogramNetwork`."""
 
 TIMM_PREFIX = "tu-"
 SHOWN = 6
@@ -62,16 +58,6 @@ def check_member(member: Member) -> None:
             )
     if member.arch != HISTOGRAM_ARCH:
         _check_options(member, where)
-    else:
-        _check_sectors(dict(member.options).get(SECTORS, 0), where)
-
-
-def _check_sectors(sectors: object, where: str) -> None:
-    if type(sectors) is not int or not 0 <= sectors < HUE_BINS:
-        raise ConfigError(
-            f"option `{SECTORS}` {where} must be a whole number from 0 to {HUE_BINS - 1}, but is "
-            f"{sectors!r}; 18 is a good choice"
-        )
 
 
 def _check_no_encoder(member: Member, where: str) -> None:

@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from ensemble.config import Config, TrainingSection
 from ensemble.manifest import Manifest
 from ensemble.members import Member
-from ensemble.networks.build import HistogramNetwork, build, require_buildable
+from ensemble.networks.build import build, require_buildable
 from ensemble.networks.device import free_memory
 from ensemble.project import Project
 from ensemble.provenance import full_epochs
@@ -33,9 +33,6 @@ from ensemble.training.tasks.task import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.vocabulary import FULL
 from ensemble.workspace import exclusive_lock
-
-MOST_BEFORE = 1000
-"""Photographs that the shapes of a histogram network's sectors are taken from."""
 
 
 def fit(
@@ -168,13 +165,8 @@ class _Run:
         torch.manual_seed(step_seed(config.seed, (0, 0), 0))
         # A schedule is as long as it is for the folds, wherever their best epochs were.
         epochs = max(config.training.epochs, self.settings.epochs)
-        network = build(task.member, encoder_weights=weights)
-        if isinstance(network, HistogramNetwork) and not earlier.resumable:
-            ids = self.project.training_ids(self.job.fold)
-            some = ids[:: -(-len(ids) // MOST_BEFORE)]
-            HistogramTask.learn_shapes(network, map(self.project.photographs.target, some))
         return Learner(
-            network,
+            build(task.member, encoder_weights=weights),
             task,
             config.training.model_copy(update={"epochs": epochs}),
             position=earlier.position,

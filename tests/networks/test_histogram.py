@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from ensemble.errors import ConfigError
 from ensemble.members import MEMBERS
 from ensemble.networks.build import HistogramNetwork, build
-from ensemble.networks.catalogue import SECTORS, check_member
+from ensemble.networks.catalogue import check_member
 
 MEMBER = MEMBERS["colorization"]["histogram-resnet18"]
 LIGHT = replace(MEMBER, encoder="resnet10t")
@@ -33,40 +32,6 @@ def test_a_loss_on_one_bin_reaches_the_first_convolution() -> None:
     first = next(network.parameters())
     assert first.grad is not None
     assert first.grad.any()
-
-
-def test_sectors_are_spread_as_the_training_photographs_were() -> None:
-    rng = np.random.default_rng(0)
-    seen = rng.random((5, 180)) ** 8
-    seen[:, 31:40] = 0  # the fourth of 18 sectors, bins 30 to 39, but for its first bin
-    seen[:, 50:60] = 0  # nothing in the sixth
-    network = build(replace(LIGHT, options=((SECTORS, 18),)), encoder_weights="none").eval()
-    assert isinstance(network, HistogramNetwork)
-    network.learn_shapes(torch.from_numpy(seen).float())
-    x = torch.randn(2, 1, 64, 64)
-    with torch.inference_mode():
-        y, shares = network(x).double().numpy(), network.net(x).softmax(1).double().numpy()
-    assert shares.shape == (2, 19)
-    mean = seen.mean(0)
-    for k in range(18):
-        bins = slice(max(1, 10 * k), 10 * k + 10)
-        shape = mean[bins] / mean[bins].sum() if k != 5 else np.full(10, 0.1)
-        np.testing.assert_allclose(y[:, bins], shares[:, k + 1 : k + 2] * shape, rtol=1e-4)
-    np.testing.assert_allclose(y[:, 0], shares[:, 0], rtol=1e-5)
-
-
-def test_sectors_are_a_part_of_the_weights() -> None:
-    with_sectors = build(replace(LIGHT, options=((SECTORS, 6),)), encoder_weights="none")
-    assert with_sectors.state_dict()["shapes"].shape == (7, 180)
-    assert "shapes" not in build(LIGHT, encoder_weights="none").state_dict()
-
-
-@pytest.mark.parametrize("sectors", [180, -1, 1.5, True, "18"])
-def test_the_number_of_sectors_is_checked(sectors: object) -> None:
-    member = replace(LIGHT, name="mine", options=((SECTORS, sectors),))
-    message = r"`sectors` \(of member `mine`\) must be a whole number from 0 to 179, but is"
-    with pytest.raises(ConfigError, match=message):
-        check_member(member)
 
 
 def test_the_registrys_own_networks_are_built() -> None:

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 
 from ensemble.arrays import luma
-from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.luma import paste_back
 from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
@@ -169,26 +168,6 @@ def test_colorization_and_histogram_members_learn(make_project: MakeProject) -> 
     assert terms["score"] == pytest.approx(weighted, abs=1e-6)
     histogram = fit(Job("colorization", "tiny-histogram", 0), project=project)
     assert -1 <= histogram.facts["val_score"] <= 1
-
-
-def test_sectors_take_their_shapes_from_the_training_photographs(
-    make_project: MakeProject,
-) -> None:
-    project = make_project(epochs=1)
-    tables = [
-        t.model_copy(update={"options": {"sectors": 6}}) if t.name == "tiny-histogram" else t
-        for t in project.config.member
-    ]
-    config = project.config.model_copy(update={"member": tuple(tables)})
-    project = dataclasses.replace(project, config=config)
-    job = Job("colorization", "tiny-histogram", 0)
-    fit(job, project=project)
-    kept = load_file(job.files(project.workspace).weights)["shapes"].numpy()
-    ids = project.training_ids(0)
-    mean = np.mean([hue_histogram(project.competition.target(i)) for i in ids], axis=0)
-    expected = mean[30:60] / mean[30:60].sum()
-    np.testing.assert_allclose(kept[2, 30:60], expected, rtol=1e-4)
-    assert not kept[2, :30].any()
 
 
 def test_an_unknown_member_is_named(make_project: MakeProject) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensemble.arrays import Gray, Mask, Rgb, luma
+from ensemble.arrays import Gray, Mask, luma
 from ensemble.composition.compose import compose_rgb
 from ensemble.composition.recipe import Composition
 from ensemble.config import Config
@@ -19,7 +17,6 @@ from ensemble.members import Member
 from ensemble.metric.hue import hue_correlation, unit_hue_histogram
 from ensemble.metric.score import STAGE_TERMS, score
 from ensemble.metric.ssim import to_planes
-from ensemble.networks.build import HistogramNetwork
 from ensemble.networks.tensors import normalize, to_uint8
 from ensemble.training import pixels
 from ensemble.training.batches import Batch, Case, Needs
@@ -92,18 +89,6 @@ class HistogramTask(ColorizationTask):
     """Learn the hue histogram of a gray's photograph; judged by its correlation with the truth."""
 
     terms = ("score", "hue")
-
-    @staticmethod
-    def learn_shapes(network: HistogramNetwork, targets: Iterable[Rgb]) -> None:
-        """Give a new network the shapes of its sectors, if it has any.
-
-        Args:
-            network: The member's.
-            targets: Training photographs, (H, W, 3) uint8 each, read one by one.
-        """
-        if network.shapes is not None:
-            each = [pixels.histogram(torch.from_numpy(np.stack([one]))) for one in targets]
-            network.learn_shapes(torch.cat(each))
 
     def _wanted(self, colors: Tensor) -> Tensor:
         return pixels.histogram(colors)
