@@ -42,7 +42,9 @@ from ensemble.members import Member
 from ensemble.project import Project
 from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS, METRICS = "weights.safetensors", "metrics.csv"
+"""Files of a training: what predicts, and a row an epoch."""
+
 _ADDED = {"ssim_finish": 0.0}
 """Keys that came later, with the value that changes nothing: older trainings do not know them."""
 

@@ -15,6 +15,7 @@ from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.provenance import (
+    METRICS,
     archive_digests,
     read_checkpoint,
     read_recipe,
@@ -22,7 +23,6 @@ from ensemble.provenance import (
     restoration_for,
 )
 from ensemble.report.tables import Column, FittingTable, make_table
-from ensemble.training.job import JobFiles
 from ensemble.vocabulary import FULL, Fold
 
 State = Literal["-", "started", "trained", "cached", "stale"]
@@ -165,7 +165,7 @@ def measure_usage(project: Project, member: Member) -> Usage:
     scores, seconds = [], 0.0
     for fold in (*folds, FULL):
         folder = project.folder(member, fold)
-        seconds += sum(_read_column(JobFiles(folder).metrics, "seconds"))
+        seconds += sum(_read_column(folder / METRICS, "seconds"))
         try:
             found = read_checkpoint(project, member, fold).facts.get("val_score")
         except EnsembleError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.manifest import MANIFEST
-from ensemble.provenance import WEIGHTS
+from ensemble.provenance import METRICS, WEIGHTS
 from ensemble.vocabulary import Fold, Stage
 from ensemble.workspace import Workspace
 
@@ -62,7 +62,7 @@ class JobFiles:
     @property
     def metrics(self) -> Path:
         """One row an epoch."""
-        return self.folder / "metrics.csv"
+        return self.folder / METRICS
 
     @property
     def progress(self) -> Path:
