@@ -10,7 +10,8 @@ import numpy as np
 
 from ensemble.blending.candidate import Terms
 from ensemble.blending.decide.ablation import Ablation
-from ensemble.blending.decide.cross_fit import Verdict
+from ensemble.blending.decide.cross_fit import Verdict, measure_gain
+from ensemble.blending.decide.shortlist import PLAIN
 from ensemble.blending.evidence import Evidence
 from ensemble.blending.tune import Tuned
 from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
@@ -49,6 +50,8 @@ def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
         "photographs": len(tuned.image_ids),
         "groups": len({evidence.groups[image_id] for image_id in tuned.image_ids}),
         "folds": [int(fold) for fold in np.unique(folds)],
+        "expected": _expect(evidence, tuned),
+        "study": tuned.study,
         "trials": {"done": tuned.found.done, "wanted": tuned.found.wanted},
         "rows": rows,
         "cross_fitted": {name: _mean_terms(stage, terms) for name, terms in crossed},
@@ -74,6 +77,20 @@ def to_json(stages: Mapping[str, Summary], *, recipe: str) -> str:
         )
         + "\n"
     )
+
+
+def _expect(evidence: Evidence, tuned: Tuned) -> Summary:
+    """The kept blend's score on photographs it was not tuned on, as far as that is known."""
+    crossed = tuned.cross_fitted.get(tuned.kept_name)
+    terms = tuned.terms[tuned.kept_name] if crossed is None else crossed
+    groups = [evidence.groups[image_id] for image_id in tuned.image_ids]
+    mean = measure_gain(weigh(evidence.stage, terms), groups, seed=0)
+    return {
+        "score": mean.gain,
+        "interval": [mean.low, mean.high],
+        # Nothing of the plain mean was tuned.
+        "cross_fitted": crossed is not None or tuned.kept_name == PLAIN,
+    }
 
 
 def _mean_score(stage: Stage, terms: Terms) -> float:

@@ -90,6 +90,7 @@ class Tuned:
         cross_fitted: Exact terms (N, T) of each step, tuned without the photograph's part.
         verdicts: The verdict on each step.
         found: The search.
+        study: The name of its study.
         image_ids: The N photographs.
         notes: Sentences on what is missing or special.
     """
@@ -101,6 +102,7 @@ class Tuned:
     cross_fitted: Mapping[str, Terms]
     verdicts: tuple[Verdict, ...]
     found: SearchResult
+    study: str
     image_ids: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -149,7 +151,18 @@ def tune(
             "used; run the same command again for the rest."
         )
         notes = (interruption, *notes)
-    return Tuned(rows[kept_name], kept_name, rows, terms, crossed, verdicts, found, ids, notes)
+    return Tuned(
+        kept=rows[kept_name],
+        kept_name=kept_name,
+        rows=rows,
+        terms=terms,
+        cross_fitted=crossed,
+        verdicts=verdicts,
+        found=found,
+        study=study.study_name,
+        image_ids=ids,
+        notes=notes,
+    )
 
 
 def _score_listed(

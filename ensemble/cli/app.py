@@ -37,6 +37,7 @@ VERBS = {
     "doctor": "Check the machine and the data, and say the hours and gigabytes a run will take.",
     "folds": "Write folds.csv: photographs of one scene in one fold, folds of equal size and "
     "difficulty.",
+    "explore": "Write one HTML page on the data: samples, colors, holes, near-duplicates, folds.",
     "train": "Train the members of ens.toml and cache their out-of-fold predictions.",
     "blend": "Tune weights, views and composition on out-of-fold predictions.",
     "submit": "Predict the test photographs and build a verified zip.",
@@ -46,8 +47,7 @@ VERBS = {
     "score": "Score predictions exactly as the competition does.",
     "damage": "Locate the holes and draw their outlines, the doubtful ones first.",
     "status": "Show what is trained, cached, tuned and stale, and the next command.",
-    "report": "Write one self-contained HTML page: scores, verdicts, the recipe, and contact "
-    "sheets.",
+    "report": "Write one HTML page to send around: scores, curves, photographs, the recipe.",
     "oof": "Refill the cache of out-of-fold predictions, or import a teammate's.",
 }
 """Every verb, in the order a competitor needs them, and the first line of its help."""

@@ -1,4 +1,4 @@
-"""`ens report`: one page with the scores, verdicts and pictures behind a recipe."""
+"""`ens report`: one page with the scores, verdicts, curves and pictures behind a recipe."""
 
 from __future__ import annotations
 
@@ -10,54 +10,59 @@ from typing import Annotated, Any
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.errors import MissingArtefactError, StaleArtefactError, printable
+from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.vocabulary import STAGES, Stage
 from ensemble.workspace import Workspace, atomic_write
 
 
 def report(
     ctx: typer.Context,
+    photographs: Annotated[
+        int, typer.Option(min=0, max=1000, help="Photographs to score step by step and to show.")
+    ] = 100,
     output: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
 ) -> None:
-    """Write one self-contained HTML page: scores, verdicts, the recipe, and contact sheets.
+    """Write one HTML page to send around: scores, curves, photographs, the recipe.
 
-    Needs `ens blend`; shows the sheets that `ens submit` and `ens damage` drew, if any.
+    Needs `ens blend`. The page is one file and loads nothing from elsewhere.
 
     Examples:
 
         ens report
-    """
-    from ensemble.report.page import build_page  # loads numba, which help does not need
 
+        ens report --photographs 30 --output for-the-team.html
+    """
     context: Context = ctx.obj
     workspace = context.workspace
     for due in (workspace.table_file, workspace.recipe_file):
         if not due.exists():
             raise MissingArtefactError(f"`{due}` is not there; run `ens blend`")
-    path = output or workspace.root / "report.html"
-    page = build_page(
-        title=f"ens: {printable(workspace.root.resolve().name)}",
-        stages=_stages(workspace),
-        recipe=workspace.recipe_file.read_text(encoding="utf-8", errors="replace"),
-        pictures=_pictures(workspace),
+    # They load numba, optuna and torch, which help does not need.
+    from ensemble.provenance import read_recipe
+    from ensemble.report.results import write_results
+
+    summaries = _read_summaries(workspace)
+    project = context.open_project()
+    headline, page = write_results(
+        project,
+        read_recipe(project),
+        summaries,
+        photographs=photographs,
+        progress=context.progress,
     )
+    path = output or workspace.root / "report.html"
     atomic_write(path, page)
+    context.say(headline.expected)
+    context.say(headline.decided)
     context.say(f"wrote {path}")
     context.say("next: open it in a browser")
 
 
-def _stages(workspace: Workspace) -> Mapping[str, Any]:
+def _read_summaries(workspace: Workspace) -> Mapping[Stage, Any]:
     try:
-        stages: Mapping[str, Any] = json.loads(workspace.table_file.read_bytes())["stages"]
+        stages = json.loads(workspace.table_file.read_bytes())["stages"]
+        return {stage: {**stages[stage], "expected": stages[stage]["expected"]} for stage in STAGES}
     except (ValueError, TypeError, KeyError):
         raise StaleArtefactError(
             f"`{workspace.table_file}` is not what `ens blend` writes; run it again"
         ) from None
-    return stages
-
-
-def _pictures(workspace: Workspace) -> list[tuple[str, bytes]]:
-    sheets = [
-        *sorted(workspace.submissions.glob("*.png")),
-        *sorted(workspace.root.glob("damage-*.png")),
-    ]
-    return [(sheet.stem, sheet.read_bytes()) for sheet in sheets]

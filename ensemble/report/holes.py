@@ -58,7 +58,7 @@ def find_hole(competition: Competition, image_id: str) -> Hole:
 def judge_hole(sample: Sample) -> Hole:
     """Locate a training photograph's hole, and compare it with the true one."""
     found = locate_hole(sample.damaged)
-    iou = _iou(found.lost_mask, sample.lost_mask, sample.damaged, found.fill)
+    iou = measure_iou(found.lost_mask, sample.lost_mask, sample.damaged, found.fill)
     return Hole(
         sample.image_id, sample.damaged, found.lost_mask, found.confidence, found.doubtful, iou
     )
@@ -117,7 +117,7 @@ def _caption(hole: Hole) -> str:
     return f"{hole.image_id}{judged}{', doubtful' if hole.doubtful else ''}"
 
 
-def _iou(mask: Mask, truth: Mask, damaged: Gray, fill: int) -> float:
+def measure_iou(mask: Mask, truth: Mask, damaged: Gray, fill: int) -> float:
     """Overlap where it can be judged: a lost pixel whose true gray is the fill shows no damage."""
     judged = truth | (damaged != fill)
     union = (mask | truth) & judged

@@ -1,73 +1,142 @@
-"""One self-contained HTML page: the tables behind the recipe, and contact sheets."""
+"""Pages of one file: templates, tables and pictures; no page refers to anything outside it."""
 
 from __future__ import annotations
 
 import base64
-import html
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from rich.console import Console
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
 
-from ensemble.report.blend_tables import Summary, list_sentences, make_tables
+from ensemble.report.glossary import GLOSSARY
 
-WIDTH = 110
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fafaf8; }}
-pre {{ background: #fff; border: 1px solid #ddd; padding: 1rem; overflow-x: auto; }}
-img {{ max-width: 100%; border: 1px solid #ddd; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
+QUALITY = 80
+"""Of WebP: about one bit a pixel."""
 
 
-def build_page(
-    *,
-    title: str,
-    stages: Mapping[str, Summary],
-    recipe: str,
-    pictures: Sequence[tuple[str, bytes]],
-) -> str:
-    """Build the page; it refers to no other file.
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        text: As it is read.
+        value: What a column is sorted by: a number, or a text.
+        share: Length of a bar in the cell, 0..1; None for none.
+    """
+
+    text: str
+    value: float | str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table; `kept` marks the one that counts."""
+
+    cells: tuple[Cell, ...]
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted by each column.
+
+    Attributes:
+        caption: What it shows.
+        columns: Words of the glossary, or other words.
+        rows: As many cells a row as there are columns; the first is the row's name.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers, and perhaps empty cells."""
+        return any(not isinstance(row.cells[column].value, str) for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture inside the page.
+
+    Attributes:
+        source: A data URI.
+        alt: What it shows, for those who do not see it.
+        width: Pixels.
+        height: Pixels.
+    """
+
+    source: str
+    alt: str
+    width: int
+    height: int
+
+
+def render(template: str, **context: Any) -> str:
+    """Fill a template of `templates/`; every value is escaped unless it is markup made here.
+
+    The glossary of the page has the words that it links.
 
     Args:
-        title: Heading of the page.
-        stages: By stage, the content of `scores.json`.
-        recipe: `recipe.json`, to be shown as it is.
-        pictures: (caption, PNG bytes).
+        template: Its file name.
+        context: What it names; a name that is missing is an error.
     """
-    sections = [_stage(name, summary) for name, summary in stages.items()]
-    sections += [_picture(caption, content) for caption, content in pictures]
-    sections.append(f"<h2>Recipe</h2>\n<pre>{html.escape(recipe)}</pre>")
-    return PAGE.format(title=html.escape(title), body="\n".join(sections))
+    environment = Environment(
+        loader=PackageLoader("ensemble.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(template)
+    linked = set(re.findall('href="#word-([^"]*)"', page.render(glossary=GLOSSARY, **context)))
+    words = {key: text for key, text in GLOSSARY.items() if key.replace(" ", "-") in linked}
+    return page.render(glossary=words, **context)
 
 
-def _stage(name: str, summary: Summary) -> str:
-    text = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in list_sentences(summary))
-    tables = "".join(f"<pre>{_rendered(table)}</pre>\n" for table in make_tables(summary))
-    return f"<h2>{html.escape(name)}</h2>\n{text}{tables}"
+def text_cell(text: object) -> Cell:
+    """A cell that is sorted by its text."""
+    return Cell(str(text), str(text))
 
 
-def _rendered(table: Any) -> str:
-    console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True)
-    console.print(table)
-    return console.export_html(inline_styles=True, code_format="{code}")
+def number_cell(
+    value: float | None,
+    style: Literal["score", "gain", "count", "share"] = "score",
+    share: float | None = None,
+) -> Cell:
+    """A cell that is sorted by its number; None is empty, and sorted last."""
+    if value is None:
+        return Cell("", "")
+    return Cell(write_number(value, style), float(value), share)
 
 
-def _picture(caption: str, content: bytes) -> str:
-    data = base64.b64encode(content).decode("ascii")
-    text = html.escape(caption)
-    return f'<h2>{text}</h2>\n<img alt="{text}" src="data:image/png;base64,{data}">'
+def write_number(value: float, style: str = "score") -> str:
+    """A number as pages show it, with a true minus sign.
+
+    >>> write_number(0.57123), write_number(-0.0123, "gain"), write_number(0.251, "share")
+    ('0.5712', '−0.0123', '25.1 %')
+    """
+    formats = {"score": "{:.4f}", "gain": "{:+.4f}", "count": "{:,.0f}", "share": "{:.1%}"}
+    return formats[style].format(value).replace("-", "−").replace("%", " %")
+
+
+def embed(pixels: NDArray[np.uint8], alt: str, *, side: int) -> Picture:
+    """Make a picture part of the page.
+
+    Args:
+        pixels: (H, W) or (H, W, 3) uint8.
+        alt: What it shows.
+        side: It is reduced until its longer side has so many pixels at most.
+    """
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=QUALITY, method=4)
+    data = base64.b64encode(content.getvalue()).decode("ascii")
+    return Picture(f"data:image/webp;base64,{data}", alt, image.width, image.height)

@@ -102,7 +102,7 @@ def read_status(project: Project) -> Status:
     ]
     recipe, line = _read_recipe(project)
     zips = sorted(project.workspace.submissions.glob("*.zip"))
-    states = [_submission_state(project, recipe, path) for path in zips]
+    states = [judge_submission(project, recipe, path) for path in zips]
     lines = [f"submission {path.name}: {state}" for path, state in zip(zips, states, strict=True)]
     disk = ", ".join(
         f"{folder.name} {_count_bytes(folder) / 1e9:.2f} GB"
@@ -245,7 +245,8 @@ def _read_recipe(project: Project) -> tuple[Recipe | None, str]:
     return recipe, f"recipe: tuned on fold(s) {', '.join(map(str, recipe.folds))}"
 
 
-def _submission_state(project: Project, recipe: Recipe | None, path: Path) -> str:
+def judge_submission(project: Project, recipe: Recipe | None, path: Path) -> str:
+    """Whether a zip is what `ens submit` would make now: `up to date`, or why not."""
     if recipe is None:
         return "stale: there is no recipe that is up to date"
     try:

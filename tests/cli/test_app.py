@@ -11,8 +11,8 @@ import ensemble
 from ensemble.cli.app import VERBS, load_verb, main
 from ensemble.config import Config, load_config
 
-ALONE = ["init", "demo", "doctor", "folds", "train", "blend", "submit", "predict", "history"]
-ALONE += ["compare", "score", "damage", "status", "report"]
+ALONE = ["init", "demo", "doctor", "folds", "explore", "train", "blend", "submit", "predict"]
+ALONE += ["history", "compare", "score", "damage", "status", "report"]
 
 
 def test_the_index_has_every_verb_in_the_order_of_work_and_groups_last(ens, tmp_path: Path) -> None:

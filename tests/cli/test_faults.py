@@ -18,6 +18,7 @@ from ensemble.project import Project, open_photographs
 from ensemble.workspace import Workspace
 from tests.cli.test_status import tune
 from tests.conftest import UNTRAINED
+from tests.reference.summary import scores
 
 
 @pytest.fixture
@@ -79,11 +80,11 @@ def test_an_output_that_is_a_folder(ens, workspace: Workspace, verb: str) -> Non
     taken = workspace.root / "taken.png"
     taken.mkdir()
     (taken / "mine").touch()
-    workspace.table_file.write_text('{"stages": {}}')
+    workspace.table_file.write_text(scores())
     target, damaged = workspace.data / "test_target", workspace.data / "test_input"
     arguments = {
         "damage": ("--output", taken),
-        "report": ("--output", taken),
+        "report": ("--photographs", "0", "--output", taken),
         "score": ("--pred", target, "--target", target, "--input", damaged, "--per-image", taken),
     }
     said = ens(workspace.root, verb, *arguments[verb])
@@ -100,7 +101,7 @@ def test_a_root_that_cannot_be_written(ens) -> None:
     [
         ("folds", "cache/.photographs-unfinished/manifest.json"),
         ("folds", "folds.csv"),
-        ("report", "report.html"),
+        ("report --photographs 0", "report.html"),
     ],
 )
 def test_a_full_disk(
@@ -109,8 +110,8 @@ def test_a_full_disk(
     def full(path: Path, content: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    workspace.table_file.write_text('{"stages": {}}')
-    if file == "folds.csv":  # the photographs are read, and old enough to be remembered
+    workspace.table_file.write_text(scores())
+    if not file.startswith("cache"):  # the photographs are read, and old enough to be remembered
         for path in workspace.data.glob("*/*.png"):
             os.utime(path, ns=(10**18, 10**18))
         config = load_config(workspace.config_file)
@@ -205,9 +206,9 @@ def test_control_characters_in_a_name_are_shown(ens, tmp_path: Path) -> None:
 
 def test_a_page_of_a_folder_that_is_not_utf_8(ens, workspace: Workspace) -> None:
     root = workspace.root.rename(os.fsdecode(os.fsencode(workspace.root.parent) + b"/\xff"))
-    Workspace(root).table_file.write_text('{"stages": {}}')
-    assert ens(root, "report").status == 0
-    assert "<title>ens: \\udcff</title>" in (root / "report.html").read_text()
+    Workspace(root).table_file.write_text(scores())
+    assert ens(root, "report --photographs 0").status == 0
+    assert "<title>\\udcff: results</title>" in (root / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

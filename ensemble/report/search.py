@@ -1,0 +1,64 @@
+"""The search behind a recipe: how it went, and which options mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import TrialState
+
+from ensemble.blending.search import JOURNAL, open_storage
+from ensemble.report.plots import Plot, draw_bars, draw_search
+
+FEWEST_TRIALS = 16
+"""Fewer say nothing of an option's importance."""
+MOST_OPTIONS = 10
+
+
+def plot_search(storage: str | Path, study_name: str, *, stage: str) -> Iterator[Plot]:
+    """Plot the best value so far, and each option's importance; nothing without the study.
+
+    Args:
+        storage: As `ensemble.blending.search.open_storage`.
+        study_name: As `scores.json` notes it.
+        stage: The stage that was searched.
+
+    Raises:
+        ConfigError: There is no such storage.
+    """
+    study = _load(storage, study_name)
+    trials = study.get_trials(states=(TrialState.COMPLETE,)) if study else []
+    values = [float(trial.value or 0.0) for trial in trials]
+    if study is None or not values:
+        return
+    yield draw_search(
+        values,
+        name=f"{stage}-trials",
+        title=f"{stage}: {len(values)} trials",
+        text=f"The best of {len(values)} trials rises from {values[0]:.4f} to {max(values):.4f}.",
+    )
+    if len(values) >= FEWEST_TRIALS and np.ptp(values) > 0:
+        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+        shares = dict(list(found.items())[:MOST_OPTIONS])
+        first = next(iter(shares))
+        yield draw_bars(
+            shares,
+            name=f"{stage}-importance",
+            title=f"{stage}: importance",
+            x="share of the variance",
+            text=f"`{first}` mattered most: it explains {shares[first]:.0%} of the variance.",
+        )
+
+
+def _load(storage: str | Path, study_name: str) -> optuna.Study | None:
+    text = str(storage)
+    file = Path(text.removeprefix(JOURNAL))
+    if (text.startswith(JOURNAL) or "://" not in text) and not file.exists():
+        return None  # opening it would make it
+    try:
+        return optuna.load_study(study_name=study_name, storage=open_storage(storage))
+    except KeyError:
+        return None
