@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 import json
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_leaving_out_a_member_gives_its_loss(found):
 
 def test_restoration_has_no_hue(found):
     evidence, tuned, ablation, _ = found
-    gray = ArrayEvidence(**{**vars(evidence), "stage": "restoration"})
+    gray = replace(evidence, stage="restoration")
     summary = summarize(gray, tuned, ablation)
     assert "hue" not in summary["rows"][0]
     assert summary["rows"][0]["score"] == pytest.approx(
