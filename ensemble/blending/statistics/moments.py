@@ -80,7 +80,7 @@ class PhotoMoments:
     hue_products: NDArray[np.float64]
 
     def estimate(
-        self, weights: Sequence[float], pred_range: float | None = None
+        self, weights: Sequence[float] | NDArray[np.float32], pred_range: float | None = None
     ) -> tuple[float, ...]:
         """Estimate the terms of a blend, in the order of `TERMS`; hue is 0 for gray.
 
