@@ -12,7 +12,8 @@ class FullResolution(nn.Module):
     """A network, and two convolutions at the input's own resolution, joined before the head.
 
     smp's decoders get nothing finer than half the resolution. Most lost pixels lie within 6 px of
-    the rim, where the answer goes on with the pattern outside: its phase is lost by halving.
+    the rim, where the answer goes on with the pattern outside: its phase is lost by halving. The
+    head starts at zero, so that a residual starts from the prefill.
 
     Args:
         net: A network of smp, (N, in_channels, H, W) to (N, CHANNELS, H, W).
@@ -31,6 +32,8 @@ class FullResolution(nn.Module):
         self.head = nn.Sequential(
             nn.ReLU(inplace=True), nn.Conv2d(2 * CHANNELS, classes, 3, padding=1)
         )
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict: (N, in_channels, H, W) to (N, classes, H, W)."""

@@ -13,7 +13,8 @@ class NafNet(nn.Module):
     """A U-shaped network of gated blocks without activations; 1.2 M parameters by default.
 
     Each level halves the resolution and doubles the channels; the decoder adds what the encoder had
-    at the same resolution, the first level at that of the input.
+    at the same resolution, the first level at that of the input. It starts with the answer 0, so
+    that a residual starts from the prefill.
 
     Args:
         in_channels: Channels of the input.
@@ -62,6 +63,8 @@ class NafNet(nn.Module):
         )
         self.decoder = nn.ModuleList(map(_blocks, reversed(widths), decoder_blocks))
         self.last = nn.Conv2d(width, classes, 3, padding=1)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict.

@@ -99,6 +99,20 @@ def test_every_architecture_takes_a_path_at_full_resolution(arch: str) -> None:
         assert network(torch.randn(1, 2, 50, 75)).shape == (1, 1, 50, 75)
 
 
+@pytest.mark.parametrize(
+    "member",
+    [MEMBERS["restoration"]["nafnet"], replace(SMALL, options=((FULL_RESOLUTION, True),))],
+    ids=identity,
+)
+def test_networks_at_full_resolution_start_from_the_prefill(member: Member) -> None:
+    network = build(member, encoder_weights="none")
+    x = torch.randn(2, 1, 40, 56)
+    y = network(x)
+    assert torch.equal(y, x)
+    y.square().sum().backward()
+    assert any(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
+
+
 def test_without_the_path_a_network_is_what_it_was() -> None:
     plain = build(SMALL, encoder_weights="none").state_dict()
     off = build(replace(SMALL, options=((FULL_RESOLUTION, False),)), encoder_weights="none")

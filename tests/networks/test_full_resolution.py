@@ -15,8 +15,16 @@ class Coarse(nn.Module):
         return y.expand(-1, CHANNELS, -1, -1)
 
 
+def make(*, in_channels: int, classes: int) -> FullResolution:
+    """As after some training: the head is no longer zero."""
+    joined = FullResolution(Coarse(), in_channels=in_channels, classes=classes)
+    for parameter in joined.head.parameters():
+        nn.init.normal_(parameter)
+    return joined
+
+
 def test_the_path_is_two_convolutions_joined_before_the_head() -> None:
-    joined = FullResolution(Coarse(), in_channels=2, classes=3)
+    joined = make(in_channels=2, classes=3)
     x = torch.randn(2, 2, 8, 12)
     w = joined.state_dict()
     path = functional.conv2d(x, w["path.0.weight"], w["path.0.bias"], padding=1).relu()
@@ -29,5 +37,5 @@ def test_the_path_is_two_convolutions_joined_before_the_head() -> None:
 def test_what_the_network_loses_reaches_the_answer() -> None:
     stripes = torch.tensor([1.0, -1.0]).tile(4).expand(1, 1, 8, 8)
     assert torch.equal(Coarse()(stripes), Coarse()(-stripes))
-    joined = FullResolution(Coarse(), in_channels=1, classes=1)
+    joined = make(in_channels=1, classes=1)
     assert (joined(stripes) - joined(-stripes)).abs().mean() > 0.01
