@@ -31,9 +31,11 @@ def predict(
         bool, typer.Option("--no-hole", help="Locate no hole: what has no mask is whole.")
     ] = False,
     look: Annotated[
-        Literal["natural", "score", "none"],
-        typer.Option(help="Hues moved as far as pleases, as the recipe says, or not at all."),
-    ] = "natural",
+        Literal["none", "natural", "score"],
+        typer.Option(
+            help="none: colors as the networks make them; natural, score: hues moved for the score."
+        ),
+    ] = "none",
     full: Annotated[
         bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
     ] = False,
@@ -48,7 +50,8 @@ def predict(
     The workspace's recipe and networks of all folds are used, as by `ens submit`. Without a
     recipe, holes are filled by classical inpainting, and colors are those of a released colorizer
     if its weights are there. A hole is one area of one gray; it is located. Paint other damage
-    white on black, and give it as --mask.
+    white on black, and give it as --mask. Hues are not moved, unlike in a submission: that raises
+    the score by colors that are wrong.
 
     Examples:
 

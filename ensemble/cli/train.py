@@ -127,11 +127,12 @@ def _show_jobs(context: Context, project: Project) -> Iterator[Callable[[Sequenc
     from rich.live import Live
 
     from ensemble.report.job_table import job_table, say_state, say_time_left
+    from ensemble.report.tables import fit_table
 
     shown: list[Entry] = []
     if context.console.is_terminal:
         with Live(
-            get_renderable=lambda: job_table(shown, project),
+            get_renderable=lambda: fit_table(job_table(shown, project), context.console.width),
             console=context.console,
             refresh_per_second=1,
             transient=True,
@@ -195,7 +196,7 @@ def _record_encoder_weights(context: Context, project: Project, jobs: Sequence[J
 def _print_outcome(context: Context, project: Project, entries: Sequence[Entry]) -> None:
     from ensemble.report.job_table import job_table
 
-    context.console.print(job_table(entries, project))
+    context.show(job_table(entries, project))
     for entry in entries:
         if entry.reason and entry.state != "done":
             context.console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)

@@ -8,23 +8,32 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from ensemble.errors import EnsembleError
 from ensemble.jobs.plan import Entry
 from ensemble.manifest import read_manifest
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
+from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.training.job import Job
 from ensemble.vocabulary import FULL, Fold
 
 _STYLES = {"running": "cyan", "done": "green", "failed": "red", "skipped": "yellow"}
-_COLUMNS = ("stage", "member", "fold", "state", "epoch", "best", "images/s", "time left")
+_COLUMNS = (
+    Column("stage", drop=3),
+    Column("member"),
+    Column("fold"),
+    Column("state"),
+    Column("epoch", drop=2),
+    Column("best", drop=4),
+    Column("images/s", drop=5),
+    Column("time left", drop=1),
+)
 
 
-def job_table(entries: Sequence[Entry], project: Project) -> Table:
+def job_table(entries: Sequence[Entry], project: Project) -> FittingTable:
     """One row a job: where it is, how well it did, how fast it goes, how long it takes."""
-    table = Table(*_COLUMNS, caption=say_time_left(entries, project))
+    table = make_table("", *_COLUMNS)
+    table.caption = say_time_left(entries, project)
     for entry in entries:
         job = entry.job
         row = (

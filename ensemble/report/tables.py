@@ -34,9 +34,15 @@ class Column:
 
 
 class FittingTable(Table):
-    """A table of rich that knows which of its columns may go."""
+    """A table of rich that knows which of its columns may go.
+
+    Attributes:
+        drops: `Column.drop` of each column.
+        left_out: The headings of the columns that `fit_table` has taken out.
+    """
 
     drops: list[int]
+    left_out: list[str]
 
 
 def make_table(title: str, *columns: Column) -> FittingTable:
@@ -47,7 +53,7 @@ def make_table(title: str, *columns: Column) -> FittingTable:
         title_style="bold",
         min_width=len(title) + 2 if title else None,
     )
-    table.drops = [column.drop for column in columns]
+    table.drops, table.left_out = [column.drop for column in columns], []
     for column in columns:
         justify: Any = "right" if column.number else "left"
         table.add_column(column.name, justify=justify, no_wrap=True)
@@ -62,11 +68,9 @@ def show_table(console: Console, table: FittingTable) -> None:
         table: Its columns are taken out if they have to go.
     """
     if console.is_terminal:
-        left_out = fit_table(table, console.width)
-        table.min_width = min(table.min_width or 0, console.width)
-        console.print(table)
-        if left_out:
-            console.print(f"left out, for the width: {', '.join(left_out)}", style="dim")
+        console.print(fit_table(table, console.width))
+        if table.left_out:
+            console.print(f"left out, for the width: {', '.join(table.left_out)}", style="dim")
         return
     before = console.width
     console.width = max(before, measure_width(table), table.min_width or 0)
@@ -74,18 +78,14 @@ def show_table(console: Console, table: FittingTable) -> None:
     console.width = before
 
 
-def fit_table(table: FittingTable, width: int) -> list[str]:
-    """Take out columns until a table fits, or none is left that may go.
-
-    Returns:
-        The headings that were taken out.
-    """
-    left_out: list[str] = []
+def fit_table(table: FittingTable, width: int) -> FittingTable:
+    """Take out columns until the table fits, or none is left that may go, and return it."""
     while measure_width(table) > width and any(table.drops):
         index = max(range(len(table.drops)), key=lambda i: (table.drops[i], i))
-        left_out.append(str(table.columns[index].header))
+        table.left_out.append(str(table.columns[index].header))
         del table.columns[index], table.drops[index]
-    return left_out
+    table.min_width = min(table.min_width or 0, width)
+    return table
 
 
 def measure_width(table: Table) -> int:

@@ -33,7 +33,7 @@ from ensemble.submission.chain import (
 from ensemble.submission.frame import Frame
 from ensemble.vocabulary import STAGES
 
-Look = Literal["natural", "score", "none"]
+Look = Literal["none", "natural", "score"]
 Hole = Literal["mask", "located", "doubtful", "none"]
 """Where a hole was drawn by hand, was located, was located but should be looked at, or is none."""
 
@@ -71,8 +71,8 @@ class Chain:
 
         Args:
             project: Its recipe, priors and checkpoints.
-            look: `score` composes as the recipe says; `natural` moves hues only as far as the eye
-                allows, where the recipe moves them; `none` leaves the networks' colors.
+            look: `none` leaves the colors as the networks make them; `natural` moves hues in that
+                way where the recipe moves them; `score` composes as the recipe says.
             full: Average the networks of all photographs in, as those of one more fold.
             progress: Opens a bar over the folds.
 
