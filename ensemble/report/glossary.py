@@ -70,6 +70,8 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "0 is gray, 110 is garish.",
         "lost": "Share of the pixels that lie in the hole.",
         "IoU": "Pixels in both masks divided by pixels in either, 0 to 1.",
+        "expected": "The score of the recipe out of fold when the zip was built.",
+        "public": "The score that the board gave, as noted with `ens history`.",
         "submission": "A verified zip of answers to the test photographs.",
     }
 )

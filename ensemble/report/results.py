@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ensemble.composition.recipe import Recipe, StageRecipe
-from ensemble.errors import EnsembleError, printable
-from ensemble.manifest import read_manifest
+from ensemble.errors import printable
 from ensemble.metric.score import STAGE_TERMS, TERMS
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
@@ -20,8 +19,10 @@ from ensemble.report.search import plot_search
 from ensemble.report.status import judge_submission
 from ensemble.report.steps import Climb, climb
 from ensemble.report.training import Trainings, collect_trainings
+from ensemble.submission.history import read_expected, read_history
 from ensemble.vocabulary import STAGES, Stage
 
+EDITED = "The recipe was changed by hand since: these are the scores of the one before."
 TERM_WORDS = {"ssim": "SSIM", "masked_ssim": "masked SSIM", "hue": "hue"}
 
 
@@ -112,7 +113,7 @@ def write_results(
     found = climb(project, recipe, count=photographs, progress=progress) if photographs else None
     results = Results(
         title=printable(project.workspace.root.resolve().name),
-        headline=_make_headline(summaries),
+        headline=_make_headline(summaries, edited=read_expected(project.workspace, recipe) is None),
         ladder=_make_ladder(found) if found else None,
         photographs=list_photographs(found, size=project.competition.size) if found else (),
         stages=tuple(_collect_stage(project, recipe, summaries[stage]) for stage in STAGES),
@@ -124,7 +125,7 @@ def write_results(
     return results.headline, render("results.html", results=results)
 
 
-def _make_headline(summaries: Mapping[Stage, Summary]) -> Headline:
+def _make_headline(summaries: Mapping[Stage, Summary], *, edited: bool) -> Headline:
     last = summaries["colorization"]
     found = last["expected"]
     score, low, high = (write_number(v) for v in (found["score"], *found["interval"]))
@@ -134,7 +135,8 @@ def _make_headline(summaries: Mapping[Stage, Summary]) -> Headline:
         low,
         high,
         f"Expect a score of {score} (95 % interval {low} to {high}), {honest}, out of fold on "
-        f"{last['photographs']:,} photographs in {last['groups']:,} groups.",
+        f"{last['photographs']:,} photographs in {last['groups']:,} groups."
+        + (f" {EDITED}" if edited else ""),
         f"{'; '.join(_say_decision(summaries[stage]) for stage in STAGES)}.".capitalize(),
     )
 
@@ -272,26 +274,25 @@ def _table_views(found: Summary) -> Table:
 
 
 def _list_submissions(project: Project, recipe: Recipe) -> Table:
-    rows = []
-    for path in sorted(project.workspace.submissions.glob("*.zip")):
-        try:
-            facts = read_manifest(path.with_suffix(".json")).facts
-        except EnsembleError:
-            facts = {}
-        scored = facts.get("score") or {}
+    workspace, rows = project.workspace, []
+    for sent in read_history(workspace):
+        path = workspace.submission_file(sent.name)
+        state = "replaced" if sent.replaced else judge_submission(project, recipe, path)
         rows.append(
             Row(
                 (
                     text_cell(printable(path.name)),
-                    text_cell(judge_submission(project, recipe, path)),
-                    number_cell(facts.get("pictures"), "count"),
-                    text_cell(" ".join(map(str, facts.get("folds", [])))),
-                    number_cell(scored.get("score")),
+                    text_cell(sent.made[:16].replace("T", " ")),
+                    text_cell(", ".join(filter(None, [state, sent.note]))),
+                    number_cell(sent.expected),
+                    number_cell(sent.public),
                 )
             )
         )
-    columns = ("submission", "state", "pictures", "fold", "score")
-    return Table("Zips in submissions/", columns, tuple(rows))
+    columns = ("submission", "made", "state", "expected", "public")
+    return Table(
+        "Zips, with what was expected of them and what the board gave", columns, tuple(rows)
+    )
 
 
 def _list_composition(recipe: Recipe) -> Table:

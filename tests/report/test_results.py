@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ensemble.data.png import read_rgb
 from ensemble.project import open_project
 from ensemble.provenance import read_recipe
 from ensemble.report import steps
+from ensemble.report.results import EDITED
 from ensemble.report.steps import INPUT, climb, list_steps, trace
 from tests.reference.html import Page
 from tests.reference.score import literal_score
@@ -113,6 +115,31 @@ def test_the_head_tells_what_to_expect_and_what_was_decided(
     assert found["score"] == pytest.approx((crossed or plain)["score"], abs=1e-12)
     assert f"Expect a score of {found['score']:.4f} (95 % interval {low:.4f} to {high:.4f})" in text
     assert f"colorization uses the {colorization['kept']}" in text
+
+
+def test_a_recipe_that_was_edited_is_told(tiny_root: Path, ens, tmp_path: Path) -> None:
+    assert EDITED not in ens(tiny_root, "report --photographs 0 --output", tmp_path / "a.html").out
+    file = tiny_root / "oof/recipe.json"
+    text = file.read_text()
+    file.write_text(text.replace('"data_range": "full"', '"data_range": "as-is"'))
+    try:
+        assert file.read_text() != text
+        said = ens(tiny_root, "report --photographs 0 --output", tmp_path / "b.html")
+    finally:
+        file.write_text(text)
+    assert EDITED in said.out
+    page = Page((tmp_path / "b.html").read_text())
+    assert EDITED in " ".join(page.text.split())
+    assert "photographs" not in page.all("id")
+
+
+def test_expected_and_public_scores_of_submissions_are_there(
+    tiny_root: Path, ens, tmp_path: Path
+) -> None:
+    assert ens(tiny_root, "history --name submission --public 0.4321").status == 0
+    assert ens(tiny_root, "report --photographs 0 --output", tmp_path / "c.html").status == 0
+    text = " ".join(Page((tmp_path / "c.html").read_text()).text.split())
+    assert re.search(r"submission.zip \d{4}-\d\d-\d\d \d\d:\d\d up to date 0\.\d{4} 0\.4321", text)
 
 
 def test_trainings_search_submissions_and_recipe_are_there(report_file: Path) -> None:
