@@ -9,8 +9,7 @@ import torch
 
 from ensemble.config import load_config
 from ensemble.config_text import config_text
-from ensemble.inference import fixed
-from ensemble.networks.colorizers import lab
+from ensemble.networks.colorizers import lab, released
 from ensemble.networks.colorizers.released import RELEASES
 from ensemble.presets import preset_config, preset_names
 
@@ -25,7 +24,7 @@ def random_releases(monkeypatch):
         torch.manual_seed(0)
         return RELEASES[name].network().eval()
 
-    monkeypatch.setattr(fixed, "load_released", load)
+    monkeypatch.setattr(released, "load_released", load)
     monkeypatch.setattr(lab, "INSIDE", (SIZE, SIZE))
 
 

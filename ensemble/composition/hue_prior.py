@@ -117,8 +117,10 @@ class HuePrior:
         names = tuple(cls.__dataclass_fields__)
         if set(arrays) != set(names) or arrays["slope"].shape != (N_STATISTICS, HUE_BINS):
             raise StaleArtefactError(
-                f"a hue prior must hold {', '.join(names)} of this version of ens, but got "
-                f"{', '.join(sorted(arrays))}; run `ens blend` again"
+                f"a hue prior must hold {', '.join(names)} with a slope of shape "
+                f"{(N_STATISTICS, HUE_BINS)}, but holds "
+                f"{', '.join(f'{name} {array.shape}' for name, array in sorted(arrays.items()))}, "
+                "as another version of ens has it; run `ens blend` again"
             )
         return cls(**{name: np.asarray(arrays[name], dtype=np.float64) for name in names})
 

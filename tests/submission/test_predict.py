@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ensemble.arrays import luma
-from ensemble.composition.hue_prior import HuePrior
+from ensemble.composition.hue_prior import N_STATISTICS, HuePrior
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.fill import fill_hole
@@ -30,7 +30,7 @@ from ensemble.workspace import atomic_write
 @pytest.fixture
 def recipe(project: Project) -> Recipe:
     rng = np.random.default_rng(0)
-    prior = HuePrior.fit(statistics=rng.random((9, 124)), histograms=rng.random((9, 180)))
+    prior = HuePrior.fit(statistics=rng.random((9, N_STATISTICS)), histograms=rng.random((9, 180)))
     priors = {0: prior, 1: prior}
     write_priors(project.workspace.priors_file, priors)
     made_from = recipe_digests(project, project.all_members(), (0, 1), priors=priors_digest(priors))
