@@ -75,9 +75,7 @@ def read_expected(workspace: Workspace, recipe: Recipe) -> float | None:
         content = json.loads(workspace.table_file.read_bytes())
         if content["recipe"] != recipe_digest(recipe):
             return None
-        found = content["stages"]["colorization"]
-        rows = {row["name"]: row for row in found["rows"]} | found["cross_fitted"]
-        return float(rows[found["kept"]]["score"])
+        return float(content["stages"]["colorization"]["expected"]["score"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 

@@ -74,18 +74,13 @@ def test_damaged_notes_are_refused(workspace: Workspace) -> None:
         read_history(workspace)
 
 
-@pytest.mark.parametrize(("kept", "expected"), [("plain mean", 0.51), ("tuned blend", 0.52)])
-def test_the_expected_score_is_cross_fitted_where_it_was_tuned(
-    workspace: Workspace, kept: str, expected: float
-) -> None:
-    summary = {
-        "kept": kept,
-        "rows": [{"name": "plain mean", "score": 0.51}, {"name": "tuned blend", "score": 0.6}],
-        "cross_fitted": {"tuned blend": {"score": 0.52}},
-    }
-    content = {"recipe": recipe_digest(RECIPE), "stages": {"colorization": summary}}
+def test_the_expected_score_is_that_of_the_very_recipe(workspace: Workspace) -> None:
+    assert read_expected(workspace, RECIPE) is None
+    scores = {"restoration": 0.6, "colorization": 0.52}
+    stages = {stage: {"expected": {"score": score}} for stage, score in scores.items()}
+    content = {"recipe": recipe_digest(RECIPE), "stages": stages}
     atomic_write(workspace.table_file, json.dumps(content))
-    assert read_expected(workspace, RECIPE) == expected
+    assert read_expected(workspace, RECIPE) == 0.52
     edited = RECIPE.model_copy(update={"composition": Composition(hue="none")})
     assert read_expected(workspace, edited) is None
 
