@@ -73,6 +73,19 @@ def test_settings_that_are_shown_are_valid(page: Path, tmp_path: Path) -> None:
         load_config(path)
 
 
+def test_the_korean_readme_is_the_twin_of_the_english_one() -> None:
+    english, korean = ((ROOT / name).read_text() for name in ("README.md", "README.ko.md"))
+    for pattern in (
+        r"^#+ ",  # headings and their levels
+        r"^\| (`ens [^|]*) \|",  # commands
+        r"^    ([^#\n]*\S)  +#",  # code that has a comment
+        r"\]\((?!README|#)([^)]+)\)",  # links
+        r"\d+\.\d+",  # figures
+    ):
+        found = [sorted(re.findall(pattern, text, re.MULTILINE)) for text in (english, korean)]
+        assert found[0] == found[1], pattern
+
+
 def test_the_page_of_files_names_every_artefact() -> None:
     page = (ROOT / "docs" / "files.md").read_text()
     workspace = Workspace(Path())
