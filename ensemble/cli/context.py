@@ -15,7 +15,9 @@ from rich.console import Console
 
 from ensemble.config import Config
 from ensemble.errors import ConfigError, printable
+from ensemble.members import configured_members
 from ensemble.parallel import Advance
+from ensemble.vocabulary import STAGES
 from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,6 +66,12 @@ class Context:
         if root == Path(os.environ.get("ENS_ROOT") or "."):
             return f"ens {verb}"
         return f"ens --root {shlex.quote(str(root))} {verb}"
+
+    def command_after_folds(self) -> str:
+        """Training, or blending where no member is trained."""
+        members = [one for stage in STAGES for one in configured_members(self.config, stage)]
+        trained = any(member.kind == "trained" for member in members)
+        return self.command("train --fold all" if trained else "blend --trials 200")
 
     def submit_command(self) -> str:
         """The command that builds the zip; with --force if a zip of that name exists."""

@@ -40,4 +40,4 @@ def explore(
     path = output or context.workspace.root / "explore.html"
     atomic_write(path, page)
     context.say(f"wrote {path}")
-    context.say(f"next: open it in a browser, then {context.command('train --fold all')}")
+    context.say(f"next: open it in a browser, then {context.command_after_folds()}")

@@ -15,11 +15,9 @@ from ensemble.data.photographs import Photographs
 from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
 from ensemble.folds.match import SAME_SCENE
-from ensemble.members import configured_members
 from ensemble.project import open_photographs
 from ensemble.report.sheets import draw_suspects
 from ensemble.report.tables import Column, FittingTable, make_table
-from ensemble.vocabulary import STAGES
 
 _SHOWN = 5
 """Suspects, and photographs with unusual damage, that are named."""
@@ -80,14 +78,7 @@ def folds(
     write_folds(path, made.folds)
     context.show(_table(made))
     context.say(f"wrote {path}: digest {made.folds.digest()[:12]}")
-    context.say(f"next: {_next(context)}")
-
-
-def _next(context: Context) -> str:
-    """Training, or blending where no member is trained."""
-    members = [one for stage in STAGES for one in configured_members(context.config, stage)]
-    trained = any(member.kind == "trained" for member in members)
-    return context.command("train --fold all" if trained else "blend --trials 200")
+    context.say(f"next: {context.command_after_folds()}")
 
 
 def _tell(context: Context, made: MadeFolds) -> None:
@@ -128,7 +119,7 @@ def _audit(context: Context, photographs: Photographs, path: Path) -> None:
     if found.n_leaks:
         say(f"next: {context.command('folds --force')}, or look at the picture and judge")
         raise typer.Exit(1)
-    say(f"next: {_next(context)}")
+    say(f"next: {context.command_after_folds()}")
 
 
 def _table(made: MadeFolds) -> FittingTable:
