@@ -6,8 +6,12 @@ import copy
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ensemble.config import TrainingSection
@@ -19,6 +23,12 @@ from ensemble.training.parts import loss_in_parts
 from ensemble.training.progress import Position, rate_factor, step_seed
 from ensemble.training.state import mark_position
 from ensemble.training.tasks.task import Example, Task
+
+PICTURES = 8
+"""Validation photographs that TensorBoard shows after each epoch, always the same."""
+
+PICTURE_SIDE = 128
+"""Their side there, in pixels: at 512 the logs of a queue of trainings would take 20 GB."""
 
 
 class Learner(LightningModule):
@@ -64,6 +74,7 @@ class Learner(LightningModule):
         self._finite: Tensor | None = None
         self._scores: list[Future[dict[str, float]]] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._pictures: dict[str, NDArray[np.uint8]] = {}
 
     @property
     def kept(self) -> nn.Module:
@@ -152,10 +163,12 @@ class Learner(LightningModule):
         """Predict; threads score the predictions on the host meanwhile."""
         assert self._pool is not None
         output = self._forward(self.task.validation_input(batch, self.device))
-        self._scores += [
-            self._pool.submit(self.task.score, prediction, batch.case(row))
-            for row, prediction in enumerate(self.task.predictions(output))
-        ]
+        for row, prediction in enumerate(self.task.predictions(output)):
+            case = batch.case(row)
+            self._scores.append(self._pool.submit(self.task.score, prediction, case))
+            if len(self._pictures) < PICTURES and prediction.ndim > 1:  # no histogram
+                pictures = case.sample.damaged, prediction, case.sample.target
+                self._pictures[case.sample.image_id] = draw_strip(*pictures)
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean of each term over the fold."""
@@ -165,6 +178,11 @@ class Learner(LightningModule):
         self._pool.shutdown()
         for name, mean in self._means(terms).items():
             self.log(f"val_{name}", mean, prog_bar=name == "score")
+        if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
+            board, epoch = self.logger.experiment, self.position.epoch + 1
+            for image_id, strip in self._pictures.items():
+                board.add_image(f"validation/{image_id}", strip, epoch, dataformats="HWC")
+        self._pictures = {}
 
     def _means(self, terms: list[dict[str, float]]) -> dict[str, Tensor]:
         names = self.task.terms
@@ -194,6 +212,14 @@ class Learner(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def draw_strip(*pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures (H, W) or (H, W, 3) side by side, each of `PICTURE_SIDE`: (S, N * S, 3) uint8."""
+    size = (PICTURE_SIDE, PICTURE_SIDE)
+    small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
+    colored = [np.stack([one] * 3, axis=-1) if one.ndim == 2 else one for one in small]
+    return np.concatenate(colored, axis=1).astype(np.uint8, copy=False)
 
 
 @torch.no_grad()

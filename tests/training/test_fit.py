@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ensemble.arrays import luma
 from ensemble.composition.luma import paste_back
@@ -26,6 +27,7 @@ from ensemble.project import Project
 from ensemble.provenance import checkpoint_digests, learning_settings
 from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
+from ensemble.training.learner import PICTURE_SIDE, PICTURES, draw_strip
 from ensemble.vocabulary import FULL, STAGES
 from ensemble.workspace import exclusive_lock
 from tests.training.test_resume import killed_after
@@ -50,7 +52,15 @@ def test_it_leaves_weights_a_manifest_and_records(
     assert scores == pytest.approx(manifest.facts["scores"])
     assert manifest.facts["val_score"] == max(manifest.facts["scores"])
     assert json.loads(files.progress.read_text())["done"] == 1.0
-    assert (files.folder / "tensorboard").exists()
+    events = EventAccumulator(str(files.folder / "tensorboard"), size_guidance={"images": 0})
+    names = events.Reload().Tags()["images"]
+    validated = project.oof_sample(0)
+    assert {name.removeprefix("validation/") for name in names} == set(validated[:PICTURES])
+    assert [[image.step for image in events.Images(name)] for name in names] == [[1, 2]] * len(
+        names
+    )
+    picture = events.Images(names[0])[0]
+    assert (picture.height, picture.width) == (PICTURE_SIDE, 3 * PICTURE_SIDE)
 
 
 def test_val_score_is_the_score_of_the_kept_weights_pasted_back(
@@ -381,3 +391,13 @@ def test_average_of_the_last_epochs_is_validated_and_kept(
             mean = (states[0][key] + states[1][key]) / 2
             np.testing.assert_allclose(value.numpy(), mean.numpy(), atol=1e-6)
     assert facts["val_score"] not in facts["scores"]
+
+
+def test_a_strip_shows_its_pictures_side_by_side() -> None:
+    gray = np.full((64, 64), 10, dtype=np.uint8)
+    red = np.zeros((256, 256, 3), dtype=np.uint8)
+    red[..., 0] = 200
+    strip = draw_strip(gray, red)
+    assert strip.shape == (PICTURE_SIDE, 2 * PICTURE_SIDE, 3)
+    assert np.all(strip[:, :PICTURE_SIDE] == 10)
+    assert np.all(strip[:, PICTURE_SIDE:] == (200, 0, 0))
