@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ensemble.cli.app import VERBS, load_verb
 from ensemble.config import load_config
 from ensemble.workspace import Workspace
+from tests.reference.ens import Said
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -56,6 +58,24 @@ def test_a_command_shown_has_options_that_exist(line: str) -> None:
     known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
     given = [word.split("=")[0] for word in rest if word.startswith("--")]
     assert not set(given) - known - {"--help"}, line
+
+
+def test_the_way_without_training_goes_to_its_end(ens: Callable[..., Said], tmp_path: Path) -> None:
+    """As `start.md` shows it, on a demo that is small."""
+    shown = (ROOT / "docs" / "start.md").read_text().split("## Without training")[1]
+    lines = re.findall(r"^    ens (.+)$", shown.split("##")[0], re.MULTILINE)
+    assert [line.split()[0] for line in lines] == ["init", "folds", "blend", "submit"]
+    ens(tmp_path, *lines[0].split())
+    settings = tmp_path / "ens.toml"
+    settings.write_text(settings.read_text().replace("size = 512", "size = 64"))
+    assert ens(tmp_path, "demo", "--size 64", "--train 12", "--test 2").status == 0
+    for line in lines[1:]:
+        said = ens(tmp_path, *line.split())
+        assert said.status == 0, said.err
+        assert "\nnext: " in said.out
+    assert (tmp_path / "submissions" / "submission.zip").exists()
+    for verb in ("status", "history", "explore", "report"):
+        assert ens(tmp_path, verb).status == 0
 
 
 def test_every_verb_is_in_the_readme() -> None:
