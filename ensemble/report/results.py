@@ -23,7 +23,7 @@ from ensemble.submission.history import read_expected, read_history
 from ensemble.vocabulary import STAGES, Stage
 
 EDITED = "The recipe was changed by hand since: these are the scores of the one before."
-TERM_WORDS = {"ssim": "SSIM", "masked_ssim": "masked SSIM", "hue": "hue"}
+TERM_WORDS = dict(zip(TERMS, ("SSIM", "masked SSIM", "hue"), strict=True))
 
 
 @dataclass(frozen=True)
