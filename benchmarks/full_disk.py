@@ -24,14 +24,9 @@ import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.full_scale import Rehearsal, compare_results
-from benchmarks.many_photographs import make_photographs
-from ensemble.cli.context import Context
-from ensemble.config import Config
 from ensemble.workspace import Workspace
 
 
@@ -90,14 +85,7 @@ def main() -> None:
         parser.error(f"--work must be a file system of its own, but {options.work} is not")
     rehearsal = Rehearsal(options.work, size=options.size, cache=True, kill=0)
     workspace = rehearsal.workspace
-    context = Context(workspace, Config(), Console())
-    make_photographs(
-        options.photos,
-        workspace.data,
-        count=options.count,
-        size=options.size,
-        progress=context.progress,
-    )
+    rehearsal.make_photographs(options.photos, count=options.count)
     for name, prepare in rehearsal.steps().items():
         command = prepare()
         fill(workspace.root / "ballast")

@@ -94,6 +94,13 @@ class Rehearsal:
             "submit small": lambda: self._ens("submit", "--force", member=True),
         }
 
+    def make_photographs(self, photos: Path, *, count: int, cut: int = 2) -> None:
+        """Make what is missing of the competition; see `many_photographs.make_photographs`."""
+        data = self.workspace.data
+        if not (data / "groups.csv").exists():
+            progress = Context(self.workspace, Config(), Console()).progress
+            make_photographs(photos, data, count=count, size=self.size, cut=cut, progress=progress)
+
     def run(self, names: list[str]) -> None:
         """Run the steps that are not recorded yet, in order."""
         for name, prepare in self.steps().items():
@@ -249,16 +256,7 @@ def main() -> None:
     wanted = steps if options.steps == "all" else options.steps.split(",")
     if unknown := set(wanted) - {PHOTOGRAPHS, *steps}:
         parser.error(f"--steps takes {PHOTOGRAPHS}, {', '.join(steps)}; but got {min(unknown)}")
-    context = Context(workspace, Config(), Console())
-    if not (workspace.data / "groups.csv").exists():
-        make_photographs(
-            options.photos,
-            workspace.data,
-            count=options.count,
-            size=options.size,
-            cut=options.cut,
-            progress=context.progress,
-        )
+    rehearsal.make_photographs(options.photos, count=options.count, cut=options.cut)
     rehearsal.run(wanted)
     table = make_table(rehearsal.read())
     if workspace.folds_file.exists():

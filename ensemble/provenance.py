@@ -268,6 +268,11 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
     return plain.model_copy(update={"views": {member.name: member.views for member in done}})
 
 
+def recipe_digest(recipe: Recipe) -> str:
+    """SHA-256 of a recipe."""
+    return digest_bytes(recipe.to_json().encode())
+
+
 def recipe_digests(
     project: Project, members: Iterable[Member], folds: Sequence[int], *, priors: str
 ) -> dict[str, str]:
@@ -330,7 +335,7 @@ def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) 
         **project.digests,
         "test": project.competition.test_digest(),
         "masks": masks_digest(project.competition),
-        "recipe": digest_bytes(recipe.to_json().encode()),
+        "recipe": recipe_digest(recipe),
         **{
             f"{m.stage}/{m.name}/test": _content_digest(project.test_archive_folder(m), m, "--test")
             for m in _blended(project, recipe)

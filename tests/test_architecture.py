@@ -33,6 +33,14 @@ def test_the_readme_lists_the_rooms_in_their_order():
     assert listed == rooms
 
 
+def run_python(script: str) -> str:
+    """What a script prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize("room", ["metric", "damage", "folds", "composition"])
 def test_a_pure_room_loads_no_framework(room):
     modules = [
@@ -44,10 +52,7 @@ def test_a_pure_room_loads_no_framework(room):
         f"import importlib, sys; [importlib.import_module(m) for m in {modules}]; "
         f"print([name for name in {FRAMEWORKS} if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert run_python(script) == "[]"
 
 
 def test_the_help_of_no_verb_needs_a_framework():
@@ -56,10 +61,7 @@ def test_the_help_of_no_verb_needs_a_framework():
         "[load_verb(verb) for verb in VERBS]; "
         f"print([name for name in {FRAMEWORKS} if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert run_python(script) == "[]"
 
 
 def test_looking_at_a_project_compiles_and_decodes_nothing():
@@ -67,10 +69,7 @@ def test_looking_at_a_project_compiles_and_decodes_nothing():
         "import sys; import ensemble.project, ensemble.report.status, ensemble.provenance; "
         "print([name for name in ('cv2', 'numba', 'zarr', 'torch') if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert run_python(script) == "[]"
 
 
 def test_blending_what_is_not_trained_needs_no_torch():
@@ -78,10 +77,7 @@ def test_blending_what_is_not_trained_needs_no_torch():
         "import sys; import ensemble.blending.run, ensemble.submission.submit; "
         "print([name for name in ('torch', 'lightning', 'timm') if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert run_python(script) == "[]"
 
 
 def test_no_function_is_written_twice():

@@ -14,13 +14,12 @@ from ensemble.blending.summary import Summary, summarize, to_json
 from ensemble.blending.tune import Settings, Tuned, tune
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.folds.sample import sample_groups
-from ensemble.manifest import digest_bytes
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.priors import Priors, priors_digest, write_priors
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
-from ensemble.provenance import recipe_digests
+from ensemble.provenance import recipe_digest, recipe_digests
 from ensemble.workspace import atomic_write
 
 Say = Callable[[str], None]
@@ -71,9 +70,7 @@ def run_blend(
     write_priors(workspace.priors_file, priors)
     atomic_write(workspace.recipe_file, recipe.to_json())
     summaries = {"restoration": first_summary, "colorization": second_summary}
-    atomic_write(
-        workspace.table_file, to_json(summaries, recipe=digest_bytes(recipe.to_json().encode()))
-    )
+    atomic_write(workspace.table_file, to_json(summaries, recipe=recipe_digest(recipe)))
     return recipe
 
 

@@ -57,53 +57,33 @@ class SearchResult:
         return max(0, self.wanted - self.done)
 
 
-class _Repairing:
-    """Before a lock of Optuna: removes a line of the journal that a killed writer left unfinished.
-
-    Optuna would append the next line to it, and then refuse the whole journal.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))  # type: ignore[call-arg]  # the lock's
-        self._path = path
-
-    def acquire(self) -> bool:
-        """Wait for the lock, then repair the journal."""
-        held: bool = super().acquire()  # type: ignore[misc]  # the lock's
-        try:
-            _cut_unfinished_line(self._path)
-        except BaseException:
-            self.release()  # type: ignore[attr-defined]  # the lock's
-            raise
-        return held
-
-
-class _Link(_Repairing, JournalFileSymlinkLock):
-    """The safer lock on a network file system."""
-
-
-class _File(_Repairing, JournalFileOpenLock):
-    """For Windows, where only administrators may make a link."""
-
-
 class _Journal(JournalFileBackend):
     """Optuna's journal; its lines are not forced to the disk one by one, and errors name the file.
 
     Forcing took most of a trial's time. A process that is killed loses none; a power failure may
-    lose the last trials.
+    lose the last trials. A link is the safer lock on a network file system; on Windows only
+    administrators may make one.
     """
 
     def __init__(self, path: Path) -> None:
-        self._guard = _File(path) if sys.platform == "win32" else _Link(path)
+        kind = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
+        self._guard = kind(str(path))
         super().__init__(str(path), self._guard)
         self._path = path
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append a line a log; raises OSError that names the file."""
+        """Append a line a log, after a line that a killed writer left unfinished was removed.
+
+        Else it would be appended to that line, and Optuna would refuse the whole journal.
+
+        Raises:
+            OSError: The file cannot be written; the error names it.
+        """
         lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
         with name_in_errors(self._path):
             self._guard.acquire()
             try:
+                _cut_unfinished_line(self._path)
                 with self._path.open("ab") as file:
                     file.write(lines.encode())
             finally:
@@ -226,7 +206,7 @@ def _open_journal(path: Path) -> JournalStorage:
             f"another file, or go on with this one by --storage sqlite:///{path}"
         )
     if head[: len(JOURNAL_HEAD)] != JOURNAL_HEAD[: len(head)]:
-        # Checked before any writing: `_Repairing` would cut another file's last line.
+        # Checked before any writing: `append_logs` would cut another file's last line.
         raise ConfigError(
             f"`--storage` must be a journal file of Optuna or a new file, but `{path}` is another "
             "file; give another name"

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ensemble.errors import EnsembleError
+from ensemble.vocabulary import FULL
+
+if TYPE_CHECKING:
+    from ensemble.workspace import Workspace
 
 
 def complete_member(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -19,7 +23,7 @@ def complete_member(ctx: typer.Context, incomplete: str) -> list[str]:
     from ensemble.config import load_config
 
     try:
-        config = load_config(_root(ctx) / "ens.toml")
+        config = load_config(_workspace(ctx).config_file)
     except EnsembleError:
         return []
     names = [*config.restoration.members, *config.colorization.members]
@@ -31,7 +35,7 @@ def complete_folds(ctx: typer.Context, incomplete: str) -> list[str]:
     from ensemble.config import load_config
 
     try:
-        n_folds = load_config(_root(ctx) / "ens.toml").folds.n_folds
+        n_folds = load_config(_workspace(ctx).config_file).folds.n_folds
     except EnsembleError:
         return []
     return _matching([*map(str, range(n_folds)), f"0..{n_folds - 1}", "all"], incomplete)
@@ -39,7 +43,7 @@ def complete_folds(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_training_folds(ctx: typer.Context, incomplete: str) -> list[str]:
     """The same, and `full`."""
-    return [*complete_folds(ctx, incomplete), *_matching(["full"], incomplete)]
+    return [*complete_folds(ctx, incomplete), *_matching([FULL], incomplete)]
 
 
 def complete_recipe(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -47,13 +51,13 @@ def complete_recipe(ctx: typer.Context, incomplete: str) -> list[str]:
     typed = Path(incomplete)
     folder = typed if incomplete.endswith("/") else typed.parent
     here = folder.glob("*.json") if folder.is_dir() else []
-    ours = [] if incomplete else (_root(ctx) / "oof").glob("*.json")
+    ours = [] if incomplete else _workspace(ctx).oof.glob("*.json")
     return _matching(map(str, [*here, *ours]), incomplete)
 
 
 def complete_submission(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the submissions that are there."""
-    zips = (_root(ctx) / "submissions").glob("*.zip")
+    zips = _workspace(ctx).submissions.glob("*.zip")
     return _matching([path.stem for path in zips], incomplete)
 
 
@@ -61,7 +65,9 @@ def _matching(names: Any, incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(sorted(names)) if name.startswith(incomplete)]
 
 
-def _root(ctx: typer.Context) -> Path:
+def _workspace(ctx: typer.Context) -> Workspace:
     """The workspace that the words before name; the shell calls no verb."""
+    from ensemble.workspace import Workspace
+
     given = ctx.find_root().params.get("root")
-    return Path(given or os.environ.get("ENS_ROOT") or ".")
+    return Workspace(Path(given or os.environ.get("ENS_ROOT") or "."))

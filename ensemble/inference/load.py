@@ -38,9 +38,8 @@ def load_predictor(project: Project, member: Member, fold: Fold) -> Predictor:
         return onnx_predictor(member, project.workspace.root / member.file)
     if member.kind == "fixed":
         return fixed_predictor(member)
-    from ensemble.inference.network import (
-        NetworkPredictor,  # torch: seconds that the above need not
-    )
+    # They import torch, which takes seconds that the above need not.
+    from ensemble.inference.network import NetworkPredictor
     from ensemble.networks.build import load_network
     from ensemble.networks.device import choose_precision
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
-from ensemble.manifest import digest_bytes, digest_file, read_manifest
+from ensemble.manifest import digest_file, read_manifest
+from ensemble.provenance import recipe_digest
 from ensemble.vocabulary import FULL
 from ensemble.workspace import Workspace, atomic_write, exclusive_lock
 
@@ -78,11 +79,6 @@ def read_expected(workspace: Workspace, recipe: Recipe) -> float | None:
         return float(content["stages"]["colorization"]["expected"]["score"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-
-
-def recipe_digest(recipe: Recipe) -> str:
-    """SHA-256 of a recipe."""
-    return digest_bytes(recipe.to_json().encode())
 
 
 def read_history(workspace: Workspace) -> list[Sent]:

@@ -9,6 +9,7 @@ import pytest
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.manifest import digest_file, write_manifest
+from ensemble.provenance import recipe_digest
 from ensemble.submission.history import (
     Agreement,
     Sent,
@@ -17,7 +18,6 @@ from ensemble.submission.history import (
     note_public,
     read_expected,
     read_history,
-    recipe_digest,
 )
 from ensemble.workspace import Workspace, atomic_write
 
