@@ -53,9 +53,8 @@ def run_on_full_disk(command: list[str], work: Path, *, after: float) -> tuple[s
         said.seek(0)
         text = said.read().strip()
     ballast.unlink(missing_ok=True)
-    told = re.findall(
-        r".*`[^`]+`:? (?:no space left|with 64.0 MB to spare).*", text.replace(" \n", " ")
-    )
+    naming = re.compile(r".*`[^`]+`[:,] (?:no space left|with 64.0 MB to spare).*")
+    told = naming.findall(text.replace(" \n", " "))
     if status not in (0, 1, 2) or "Traceback" in text or (status and not told):
         raise SystemExit(f"{' '.join(command)}: status {status}\n{text}")
     return told[-1] if status else "", time.monotonic() - begun
