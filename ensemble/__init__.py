@@ -8,7 +8,8 @@ The public names, each imported when it is first used:
     compose_gray, compose_rgb, Composition      from blended predictions to the answer
     luma                                        PIL's convert("L"), exactly
     open_project, Project                       a workspace with its data, folds and members
-    read_recipe, Recipe, predict_test           what was tuned, and its answers to the test set
+    read_recipe, Recipe                         what `ens blend` tuned
+    predict                                     any pictures, restored and colored
     EnsembleError                               the root of every error raised on purpose
 
 Everything else is internal and may change in any version.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ensemble.metric.score import prepare as prepare_target
     from ensemble.project import Project, open_project
     from ensemble.provenance import read_recipe
-    from ensemble.submission.chain import predict_test
+    from ensemble.submission.predict import predict
 
 __version__ = "0.1.0"
 
@@ -50,7 +51,7 @@ __all__ = [
     "locate_hole",
     "luma",
     "open_project",
-    "predict_test",
+    "predict",
     "prepare_target",
     "read_recipe",
     "score",
@@ -70,7 +71,7 @@ _HOMES = {
     "locate_hole": "ensemble.damage.locate:locate_hole",
     "luma": "ensemble.arrays:luma",
     "open_project": "ensemble.project:open_project",
-    "predict_test": "ensemble.submission.chain:predict_test",
+    "predict": "ensemble.submission.predict:predict",
     "prepare_target": "ensemble.metric.score:prepare",
     "read_recipe": "ensemble.provenance:read_recipe",
     "score": "ensemble.metric.score:score",

@@ -93,8 +93,11 @@ def _open_chain(context: Context, look: Look, full: bool, colorizer: str | None)
         hues = "hues are not moved" if hue == "none" else f"hues are moved, look `{hue}`"
         context.say(f"recipe: {recipe_file}, {len(chain.sources)} folds; {hues}")
         return chain
-    if full:
-        raise ConfigError(f"--full needs networks of your own and `{recipe_file}`")
+    if full or look != "none":
+        flag = "--full" if full else f"--look {look}"
+        raise ConfigError(
+            f"{flag} needs networks of your own and `{recipe_file}`, without --colorizer"
+        )
     chosen = colorizer or ("siggraph17" if cached_weights("siggraph17").exists() else "gray")
     why = f"no recipe in {recipe_file}" if colorizer is None else f"--colorizer {colorizer}"
     context.say(

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ensemble.arrays import Gray, Mask
+from ensemble.arrays import Gray, Mask, Rgb, check_gray, check_mask, check_rgb, luma
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
 from ensemble.data.picture import list_pictures, read_drawn_mask, read_picture
 from ensemble.data.png import write_png
-from ensemble.errors import ConfigError, DataError, EnsembleError
+from ensemble.errors import ArrayError, ConfigError, DataError, EnsembleError, unknown_name
+from ensemble.inference.fixed import COLORIZERS
 from ensemble.oof.priors import Priors, read_recipe_priors
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
@@ -110,6 +113,8 @@ class Chain:
             ConfigError: There is no such colorizer.
             WeightsError: Its weights cannot be had.
         """
+        if colorizer not in COLORIZERS:
+            raise ConfigError(unknown_name("fixed colorizer", colorizer, COLORIZERS))
         recipe = Recipe(
             restoration=StageRecipe.plain_mean(list(FILLS), views=("identity",)),
             colorization=StageRecipe.single(colorizer),
@@ -176,13 +181,9 @@ class Holes:
             drawn = self._by_stem.get(photograph.stem)
         if drawn is not None:
             return read_drawn_mask(drawn, damaged.shape), "mask"
-        nothing = np.zeros(damaged.shape, dtype=np.bool_)
-        if not self.locate or min(damaged.shape) < LEAST_SIDE:
-            return nothing, "none"
-        found = locate_hole(damaged)
-        if found.confidence < LEAST_CONFIDENCE:
-            return nothing, "none"
-        return found.lost_mask, "doubtful" if found.doubtful else "located"
+        if not self.locate:
+            return np.zeros(damaged.shape, dtype=np.bool_), "none"
+        return find_hole(damaged)
 
     @cached_property
     def _by_stem(self) -> dict[str, Path]:
@@ -196,6 +197,111 @@ class Holes:
                     "remove one"
                 )
         return found
+
+
+def find_hole(damaged: Gray) -> tuple[Mask, Hole]:
+    """The lost pixels of a picture that may be whole, (H, W) bool, and what they are."""
+    if min(damaged.shape) >= LEAST_SIDE:
+        found = locate_hole(damaged)
+        if found.confidence >= LEAST_CONFIDENCE:
+            return found.lost_mask, "doubtful" if found.doubtful else "located"
+    return np.zeros(damaged.shape, dtype=np.bool_), "none"
+
+
+def predict(
+    pictures: Sequence[NDArray[Any]],
+    project: Project | None = None,
+    *,
+    lost_masks: Sequence[Mask | None] | None = None,
+    look: Look = "none",
+    full: bool = False,
+    colorizer: str | None = None,
+) -> Iterator[Rgb]:
+    """Restore and color pictures of any size, as `ens predict` does.
+
+    Arguments are checked and networks are loaded at once; a picture is answered when the iterator
+    comes to it.
+
+    Args:
+        pictures: Each uint8, 0 to 255: gray (H, W), or RGB (H, W, 3), of which the luma counts.
+        project: Whose recipe and networks of all folds answer. None: nothing trained; holes are
+            filled by the mean of `spline` and `telea`.
+        lost_masks: For each picture (H, W) bool, True where it is lost and nowhere where it is
+            whole; or None, and its hole is located. By default all are located: a hole is an area
+            of one gray; where none is found, or a side is under 8 px, the picture counts as whole.
+        look: `none` leaves colors as the networks make them. `natural` and `score` move hues where
+            the recipe does, which raises the score by colors that are wrong.
+        full: Average the project's networks of `ens train --fold full` in.
+        colorizer: Without a project: `siggraph17` or `eccv16`, whose released weights are
+            downloaded once, or `gray` (the default) for no color.
+
+    Returns:
+        For each picture (H, W, 3) uint8, 0 to 255. Its luma is that of the picture where nothing
+        is lost, in each pixel; but `score` may recolor single pixels, for the data range.
+
+    Raises:
+        ArrayError: A picture or a mask has another shape or dtype; a picture has no pixel, a mask
+            leaves none, or the masks are not as many as the pictures.
+        ConfigError: There is no such look or colorizer; an option is given with a project that
+            goes without one, or the other way round; or the recipe blends predictions that were
+            made elsewhere.
+        MissingArtefactError: There is no recipe, or a checkpoint or the priors are missing.
+        StaleArtefactError: One of them was made from something else.
+        WeightsError: The weights of a released colorizer cannot be had.
+
+    >>> from ensemble.damage.draw import apply_damage, draw_damage
+    >>> whole = np.add.outer(np.arange(96), np.arange(128)).astype(np.uint8)
+    >>> damage = draw_damage(size=whole.shape, seed=0)
+    >>> lost_mask = damage.lost_mask()
+    >>> [answer] = predict([apply_damage(whole, damage)], lost_masks=[lost_mask])
+    >>> answer.shape, answer.dtype
+    ((96, 128, 3), dtype('uint8'))
+    >>> np.array_equal(luma(answer)[~lost_mask], whole[~lost_mask])
+    True
+    """
+    if look not in get_args(Look):
+        raise ConfigError(unknown_name("look", look, get_args(Look)))
+    masks = [None] * len(pictures) if lost_masks is None else lost_masks
+    if len(masks) != len(pictures):
+        raise ArrayError(
+            f"lost_masks must be as many as the pictures, {len(pictures)}, but are {len(masks)}; "
+            "give None for a hole to locate"
+        )
+    pairs = [
+        _check_pair(*pair, index) for index, pair in enumerate(zip(pictures, masks, strict=True))
+    ]
+    if project is None:
+        if full or look != "none":
+            raise ConfigError("full, and a look other than `none`, need a project and its recipe")
+        chain = Chain.without_training(colorizer or "gray", size=Config().data.size)
+    elif colorizer is not None:
+        raise ConfigError(
+            f"a project's recipe says what colors; give no colorizer (`{colorizer}`), or no project"
+        )
+    else:
+        chain = Chain.open(project, look=look, full=full)
+    return (
+        chain.answer(
+            f"pictures[{index}]", gray, find_hole(gray)[0] if lost_mask is None else lost_mask
+        ).picture
+        for index, (gray, lost_mask) in enumerate(pairs)
+    )
+
+
+def _check_pair(
+    picture: NDArray[Any], lost_mask: Mask | None, index: int
+) -> tuple[Gray, Mask | None]:
+    name = f"pictures[{index}]"
+    gray = (
+        check_gray(picture, name=name) if picture.ndim == 2 else luma(check_rgb(picture, name=name))
+    )
+    if gray.size == 0:
+        raise ArrayError(f"`{name}` must have a pixel, but has the shape {picture.shape}")
+    if lost_mask is not None:
+        lost_mask = check_mask(lost_mask, shape=gray.shape, name=f"lost_masks[{index}]")
+        if lost_mask.all():
+            raise ArrayError(f"`lost_masks[{index}]` must leave a pixel, but marks all of them")
+    return gray, lost_mask
 
 
 @dataclass(frozen=True)

@@ -67,3 +67,5 @@ def test_weights_that_are_not_there_are_asked_for(
     assert "weights of eccv16 cannot be downloaded" in said.err
     said = ens(tmp_path, "predict", album, f"--out {tmp_path}/out --full")
     assert "--full needs networks of your own" in said.err
+    said = ens(tmp_path, "predict", album, f"--out {tmp_path}/out --look natural")
+    assert "--look natural needs networks of your own" in said.err

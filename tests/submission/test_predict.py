@@ -12,7 +12,7 @@ from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.fill import fill_hole
 from ensemble.data.png import read_rgb, write_png
-from ensemble.errors import ConfigError, MissingArtefactError
+from ensemble.errors import ConfigError, EnsembleError, MissingArtefactError
 from ensemble.oof.priors import priors_digest, write_priors
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests
@@ -22,6 +22,7 @@ from ensemble.submission.predict import (
     Holes,
     choose_look,
     list_photographs,
+    predict,
     predict_files,
 )
 from ensemble.workspace import atomic_write
@@ -100,7 +101,7 @@ def test_without_training_nothing_is_colored(plain: Chain, photograph: np.ndarra
     gray = luma(photograph)
     picture = plain.answer("", gray, np.zeros(gray.shape, dtype=bool)).picture
     assert np.array_equal(picture, np.stack([gray] * 3, axis=-1))
-    with pytest.raises(ConfigError, match="fixed member of colorization"):
+    with pytest.raises(ConfigError, match="`fpn-resnet50` is no fixed colorizer"):
         Chain.without_training("fpn-resnet50", size=48)
 
 
@@ -195,3 +196,56 @@ def test_two_of_one_name_are_not_written_to_one_file(
     first, _, refused = run(plain, [album, other], tmp_path / "out", force=True)
     assert read_rgb(first.written).shape == (50, 70, 3)
     assert f"`{other}` and `{album / 'a.png'}` would both be written" in refused.error
+
+
+def test_arrays_are_answered_as_files_are(
+    project: Project, recipe: Recipe, album: Path, tmp_path: Path
+) -> None:
+    pictures = [read_rgb(path) for path in sorted(album.iterdir())]
+    drawn = np.zeros(pictures[0].shape[:2], dtype=bool)
+    drawn[20:30, 40:55] = True
+    write_png(tmp_path / "masks" / "a.png", drawn)
+    chain = Chain.open(project, look="natural")
+    outcomes = run(chain, [album], tmp_path / "out", holes=Holes(tmp_path / "masks"))
+    gray = luma(pictures[0])
+    answers = predict([gray, pictures[1]], project, lost_masks=[drawn, None], look="natural")
+    for outcome, answer in zip(outcomes, answers, strict=True):
+        assert np.array_equal(read_rgb(outcome.written), answer)
+    assert np.ptp(answer, axis=-1).any()
+
+
+def test_a_hole_without_a_mask_is_located(photograph: np.ndarray) -> None:
+    damage = draw_damage(size=(512, 512), seed=3)
+    damaged = apply_damage(luma(photograph), damage)
+    whole, restored = predict([photograph, damaged])
+    assert np.array_equal(luma(whole), luma(photograph))
+    assert (luma(restored) != damaged).sum() > damage.lost_mask().sum() / 2
+
+
+GRAY = np.zeros((8, 9), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "options", "message"),
+    [
+        ([GRAY, GRAY / 255], {}, r"`pictures\[1\]` must be uint8"),
+        ([GRAY[:0]], {}, "must have a pixel"),
+        ([GRAY[..., None]], {}, r"RGB of shape \(H, W, 3\)"),
+        ([GRAY], {"lost_masks": []}, "as many as the pictures, 1, but are 0"),
+        ([GRAY], {"lost_masks": [GRAY]}, r"`lost_masks\[0\]` must be bool"),
+        ([GRAY], {"lost_masks": [GRAY[:4] > 0]}, r"as large as its picture, \(8, 9\)"),
+        ([GRAY], {"lost_masks": [GRAY == 0]}, "must leave a pixel"),
+        ([GRAY], {"look": "vivid"}, "`vivid` is no look"),
+        ([GRAY], {"look": "natural"}, "need a project"),
+        ([GRAY], {"full": True}, "need a project"),
+        ([GRAY], {"colorizer": "spline"}, "`spline` is no fixed colorizer"),
+    ],
+)
+def test_what_cannot_be_answered_is_said_at_once(pictures, options, message: str) -> None:
+    with pytest.raises(EnsembleError, match=message):
+        predict(pictures, **options)
+
+
+def test_a_project_goes_without_a_colorizer(project: Project, recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match="give no colorizer"):
+        predict([GRAY], project, colorizer="gray")
