@@ -12,24 +12,35 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from ensemble.errors import ConfigError, LockedError
 from ensemble.vocabulary import FULL, Fold
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _SCRATCH_END = ".part"
+_IN_USE = ".lock"
+"""In a scratch folder: locked as long as its writer lives."""
+_REPLACED = ".replaced"
+"""In a scratch folder: the folder that was at the path."""
 _POLL_SECONDS = 0.5
 
 SPARE_BYTES = 64_000_000
 """Room on a disk that is left alone: small files have to be written as well."""
 
-_FULL_DISK = ("No space left on device", "file write failed", "unexpected pos")
-"""In the errors by which safetensors and torch report that a file could not be written."""
+_FULL_DISK = ("file write failed", "unexpected pos")
+"""In the errors by which torch reports that a file could not be written."""
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+"""In those of safetensors."""
+
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What file systems answer that cannot lock, and cannot flush a folder."""
 
 
 def check_name(what: str, name: str) -> str:
@@ -148,7 +159,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a path to write to that becomes `path` only once everything is written.
 
     The temporary file or folder lies beside `path`, so the final rename is atomic; it is removed
-    if the block raises. An existing file is replaced; an existing folder is swapped out first.
+    if the block raises. What is written is on the disk before the rename, and the rename before
+    this returns, so a power failure leaves the old or the new. An existing file is replaced; an
+    existing folder is swapped out first.
 
     Args:
         path: The file or folder to make.
@@ -157,27 +170,46 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: It cannot be written, and `path` is as it was; the error names `path`, and is one
             of the system's also where a library reports a full disk by an error of its own.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with name_in_errors(path):
-        scratch = Path(
-            tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SCRATCH_END, dir=path.parent)
-        )
+        _make_folder(path.parent)
+        _sweep(path.parent)
+        scratch, in_use = _make_scratch(path)
         temporary = scratch / path.name
         try:
             yield temporary
             if temporary.is_file():
-                _finish_file(temporary)
-            elif temporary.is_dir() and path.is_dir():
-                path.rename(scratch / "replaced")
+                _give_usual_mode(temporary)
+            _flush_tree(temporary)
+            if temporary.is_dir() and path.is_dir():
+                path.rename(scratch / _REPLACED)
             temporary.replace(path)
+            _flush_folder(path.parent)
         except OSError:
             raise
         except Exception as error:  # torch's and safetensors' share no class
-            if not any(text in str(error) for text in _FULL_DISK):
+            number = _find_errno(str(error))
+            if not number:
                 raise
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise OSError(number, os.strerror(number)) from error
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            in_use.release()
+            _remove_scratch(scratch)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder at once: a process that is killed meanwhile leaves no half of it.
+
+    Raises:
+        OSError: It cannot be removed, and is as it was.
+    """
+    with name_in_errors(path):
+        scratch, in_use = _make_scratch(path)
+        try:
+            path.rename(scratch / path.name)
+            _flush_folder(path.parent)
+        finally:
+            in_use.release()
+            _remove_scratch(scratch)
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
@@ -192,54 +224,165 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
+def exclusive_lock(
+    path: Path, *, what: str, wait: bool = False, poll_seconds: float = _POLL_SECONDS
+) -> Iterator[None]:
     """Hold the artefact at `path` alone.
 
-    The lock is the system's: it vanishes with the process that held it, however that ends, so a
-    killed run never leaves a lock to be removed by hand. What a killed writer of the artefact left
-    unfinished is removed.
+    The lock is the system's (flock; on Windows, msvcrt): it vanishes with the process that held
+    it, however that ends, so a killed run never leaves a lock to be removed by hand. Linux hands
+    it to the server of a network file system, unless that is mounted with `nolock` or
+    `local_lock`. What a killed writer of the artefact left unfinished is removed.
 
     Args:
         path: The artefact; the lock file lies beside it and ends in `.lock`.
         what: What is being done, for the message.
         wait: Wait for another process that holds it, instead of refusing at once.
+        poll_seconds: How often to ask while waiting.
 
     Raises:
-        LockedError: Another process holds it, and `wait` is False.
+        LockedError: Another process holds it, and `wait` is False; or the file system has no locks.
         OSError: As the block raises it; one that names no file names `path`.
     """
     lock_file = path.parent / f".{path.name}.lock"
     lock_file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_file, blocking=wait, poll_interval=_POLL_SECONDS)
+    lock = FileLock(lock_file, blocking=wait, poll_interval=poll_seconds)
     try:
-        lock.acquire()
+        _acquire(lock)
     except Timeout:
         raise LockedError(
             f"only one process at a time may be {what}, but another holds `{lock_file}`; "
             "wait for it to end, then run this again"
         ) from None
     try:
-        _remove_unfinished(path)
+        for scratch in [*_list_scratches(path.parent, path.name), *_list_scratches(path)]:
+            _remove_scratch(scratch)  # their writers held this lock
         with name_in_errors(path):
             yield
     finally:
         lock.release()
 
 
-def _remove_unfinished(path: Path) -> None:
-    """Remove what `atomic_path` was writing to `path`, or into it, when a process was killed."""
-    beside = path.parent.glob(f".{glob.escape(path.name)}.*{_SCRATCH_END}")
-    for scratch in [*beside, *path.glob(f".*{_SCRATCH_END}")]:
-        shutil.rmtree(scratch, ignore_errors=True)
+def _acquire(lock: FileLock) -> None:
+    """Acquire a lock of the system's.
+
+    Raises:
+        Timeout: Another process holds it.
+        LockedError: The file system has none. A mere file in place of one would outlive a process
+            that is killed.
+    """
+    try:
+        lock.acquire()
+        if not isinstance(lock, SoftFileLock):
+            return
+        lock.release()
+        reason = os.strerror(errno.ENOSYS)
+    except NotImplementedError as error:
+        reason = str(error)
+    except OSError as error:
+        if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
+            raise
+        reason = os.strerror(error.errno or errno.ENOSYS)
+    raise LockedError(
+        f"`{lock.lock_file}` must be locked, that no other process writes there, but its file "
+        f"system has no locks ({reason}); work on another disk, or mount this one with locks"
+    )
 
 
-def _finish_file(path: Path) -> None:
-    """Flush a file to the disk, with the mode of any new file: some libraries give it another."""
-    usual = path.with_name("usual")
+def _make_scratch(path: Path) -> tuple[Path, FileLock]:
+    """Make a folder beside `path` to write in, and lock it so that nobody sweeps it."""
+    while True:
+        scratch = Path(
+            tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SCRATCH_END, dir=path.parent)
+        )
+        in_use = FileLock(scratch / _IN_USE, blocking=False)
+        try:
+            _acquire(in_use)
+        except LockedError:  # no locks here: nothing is swept either
+            pass
+        except (Timeout, FileNotFoundError):  # another process took it for a dead one's
+            continue
+        except OSError:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        return scratch, in_use
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder; once a process, for it takes a listing."""
+    for scratch in _list_scratches(folder):
+        in_use = FileLock(scratch / _IN_USE, blocking=False)
+        with suppress(OSError, LockedError):
+            if not (scratch / _IN_USE).exists():
+                scratch.rmdir()  # if its writer died, or is made to try again, right after mkdtemp
+                continue
+            _acquire(in_use)
+            _remove_scratch(scratch)
+        in_use.release()
+
+
+def _list_scratches(folder: Path, name: str = "") -> list[Path]:
+    """The scratch folders in a folder, of one artefact or of all."""
+    return list(folder.glob(f".{glob.escape(name) or '*'}.*{_SCRATCH_END}"))
+
+
+def _remove_scratch(scratch: Path) -> None:
+    """Remove a scratch folder; a folder that was swapped out, but not replaced, goes back first."""
+    replaced = scratch / _REPLACED
+    path = scratch.with_name(scratch.name.removesuffix(_SCRATCH_END)[1:].rpartition(".")[0])
+    if replaced.exists() and not path.exists():
+        replaced.rename(path)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _find_errno(text: str) -> int:
+    """The system's number of an error that a library reports in words; 0 if it is another."""
+    if any(known in text for known in _FULL_DISK):
+        return errno.ENOSPC
+    found = _SYSTEM_ERROR.search(text)
+    return int(found[1]) if found else 0
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder with its parents; each is entered on the disk."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in new:
+        _flush_folder(one.parent)
+
+
+def _give_usual_mode(path: Path) -> None:
+    """Give a file the mode of any new file: some libraries give it another."""
+    usual = path.with_name(".usual")
     usual.touch()
     path.chmod(usual.stat().st_mode)
+
+
+def _flush_tree(path: Path) -> None:
+    """Flush a file, or all files and folders below a folder and itself, to the disk."""
+    for one in sorted(path.rglob("*"), reverse=True) if path.is_dir() else ():
+        _flush_folder(one) if one.is_dir() else _flush_file(one)
+    _flush_folder(path) if path.is_dir() else _flush_file(path)
+
+
+def _flush_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Flush the names in a folder; Windows, and some file systems, have no way to."""
+    if os.name == "nt":
+        return
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(number)
 
 
 @contextmanager

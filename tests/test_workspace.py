@@ -5,17 +5,26 @@ import inspect
 import multiprocessing
 import os
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from safetensors import SafetensorError
 
 from ensemble.errors import ConfigError, LockedError
-from ensemble.workspace import Workspace, atomic_path, atomic_write, exclusive_lock
+from ensemble.workspace import (
+    Workspace,
+    atomic_path,
+    atomic_write,
+    exclusive_lock,
+    remove_folder,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -280,7 +289,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_lock(tmp_path: Path):
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert done.returncode == 9
-    half_written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    half_written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"]
     assert len(half_written) == 2
     (tmp_path / "fold-0" / "kept").touch()
     with exclusive_lock(tmp_path / "fold-0", what="training"):
@@ -312,3 +321,137 @@ def test_no_module_of_one_system_alone_is_imported():
         "assert 'fcntl' not in open(w.__file__).read()"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def _killed(root: Path, script: str) -> None:
+    """Run a script in a process that ends as a killed one."""
+    head = (
+        "import os, sys; from pathlib import Path; from ensemble.workspace import *; "
+        "from ensemble import workspace; root = Path(sys.argv[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{head}{script}\nos._exit(9)", str(root)], check=False
+    )
+    assert done.returncode == 9
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_writer_of_the_folder(tmp_path: Path):
+    _killed(
+        tmp_path, "writer = atomic_path(root / 'one.txt'); writer.__enter__().write_text('half')"
+    )
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".one.txt.")]
+    atomic_write(tmp_path / "two.txt", "whole")
+    assert names(tmp_path) == ["two.txt"]
+
+
+def test_what_a_living_writer_writes_stays(tmp_path: Path):
+    with atomic_path(tmp_path / "one.txt") as temporary:
+        temporary.write_text("one")
+        script = "atomic_write(root / 'two.txt', 'two')"
+        _killed(tmp_path, script)
+    assert names(tmp_path) == ["one.txt", "two.txt"]
+
+
+@pytest.mark.parametrize("when", ["after the old one was moved away", "before"])
+def test_a_folder_is_never_lost_between_two_renames(tmp_path: Path, when: str):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/old.txt").write_text("old")
+    at = "target.name == 'data'" if when != "before" else "True"
+    _killed(
+        tmp_path,
+        f"Path.replace = lambda self, target: os._exit(9) if {at} else None\n"
+        + ("Path.rename = lambda self, target: os._exit(9)\n" if when == "before" else "")
+        + "with atomic_path(root / 'data') as temporary: temporary.mkdir()",
+    )
+    assert (tmp_path / "data").exists() == (when == "before")
+    atomic_write(tmp_path / "other.txt", "")
+    assert names(tmp_path) == ["data", "other.txt"]
+    assert (tmp_path / "data/old.txt").read_text() == "old"
+
+
+def test_a_folder_is_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "fold-0"
+    folder.mkdir()
+    (folder / "weights").touch()
+    seen, honest = [], shutil.rmtree
+
+    def rmtree(*arguments: object, **options: object) -> None:
+        seen.append(folder.exists())
+        honest(*arguments, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    remove_folder(folder)
+    assert seen == [False]
+    assert not names(tmp_path)
+
+
+def _record(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Note every flush and rename, in order, with the name of the file or folder."""
+    done: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(number: int) -> None:
+        done.append(("flush", Path(f"/proc/self/fd/{number}").readlink().name))
+        fsync(number)
+
+    def replaced(old: Path, new: Path) -> None:
+        done.append(("rename", Path(new).name))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", replaced)
+    return done
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_what_is_renamed_is_on_the_disk_before_and_the_rename_after(tmp_path: Path, monkeypatch):
+    done = _record(monkeypatch)
+    (tmp_path / "here").mkdir()
+    atomic_write(tmp_path / "here/a.txt", "a")
+    assert done == [("flush", "a.txt"), ("rename", "a.txt"), ("flush", "here")]
+    done.clear()
+    atomic_write(tmp_path / "new/deep/a.txt", "a")
+    assert done[:2] == [("flush", "new"), ("flush", tmp_path.name)], "new folders are entered"
+    assert done[2:] == [("flush", "a.txt"), ("rename", "a.txt"), ("flush", "deep")]
+    done.clear()
+    with atomic_path(tmp_path / "tree") as temporary:
+        (temporary / "inner").mkdir(parents=True)
+        (temporary / "inner/leaf").write_text("leaf")
+    assert done[:3] == [("flush", "leaf"), ("flush", "inner"), ("flush", "tree")]
+    assert done[3:] == [("rename", "tree"), ("flush", tmp_path.name)]
+
+
+def test_a_folder_that_cannot_be_flushed_is_written_all_the_same(tmp_path: Path, monkeypatch):
+    honest = os.fsync
+
+    def refuse(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        honest(number)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    atomic_write(tmp_path / "a.txt", "a")
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch, number: int):
+    fcntl = pytest.importorskip("fcntl")
+    refuse = Mock(side_effect=OSError(number, os.strerror(number)))
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    told = r"`.*/\.a\.lock` must be locked.* has no locks"
+    with pytest.raises(LockedError, match=told), exclusive_lock(tmp_path / "a", what="testing"):
+        pass
+    atomic_write(tmp_path / "b.txt", "b")
+    assert "b.txt" in names(tmp_path)
+
+
+def test_a_quota_that_is_used_up_is_told_of_the_artefact(tmp_path: Path):
+    report = SafetensorError(f"I/O error: Disk quota exceeded (os error {errno.EDQUOT})")
+    with pytest.raises(OSError, match="quota") as refusal, atomic_path(tmp_path / "weights"):
+        raise report
+    assert (refusal.value.errno, refusal.value.filename) == (
+        errno.EDQUOT,
+        str(tmp_path / "weights"),
+    )

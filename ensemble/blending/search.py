@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import (
-    JournalFileBackend,
-    JournalFileOpenLock,
-    JournalFileSymlinkLock,
-)
-from optuna.trial import FrozenTrial, TrialState
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ensemble.blending.candidate import Candidate
 from ensemble.blending.samplers import make_sampler
@@ -29,9 +27,13 @@ from ensemble.blending.statistics.sampling import Plan
 from ensemble.errors import ConfigError
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, count_cores
-from ensemble.workspace import name_in_errors
+from ensemble.workspace import exclusive_lock
 
 JOURNAL = "journal:///"
+_POLL_SECONDS = 0.01
+_ASK_SECONDS = 1.0
+"""In which a process that lives has drawn every parameter of a trial that it has begun."""
+
 JOURNAL_HEAD, SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
 
 Value = Callable[[Candidate], float]
@@ -61,14 +63,12 @@ class _Journal(JournalFileBackend):
     """Optuna's journal; its lines are not forced to the disk one by one, and errors name the file.
 
     Forcing took most of a trial's time. A process that is killed loses none; a power failure may
-    lose the last trials. A link is the safer lock on a network file system; on Windows only
-    administrators may make one.
+    lose the last trials. The lock is that of the workspace: Optuna's are files, which a killed
+    process leaves behind and others wait for.
     """
 
     def __init__(self, path: Path) -> None:
-        kind = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
-        self._guard = kind(str(path))
-        super().__init__(str(path), self._guard)
+        super().__init__(str(path))
         self._path = path
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
@@ -80,14 +80,12 @@ class _Journal(JournalFileBackend):
             OSError: The file cannot be written; the error names it.
         """
         lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
-        with name_in_errors(self._path):
-            self._guard.acquire()
-            try:
-                _cut_unfinished_line(self._path)
-                with self._path.open("ab") as file:
-                    file.write(lines.encode())
-            finally:
-                self._guard.release()
+        with exclusive_lock(
+            self._path, what="writing a study", wait=True, poll_seconds=_POLL_SECONDS
+        ):
+            _cut_unfinished_line(self._path)
+            with self._path.open("ab") as file:
+                file.write(lines.encode())
 
 
 def open_storage(where: str | Path) -> BaseStorage:
@@ -150,8 +148,11 @@ def search(
 ) -> SearchResult:
     """Run trials until the study has `trials` finished ones.
 
-    The baselines come first. A study that has trials is continued; several processes may run
-    trials of it at once, and all of them count. Ctrl-C ends the search and keeps finished trials.
+    The baselines come first. A study that has trials is continued, those first that an earlier
+    process began and did not finish: their numbers are drawn again, so a search that was killed
+    ends as one that was not. Several processes may run trials of a study at once, and all of them
+    count; a trial that another is running may then be run twice, and counts once. Ctrl-C ends the
+    search and keeps finished trials.
 
     Args:
         study: From `open_study`.
@@ -174,11 +175,11 @@ def search(
     for baseline in space.baselines():
         study.enqueue_trial(space.encode(baseline), skip_if_exists=True)
     wanted = max(trials, len(space.baselines()))
-    stop = threading.Event()
+    stop, begun = threading.Event(), iter(_list_begun(study, space))
 
     def work() -> None:
         while not stop.is_set() and len(_list_finished(study)) < wanted:
-            _run_trial(study, space, value)
+            _run_trial(study, next(begun, None) or study.ask(), space, value)
             advance(1)
 
     try:
@@ -231,14 +232,29 @@ def _cut_unfinished_line(path: Path) -> None:
             file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def _run_trial(study: optuna.Study, space: SearchSpace, value: Value) -> None:
-    trial = study.ask(space.distributions)
-    try:
-        study.tell(trial, value(space.decode(trial.params)))
-    except BaseException:
-        # An interruption, too, must not leave the trial running for ever.
-        study.tell(trial, state=TrialState.FAIL)
-        raise
+def _list_begun(study: optuna.Study, space: SearchSpace) -> list[Trial]:
+    """Trials that were begun and not finished, oldest first: by a process that has died, or lives.
+
+    One that lives must not draw parameters of the same trial meanwhile.
+    """
+
+    def find() -> list[FrozenTrial]:
+        return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    if any(trial.params.keys() != space.distributions.keys() for trial in find()):
+        time.sleep(_ASK_SECONDS)
+    return [Trial(study, trial._trial_id) for trial in find()]
+
+
+def _run_trial(study: optuna.Study, trial: Trial, space: SearchSpace, value: Value) -> None:
+    """Draw what is not drawn yet, and finish the trial, unless another process does it first.
+
+    An interrupted trial stays begun: the next search finishes it.
+    """
+    with suppress(UpdateFinishedTrialError):
+        for name, distribution in space.distributions.items():
+            trial._suggest(name, distribution)
+        study.tell(trial, value(space.decode(trial.params)), skip_if_finished=True)
 
 
 def _list_finished(study: optuna.Study) -> list[FrozenTrial]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.vocabulary import FULL
-from ensemble.workspace import exclusive_lock
+from ensemble.workspace import exclusive_lock, remove_folder
 
 
 def fit(
@@ -89,7 +88,7 @@ def remove(jobs: Sequence[Job], project: Project) -> None:
         folder = job.files(project.workspace).folder
         with exclusive_lock(folder, what=f"removing {job}"):
             if folder.exists():
-                shutil.rmtree(folder)
+                remove_folder(folder)
 
 
 def make_task(member: Member, config: Config, validation_grays: GrayOf | None = None) -> Task:

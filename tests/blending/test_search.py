@@ -3,13 +3,13 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
-import sys
 from pathlib import Path
 from unittest.mock import Mock
 
 import optuna
 import pytest
 
+from ensemble.blending import search as searching
 from ensemble.blending.samplers import SAMPLERS, make_sampler
 from ensemble.blending.search import name_study, open_storage, open_study, search
 from ensemble.blending.space import SearchSpace
@@ -119,8 +119,54 @@ def test_an_interruption_keeps_what_is_finished():
 
     found = search(study, SPACE, interrupted, sampler="tpe", trials=40, seed=0)
     assert (found.done, found.missing) == (15, 25)
-    assert all(trial.state.is_finished() for trial in study.trials if trial.number <= 15)
     assert run(study, trials=40).missing == 0
+    once = open_study(None, "s")
+    run(once, trials=40)
+    assert [(one.params, one.value) for one in study.trials] == [
+        (one.params, one.value) for one in once.trials
+    ]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_search_that_was_killed_ends_as_one_that_was_not(tmp_path, monkeypatch, sampler):
+    """Killed before each line of its journal in turn, at a stride."""
+    monkeypatch.setattr(searching, "_ASK_SECONDS", 0.0)
+    honest, left = searching._Journal.append_logs, [10**9]
+
+    def append_logs(self, logs):
+        left[0] -= 1
+        if left[0] < 0:
+            raise SystemExit
+        honest(self, logs)
+
+    monkeypatch.setattr(searching._Journal, "append_logs", append_logs)
+
+    def run_journal(name):
+        study = open_study(open_storage(tmp_path / name), "s")
+        run(study, sampler, trials=18)
+        return [(one.number, one.state, one.params, one.value) for one in study.trials]
+
+    once, lines = run_journal("once"), len((tmp_path / "once").read_text().splitlines())
+    for kept in range(0, lines, 19):
+        left[0] = kept
+        with pytest.raises(SystemExit):
+            run_journal(f"{kept}")
+        left[0] = 10**9
+        assert run_journal(f"{kept}") == once
+
+
+def test_a_trial_that_another_process_finished_meanwhile_counts_once():
+    study = open_study(None, "s")
+    raced = []
+
+    def value_meanwhile(candidate):
+        if not raced:
+            raced.append(candidate)
+            assert run(study, trials=12).done == 12
+        return value(candidate)
+
+    found = search(study, SPACE, value_meanwhile, sampler="tpe", trials=14, seed=0)
+    assert (found.done, len(study.trials)) == (14, 14)
 
 
 def test_threads_share_a_study():
@@ -182,11 +228,10 @@ def test_a_line_that_is_cut_while_others_work_is_repaired_by_the_next_writer(tmp
 
 
 def test_a_journal_needs_no_link_where_links_need_rights(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(os, "symlink", Mock(side_effect=OSError("a privilege is not held")))
     study = open_study(open_storage(tmp_path / "study.log"), "any")
     run(study, trials=6)
-    assert not [path for path in tmp_path.iterdir() if path.name != "study.log"]
+    assert {path.name for path in tmp_path.iterdir()} == {"study.log", ".study.log.lock"}
 
 
 def test_a_full_disk_is_told_of_the_journal(tmp_path, monkeypatch):
