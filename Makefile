@@ -4,6 +4,8 @@
 # make fuzz   the property tests on new random examples
 # make docs   the documentation as a site, in site/
 # make check  ruff, mypy, import-linter
+# make lock   requirements.lock anew, with hashes; make lock UPGRADE=--upgrade for newer versions
+# make audit  known vulnerabilities of what is locked; needs the network
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +15,7 @@ READY := $(VENV)/.ready
 NUMERICAL := metric composition damage folds blending training networks jobs inference
 OLDER := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default NUMBA_CPU_NAME=generic
 
-.PHONY: demo test test-portable fuzz docs check clean
+.PHONY: demo test test-portable fuzz docs check lock audit clean
 
 demo: $(READY)
 	$(BIN)/ens --root $(DEMO) demo --force
@@ -44,9 +46,21 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(READY): pyproject.toml requirements.lock
+# Versions and hashes of every platform's files. What is locked stays unless UPGRADE says otherwise.
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --constraint requirements-torch.lock \
+		--no-emit-package torch --universal --generate-hashes --quiet $(UPGRADE) \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+audit: $(READY)
+	$(BIN)/uv tool run pip-audit --strict --no-deps --disable-pip \
+		--requirement requirements.lock --requirement requirements-torch.lock
+
+# A file whose hash is not in requirements.lock is refused, and nothing comes that is not listed.
+$(READY): pyproject.toml requirements.lock requirements-torch.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements-torch.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
