@@ -137,16 +137,14 @@ _REMEDIES = {
 
 
 def printable(text: str) -> str:
-    r"""The text with every control character but the end of a line shown by its escape.
+    r"""The text with every control character, the end of a line too, shown by its escape.
 
-    Names of files may hold them, and a terminal would obey.
+    Names of files may hold them: a terminal would obey, and another line would look like ours.
 
-    >>> printable("a\x1b[2Jb")
-    'a\\x1b[2Jb'
+    >>> printable("a\x1b[2Jb\nnext: c")
+    'a\\x1b[2Jb\\nnext: c'
     """
-    return "".join(
-        mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text
-    )
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
 
 
 def _simplify(name: str) -> str:

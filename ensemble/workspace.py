@@ -23,6 +23,9 @@ from ensemble.errors import ConfigError, LockedError
 from ensemble.vocabulary import FULL, Fold
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, whatever ending the name has."""
+_PATH_MARKS = frozenset("\\/:")
 _SCRATCH_END = ".part"
 _IN_USE = ".lock"
 """In a scratch folder: locked as long as its writer lives."""
@@ -43,28 +46,68 @@ _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOP
 """What file systems answer that cannot lock, and cannot flush a folder."""
 
 
+def stays_in_folder(name: str) -> bool:
+    r"""Whether no platform takes a name for anything but a file in the folder it is put in.
+
+    So it is never empty, `.`, `..` or a path of Linux or Windows, has no control characters, does
+    not end in a dot or blank, which Windows leaves out, and is none of its devices.
+
+    >>> [stays_in_folder(name) for name in ("a b.png", "a\\b.png", "C:a.png", "con.png", "a.")]
+    [True, False, False, False, False]
+    """
+    plain = name.isprintable() and not _PATH_MARKS & set(name)
+    return plain and name.rstrip(". ") == name != "" and not _DEVICE.fullmatch(name)
+
+
 def check_name(what: str, name: str) -> str:
     """Return `name` if it may name a file or folder on any platform.
 
     Args:
         what: What is named, as in "a member".
-        name: At most 64 letters, digits, `-`, `_` or `.`, the first a letter or digit. So it
-            is never `.` or `..`, hidden, or a path.
+        name: At most 64 letters, digits, `-`, `_` or `.`, the first a letter or digit; see
+            also `stays_in_folder`.
 
     Raises:
         ConfigError: It may not.
     """
-    if not _NAME.fullmatch(name):
+    if not (_NAME.fullmatch(name) and stays_in_folder(name)):
         raise ConfigError(
             f"the name of {what} must be 1 to 64 letters, digits, `-`, `_` or `.`, beginning with "
-            f"a letter or digit, because files are named after it, but got {name!r}; choose another"
+            "a letter or digit and not ending in `.`, and no device of Windows as `con` is, "
+            f"because files are named after it, but got {name!r}; choose another"
         )
     return name
+
+
+def refuse_links(*paths: Path) -> None:
+    """Refuse links where files are written in place, or folders removed: they lead elsewhere.
+
+    Raises:
+        ConfigError: One of the paths is a link.
+    """
+    for path in paths:
+        if path.is_symlink():
+            raise ConfigError(
+                f"`{path}` must not be a link, because what lies there is written and removed, but "
+                f"leads to `{path.readlink()}`; put a copy there. Only whole folders of the "
+                "workspace may be links, such as `oof`"
+            )
+
+
+def links_in(folder: Path) -> list[Path]:
+    """Every link below a folder, and the folder itself if it is one."""
+    if folder.is_symlink():
+        return [folder]
+    below = [Path(place, n) for place, *both in os.walk(folder) for names in both for n in names]
+    return [path for path in below if path.is_symlink()]
 
 
 @dataclass(frozen=True)
 class Workspace:
     """The folder a user works in, and the paths of everything in it.
+
+    Any of `data`, `cache`, `checkpoints`, `oof` and `submissions` may be a link to a larger disk.
+    What is written in place lies below no other link.
 
     Attributes:
         root: The folder given by `--root` or `ENS_ROOT`; the current folder by default.
@@ -109,12 +152,12 @@ class Workspace:
 
     def checkpoint_dir(self, stage: str, member: str, fold: Fold) -> Path:
         """The folder of one training job."""
-        folder = self.checkpoints / stage / check_name("a member", member)
-        return folder / (FULL if fold == FULL else f"fold-{fold}")
+        part = FULL if fold == FULL else f"fold-{fold}"
+        return _own_folder(self.checkpoints, stage, member) / part
 
     def oof_dir(self, stage: str, member: str, fold: int) -> Path:
         """The archive of one member's predictions for one fold's photographs."""
-        return self.oof / stage / check_name("a member", member) / f"fold-{fold}"
+        return _own_folder(self.oof, stage, member) / f"fold-{fold}"
 
     def restored_dir(self, fold: int) -> Path:
         """The archive of the restored gray that stage 2 starts from in one fold."""
@@ -122,7 +165,7 @@ class Workspace:
 
     def external_test_dir(self, stage: str, member: str) -> Path:
         """The archive of an external member's predictions for the test photographs."""
-        return self.oof / stage / check_name("a member", member) / "test"
+        return _own_folder(self.oof, stage, member) / "test"
 
     @property
     def recipe_file(self) -> Path:
@@ -152,6 +195,12 @@ class Workspace:
     def public_file(self) -> Path:
         """The scores that the board gave to submissions, as `ens history` notes them."""
         return self.root / "public-scores.json"
+
+
+def _own_folder(folder: Path, stage: str, member: str) -> Path:
+    found = folder / stage / check_name("a member", member)
+    refuse_links(found.parent, found)
+    return found
 
 
 @contextmanager
@@ -217,10 +266,12 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
     Args:
         path: The file; its folder is made if missing.
-        content: Bytes, or text to be encoded as UTF-8.
+        content: Bytes, or text to be encoded as UTF-8; a name that is not UTF-8 is escaped.
     """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        if isinstance(content, str):
+            content = content.encode(errors="backslashreplace")
+        temporary.write_bytes(content)
 
 
 @contextmanager
@@ -242,6 +293,7 @@ def exclusive_lock(
 
     Raises:
         LockedError: Another process holds it, and `wait` is False; or the file system has no locks.
+        ConfigError: It is a link to a folder.
         OSError: As the block raises it; one that names no file names `path`.
     """
     lock_file = path.parent / f".{path.name}.lock"
@@ -255,6 +307,8 @@ def exclusive_lock(
             "wait for it to end, then run this again"
         ) from None
     try:
+        if path.is_dir():
+            refuse_links(path)
         for scratch in [*_list_scratches(path.parent, path.name), *_list_scratches(path)]:
             _remove_scratch(scratch)  # their writers held this lock
         with name_in_errors(path):

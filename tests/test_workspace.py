@@ -23,6 +23,7 @@ from ensemble.workspace import (
     atomic_path,
     atomic_write,
     exclusive_lock,
+    links_in,
     remove_folder,
 )
 
@@ -202,6 +203,7 @@ def test_an_error_inside_the_block_is_its_own(tmp_path: Path):
 
 HOSTILE = [
     "", ".", "..", "../x", "/x", "a/b", "a\\b", "C:x", "-x", ".x", "a\n", "a\x1b", "a b", "a" * 65,
+    "a.", "a..", "con", "NUL.txt", "Com1", "lpt\u00b9.x", "a\u202eb", "a\u0000",
 ]  # fmt: skip
 
 
@@ -220,9 +222,66 @@ def test_a_name_that_is_no_plain_name_makes_no_path(tmp_path: Path, name: str):
         workspace.submission_file(name)
 
 
-@pytest.mark.parametrize("name", ["a", "unet-b0.v2_x", "0", "a..b", "\uac00\ub098", "a" * 64])
+@pytest.mark.parametrize(
+    "name", ["a", "unet-b0.v2_x", "0", "a..b", "console", "com", "xnul", "\uac00\ub098", "a" * 64]
+)
 def test_a_plain_name_makes_a_path(tmp_path: Path, name: str):
     assert Workspace(tmp_path).submission_file(name).name == f"{name}.zip"
+
+
+def test_a_link_to_the_stage_or_the_member_makes_no_path(tmp_path: Path):
+    workspace, elsewhere = Workspace(tmp_path / "w"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder in (workspace.oof, workspace.checkpoints):
+        for link in (folder / "restoration/m", folder / "restoration"):
+            shutil.rmtree(folder, ignore_errors=True)
+            link.parent.mkdir(parents=True)
+            link.symlink_to(elsewhere)
+            of = workspace.oof_dir if folder == workspace.oof else workspace.checkpoint_dir
+            message = f"`{link}` must not be a link, because .* leads to `{elsewhere}`; put a copy"
+            with pytest.raises(ConfigError, match=message):
+                of("restoration", "m", 0)
+    with pytest.raises(ConfigError, match="must not be a link"):
+        workspace.checkpoint_dir("restoration", "m", "full")
+    (workspace.oof / "colorization").symlink_to(elsewhere)
+    with pytest.raises(ConfigError, match="must not be a link"):
+        workspace.external_test_dir("colorization", "m")
+
+
+def test_the_folders_of_a_workspace_may_be_links(tmp_path: Path):
+    (tmp_path / "disk").mkdir()
+    workspace = Workspace(tmp_path)
+    workspace.oof.symlink_to(tmp_path / "disk")
+    folder = workspace.oof_dir("restoration", "m", 0)
+    with exclusive_lock(folder, what="testing"):
+        atomic_write(folder / "a", "b")
+    assert (tmp_path / "disk/restoration/m/fold-0/a").read_text() == "b"
+
+
+def test_what_is_locked_is_no_link_to_a_folder(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "fold-0"
+    path.symlink_to("elsewhere")
+    with (
+        pytest.raises(ConfigError, match=f"`{path}` must not be a link"),
+        exclusive_lock(path, what="testing"),
+    ):
+        pass
+
+
+def test_links_below_a_folder_are_found(tmp_path: Path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/file").touch()
+    (tmp_path / "a/b/gone").symlink_to("nowhere")
+    (tmp_path / "a/up").symlink_to(tmp_path)
+    assert sorted(links_in(tmp_path)) == [tmp_path / "a/b/gone", tmp_path / "a/up"]
+    assert links_in(tmp_path / "a/up") == [tmp_path / "a/up"]
+    assert links_in(tmp_path / "not there") == []
+
+
+def test_a_text_with_a_name_that_is_not_utf_8_is_written(tmp_path: Path):
+    atomic_write(tmp_path / "table.csv", "\udcff.png,1\n")
+    assert (tmp_path / "table.csv").read_text() == "\\udcff.png,1\n"
 
 
 def test_a_file_has_the_mode_of_any_new_file(tmp_path: Path):

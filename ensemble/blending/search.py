@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import joblib
 import optuna
@@ -24,7 +26,7 @@ from ensemble.blending.samplers import make_sampler
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.moments import VERSION
 from ensemble.blending.statistics.sampling import Plan
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, unknown_name
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, count_cores
 from ensemble.workspace import exclusive_lock
@@ -34,6 +36,11 @@ _POLL_SECONDS = 0.01
 _ASK_SECONDS = 1.0
 """In which a process that lives has drawn every parameter of a trial that it has begun."""
 
+DATABASES = (
+    *("sqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"),
+    *("mysql", "mysql+mysqldb", "mysql+pymysql"),
+)
+"""What Optuna is tested on. Some other drivers load a library that the URL names."""
 JOURNAL_HEAD, SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
 
 Value = Callable[[Candidate], float]
@@ -101,7 +108,10 @@ def open_storage(where: str | Path) -> BaseStorage:
     text = str(where)
     journal = text.startswith(JOURNAL) or "://" not in text
     try:
-        return _open_journal(Path(text.removeprefix(JOURNAL))) if journal else RDBStorage(text)
+        if journal:
+            return _open_journal(Path(text.removeprefix(JOURNAL)))
+        _check_database(text)
+        return RDBStorage(text)
     except ConfigError:
         raise
     except Exception as error:  # whatever the driver of a database raises
@@ -199,6 +209,11 @@ def search(
 
 
 def _open_journal(path: Path) -> JournalStorage:
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(
+            f"`--storage` must be a file, but `{path}` is a link to `{path.readlink()}`, which is "
+            "not there; remove the link"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     head = _read_head(path) if path.exists() else b""
     if head.startswith(SQLITE_HEAD):
@@ -213,6 +228,24 @@ def _open_journal(path: Path) -> JournalStorage:
             "file; give another name"
         )
     return JournalStorage(_Journal(path))
+
+
+def _check_database(url: str) -> None:
+    """Refuse a driver that may load code of a URL's choosing, and an SQLite file of others."""
+    kind, _, rest = url.partition("://")
+    if kind not in DATABASES:
+        raise ConfigError(unknown_name("database for `--storage`", kind, [*DATABASES, "journal"]))
+    path = Path(unquote(rest.partition("?")[0].removeprefix("/")))
+    if kind != "sqlite" or not path.is_file():
+        return
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        found = database.execute("select name from sqlite_master where type = 'table'")
+        tables = sorted(name for (name,) in found)
+    if tables and "studies" not in tables:
+        raise ConfigError(
+            f"`--storage` must be a database of Optuna or a new file, but `{path}` has other "
+            f"tables, `{tables[0]}` among them; give another name"
+        )
 
 
 def _read_head(path: Path) -> bytes:

@@ -162,8 +162,9 @@ def _end(text: str) -> NoReturn:
 
 def _complain(text: str, style: str = "") -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    Console(stderr=True).print(printable(text), style=style, markup=False, soft_wrap=True)
+    Console(stderr=True).print(Text(printable(text), style), soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,11 @@ def blend(
         int, typer.Option(min=1, max=64, help="Trials at once; more than 1 is not reproducible.")
     ] = 1,
     storage: Annotated[
-        str | None, typer.Option(help="Study: a journal file, or a database URL of Optuna.")
+        str | None,
+        typer.Option(
+            help="Study: a journal file, or a database URL of Optuna. Whoever may write to it "
+            "decides what is tried."
+        ),
     ] = None,
     force_tuned: Annotated[
         bool, typer.Option("--force-tuned", help="Keep the tuned blend, convincing or not.")
@@ -124,7 +128,7 @@ def _show(context: Context, summary: Summary) -> None:
 
 def _evaluate(context: Context, path: Path, sample: int, seed: int) -> None:
     from ensemble.blending.evaluate import evaluate, read_other_recipe
-    from ensemble.report.tables import Column, make_table, plain
+    from ensemble.report.tables import Column, make_table
 
     project, other = context.open_project(), read_other_recipe(path)
     for found in evaluate(project, other, sample=sample, seed=seed, progress=context.progress):
@@ -132,7 +136,7 @@ def _evaluate(context: Context, path: Path, sample: int, seed: int) -> None:
         columns = (Column(term, number=True, drop=term != "score") for term in found.kept)
         table = make_table(title, Column("recipe"), *columns)
         for name, terms in (("kept", found.kept), (str(path), found.other)):
-            table.add_row(plain(name), *(f"{value:.4f}" for value in terms.values()))
+            table.add_row(name, *(f"{value:.4f}" for value in terms.values()))
         context.show(table)
         gain = found.gain
         context.say(

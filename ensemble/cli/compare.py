@@ -34,7 +34,7 @@ def compare(
     """
     from ensemble.data.png import write_png
     from ensemble.report.sheets import draw_contact_sheet
-    from ensemble.report.tables import Column, make_table, plain
+    from ensemble.report.tables import Column, make_table
     from ensemble.submission.compare import TwoZips, find_submission
 
     context: Context = ctx.obj
@@ -56,7 +56,7 @@ def compare(
     )
     for one in listed:
         numbers = (f"{one.mean:.2f}", f"{one.luma:.2f}", f"{one.changed:.1%}", f"{one.hue:.3f}")
-        table.add_row(plain(one.name), *numbers)
+        table.add_row(one.name, *numbers)
     context.show(table)
     sheet = draw_contact_sheet(
         zips.draw(listed),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from ensemble.config import Config
 from ensemble.errors import ConfigError, printable
@@ -78,9 +79,9 @@ class Context:
         taken = self.workspace.submission_file(SUBMISSION).exists()
         return self.command("submit --force" if taken else "submit")
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, style: str = "") -> None:
         """Print a line as it is: not wrapped, brackets no markup, control characters shown."""
-        self.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
+        self.console.print(Text(printable(text), style), soft_wrap=True)
 
     def show(self, table: FittingTable) -> None:
         """Print a table, with full names whatever the width."""
@@ -109,7 +110,7 @@ class Context:
         )
         console = self.console
         with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(what, total=total)
+            task = bar.add_task(printable(what), total=total)
             yield lambda count: bar.advance(task, count)
 
 

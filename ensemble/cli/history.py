@@ -34,7 +34,7 @@ def history(
 
         ens history --name submission --public 0.5762
     """
-    from ensemble.report.tables import Column, make_table, plain
+    from ensemble.report.tables import Column, make_table
     from ensemble.submission.history import (
         describe_agreement,
         measure_agreement,
@@ -66,7 +66,7 @@ def history(
         difference = f"{(one.public or 0) - (one.expected or 0):+.4f}" if both else ""
         notes = [one.note, "replaced since" if one.replaced else ""]
         table.add_row(
-            plain(one.name),
+            one.name,
             one.made[:16].replace("T", " "),
             _number(one.expected),
             _number(one.public),

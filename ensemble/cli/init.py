@@ -40,7 +40,7 @@ def init(
     path = context.workspace.config_file
     if path.exists() and not force:
         raise ConfigError(f"`{path}` is there already; edit it, or give --force to replace it")
-    config, heading = _preset(preset) if preset else (Config(), "Settings of ens.")
+    config, heading = _preset(preset) if preset is not None else (Config(), "Settings of ens.")
     atomic_write(path, config_text(config, heading=heading))
     context.say(f"wrote {path}")
     context.say(f"next: {_next(context)}")

@@ -100,6 +100,7 @@ def _open_chain(context: Context, look: Look, full: bool, colorizer: str | None)
         )
     chosen = colorizer or ("siggraph17" if cached_weights("siggraph17").exists() else "gray")
     why = f"no recipe in {recipe_file}" if colorizer is None else f"--colorizer {colorizer}"
+    chain = Chain.without_training(chosen, size=context.config.data.size)
     context.say(
         f"{why}: nothing that was trained here is used; holes are filled by {' and '.join(FILLS)}"
     )
@@ -108,7 +109,7 @@ def _open_chain(context: Context, look: Look, full: bool, colorizer: str | None)
     else:
         more = "" if colorizer else "; `--colorizer siggraph17` colors by released weights"
         context.say(f"colors: none, pictures stay gray{more}")
-    return Chain.without_training(chosen, size=context.config.data.size)
+    return chain
 
 
 def _conclude(context: Context, out: Path, outcomes: list[Outcome]) -> None:

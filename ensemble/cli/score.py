@@ -13,7 +13,7 @@ from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loade
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.metric.score import TERMS, Score, mean_of, score_pairs
-from ensemble.report.tables import Column, make_table, plain
+from ensemble.report.tables import Column, make_table
 
 SHOWN = 5
 """Pictures listed of the worst, and of the best."""
@@ -74,7 +74,7 @@ def _show_some(context: Context, title: str, scores: dict[str, Score]) -> None:
     columns = (Column(term, number=True, drop=term != "score") for term in TERMS_SHOWN)
     table = make_table(title, Column("picture"), *columns)
     for name, found in scores.items():
-        table.add_row(plain(name), *_write({term: found.as_dict()[term] for term in TERMS_SHOWN}))
+        table.add_row(name, *_write({term: found.as_dict()[term] for term in TERMS_SHOWN}))
     context.show(table)
 
 

@@ -50,7 +50,11 @@ def train(
         str | None, typer.Option(help="One job a GPU on these, as 0,1,2; all by default.")
     ] = None,
     dask: Annotated[
-        str, typer.Option(help="Hand the jobs to this Dask scheduler, as tcp://host:8786.")
+        str,
+        typer.Option(
+            help="Hand the jobs to this Dask scheduler, as tcp://host:8786; it must be yours, for "
+            "a scheduler and its clients run each other's code."
+        ),
     ] = "",
     devices: Annotated[int, typer.Option(min=1, help="GPUs of one training.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines of one training.")] = 1,
@@ -199,7 +203,7 @@ def _print_outcome(context: Context, project: Project, entries: Sequence[Entry])
     context.show(job_table(entries, project))
     for entry in entries:
         if entry.reason and entry.state != "done":
-            context.console.print(f"{entry.job}: {entry.reason}", style="red", markup=False)
+            context.say(f"{entry.job}: {entry.reason}", "red")
     folders = [context.workspace.checkpoints, context.workspace.oof]
     written = [str(folder) for folder in folders if folder.exists()]
     if written:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ensemble.data.png import is_png
 from ensemble.data.tables import read_columns
 from ensemble.errors import DataError, MissingFileError
+from ensemble.workspace import stays_in_folder
 
 TRAIN_COLUMNS = ("input_image_path", "gt_image_path")
 TEST_COLUMNS = ("input_image_path",)
@@ -47,19 +48,19 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
 
     Raises:
         MissingFileError: A file that the CSV lists, or the twin of another, is not there.
-        DataError: The CSV has no such columns, an empty cell or a path that leaves the folder, or a
-            photograph is there twice.
+        DataError: The CSV has no such columns, an empty cell or a path that leaves the folder, a
+            photograph is there twice, or its name could lead elsewhere.
     """
     table = folder / "train.csv"
     if not table.is_file():
         return _pair_by_name(folder)
     rows = read_columns(table, TRAIN_COLUMNS, by_position=True)
     damaged, targets = ([_resolve(table, row, cells[i]) for row, cells in rows] for i in (0, 1))
-    _require_distinct(targets, table)
+    _check_names(targets, table)
     _require_there(targets, table)
     if not any(parent.is_dir() for parent in {path.parent for path in damaged}):
         return tuple(TrainFiles(path.stem, path, None) for path in targets)
-    _require_distinct(damaged, table)
+    _check_names(damaged, table)
     _require_there(damaged, table)
     return tuple(TrainFiles(t.stem, t, d) for t, d in zip(targets, damaged, strict=True))
 
@@ -71,7 +72,7 @@ def find_test(folder: Path) -> tuple[Path, ...]:
         return tuple(_list_pngs(folder / TEST_INPUT).values())
     rows = read_columns(table, TEST_COLUMNS, by_position=True)
     paths = [_resolve(table, row, cell) for row, (cell,) in rows]
-    _require_distinct(paths, table)
+    _check_names(paths, table)
     _require_there(paths, table)
     return tuple(paths)
 
@@ -89,7 +90,7 @@ def _pair_by_name(folder: Path) -> tuple[TrainFiles, ...]:
 def _list_pngs(folder: Path) -> dict[str, Path]:
     """The folder's PNGs by stem, sorted; empty if there is no such folder."""
     paths = [folder / name for name in sorted(_names_in(folder)) if is_png(name)]
-    _require_distinct(paths, folder)
+    _check_names(paths, folder)
     return {path.stem: path for path in paths}
 
 
@@ -103,7 +104,8 @@ def _names_in(folder: Path) -> set[str]:
 def _resolve(table: Path, row: int, cell: str) -> Path:
     """The file that a cell names, which must lie beside or below the CSV."""
     relative = PurePosixPath(cell.replace("\\", "/"))
-    if relative.is_absolute() or ".." in relative.parts:
+    drive = PureWindowsPath(cell).drive
+    if relative.is_absolute() or ".." in relative.parts or drive:
         raise DataError(
             f"`{table}`, row {row}: a path must lie in `{table.parent}` and be relative to it, but "
             f"is `{cell}`"
@@ -111,9 +113,14 @@ def _resolve(table: Path, row: int, cell: str) -> Path:
     return table.parent / relative
 
 
-def _require_distinct(paths: Iterable[Path], where: Path) -> None:
+def _check_names(paths: Iterable[Path], where: Path) -> None:
     seen: dict[str, Path] = {}
     for path in paths:
+        if not stays_in_folder(path.name):
+            raise DataError(
+                "a photograph must be named without `\\`, `:` and control characters, and not as a "
+                f"device of Windows, but `{path}` is there; rename it"
+            )
         first = seen.setdefault(path.stem, path)
         if first is not path:
             raise DataError(

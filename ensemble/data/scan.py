@@ -39,7 +39,14 @@ from ensemble.manifest import (
     write_manifest,
 )
 from ensemble.parallel import Progress, map_in_order
-from ensemble.workspace import exclusive_lock, free_bytes, has_room, no_room
+from ensemble.workspace import (
+    exclusive_lock,
+    free_bytes,
+    has_room,
+    links_in,
+    no_room,
+    refuse_links,
+)
 
 ALWAYS: tuple[str, ...] = ("rows", "located")
 PIXELS: tuple[str, ...] = ("targets", "damaged", "lost")
@@ -152,6 +159,7 @@ class Scan:
         Files that have changed since are read again, and only these.
         """
         unfinished = self.folder.with_name(f".{self.folder.name}-unfinished")
+        refuse_links(*links_in(self.folder), *links_in(unfinished))
         if self._serves(self.folder):
             shutil.rmtree(unfinished, ignore_errors=True)
             self.folder.rename(unfinished)

@@ -24,7 +24,7 @@ from ensemble.config import Config
 from ensemble.errors import ConfigError, EnsembleError, explain_os_error
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.workspace import Workspace
+from ensemble.workspace import Workspace, refuse_links
 
 FAILED, REFUSED = 1, 2
 _PR_SET_PDEATHSIG = 1
@@ -65,6 +65,7 @@ def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -
     """Start a process that does an order and appends to the job's log; on Linux it dies with us."""
     log = order.job.files(Workspace(order.root)).log
     log.parent.mkdir(parents=True, exist_ok=True)
+    refuse_links(log.parent, log)
     with log.open("ab") as file:
         return Popen(
             order.command(),

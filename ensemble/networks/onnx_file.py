@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,13 +105,85 @@ def _open(path: Path, sha256: str) -> Any:
         )
     available = runtime.get_available_providers()
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    options = runtime.SessionOptions()
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return runtime.InferenceSession(content, providers=[w for w in wanted if w in available])
+        for outside in list_outside(content):
+            raise ValueError(f"some are in the file `{outside}`")
+        providers = [name for name in wanted if name in available]
+        return runtime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # as above
         raise WeightsError(
             f"`{path}` is no ONNX file that onnxruntime {runtime.__version__} can run, with all "
             f"weights in it: {_first_line(error)}"
         ) from None
+
+
+_LEADS_TO = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "outside"},
+    "outside": {},
+}
+"""Of each message of ONNX, the fields by which tensors are reached, and what is said of a tensor's
+weights outside the file: texts in pairs, a key and a value."""
+
+
+def list_outside(content: bytes) -> Iterator[str]:
+    """The files that a network reads its weights from, beside its own.
+
+    onnxruntime would look for them from the current folder, and no digest would know of them.
+
+    Raises:
+        ValueError: The bytes are not those of protocol buffers.
+    """
+    left = [("model", memoryview(content))]
+    while left:
+        kind, message = left.pop()
+        fields = list(_read_fields(message))
+        if kind == "outside":
+            texts = {field: bytes(value).decode(errors="replace") for field, value in fields}
+            if texts.get(1) == "location":
+                yield texts.get(2, "")
+        left += [(to, value) for field, value in fields if (to := _LEADS_TO[kind].get(field))]
+
+
+def _read_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The fields of a message that have a length, each with its number."""
+    place = 0
+    while place < len(message):
+        tag, place = _read_number(message, place)
+        wire = tag & 7
+        if wire == 0:
+            _, place = _read_number(message, place)
+            continue
+        length = {1: 8, 5: 4}.get(wire)
+        if wire == 2:
+            length, place = _read_number(message, place)
+        if length is None or place + length > len(message):
+            raise ValueError("it is not in the format of protocol buffers")
+        if wire == 2:
+            yield tag >> 3, message[place : place + length]
+        place += length
+
+
+def _read_number(message: memoryview, place: int) -> tuple[int, int]:
+    """A number of seven bits a byte, the least significant first; and the place after it."""
+    number = 0
+    for shift in range(0, 70, 7):
+        if place >= len(message):
+            break
+        byte = message[place]
+        place += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, place
+    raise ValueError("it is not in the format of protocol buffers")
 
 
 def _import_runtime() -> ModuleType:

@@ -26,7 +26,7 @@ from ensemble.errors import ArrayError, LockedError, MissingArtefactError, Stale
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ensemble.parallel import split_in_batches
 from ensemble.vocabulary import View
-from ensemble.workspace import atomic_write, check_room, exclusive_lock
+from ensemble.workspace import atomic_write, check_room, exclusive_lock, refuse_links
 
 ARRAYS, RECORD = "views.zarr", "checksums.npy"
 REMEDY = "run `ens oof`"
@@ -133,6 +133,7 @@ class Archive:
         Raises:
             ArrayError: A view is missing, or an array's shape or dtype is not the archive's.
             MissingArtefactError: The archive is not made for one of the photographs.
+            ConfigError: A file or folder of its arrays is a link.
         """
         rows = [self._row(image_id) for image_id in image_ids]
         for view in self.views:
@@ -140,6 +141,7 @@ class Archive:
         for column, view in enumerate(self.views):
             for row, picture in zip(rows, pictures[view], strict=True):
                 chunk = self._chunk(view, row)
+                refuse_links(chunk, *(self.path / p for p in chunk.relative_to(self.path).parents))
                 chunk.parent.mkdir(parents=True, exist_ok=True)
                 chunk.write_bytes(_codec().encode(np.ascontiguousarray(picture, _stored(picture))))
                 self._checksums[row, column] = _checksum(picture)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.text import Text
+
 from ensemble.metric.score import TERMS
 from ensemble.report.tables import Column, FittingTable, make_table
 
@@ -84,5 +86,5 @@ def _view_table(found: Summary) -> FittingTable:
     return table
 
 
-def _number(value: float, *, bold: bool = False) -> str:
-    return f"[bold]{value:.4f}[/bold]" if bold else f"{value:.4f}"
+def _number(value: float, *, bold: bool = False) -> Text:
+    return Text(f"{value:.4f}", "bold" if bold else "")

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from ensemble.arrays import Mask
 from ensemble.composition.hue_target import hue_histogram
 from ensemble.data.competition import check_damage
-from ensemble.errors import DataError, printable
+from ensemble.errors import DataError
 from ensemble.folds.sample import sample_groups
 from ensemble.parallel import Progress, map_with_bar, silent
 from ensemble.project import Project
@@ -119,7 +119,7 @@ def write_exploration(
     height, width = project.competition.size
     n_test = len(project.competition.test_ids) if project.competition.has_test else 0
     content = Exploration(
-        title=printable(project.workspace.root.resolve().name),
+        title=project.workspace.root.resolve().name,
         summary=f"{len(folds.image_ids):,} photographs of {len(sizes):,} scenes to train on, and "
         f"{n_test:,} to test, {width} × {height} px.",
         looked_at=len(looks),
@@ -197,12 +197,12 @@ def _look(project: Project, image_id: str) -> Look:
 
 def _show(project: Project, image_id: str, text: str) -> Outlined:
     sample = project.photographs.train_sample(image_id)
-    name, (height, width) = printable(image_id), sample.lost_mask.shape
+    height, width = sample.lost_mask.shape
     pictures = (
-        embed(sample.damaged, f"{name}: the damaged input", side=SIDE),
-        embed(sample.target, f"{name}: the answer", side=SIDE),
+        embed(sample.damaged, f"{image_id}: the damaged input", side=SIDE),
+        embed(sample.target, f"{image_id}: the answer", side=SIDE),
     )
-    return Outlined(name, text, pictures, trace(sample.lost_mask), (width, height))
+    return Outlined(image_id, text, pictures, trace(sample.lost_mask), (width, height))
 
 
 def _plot_colors(project: Project, looks: Sequence[Look]) -> tuple[Plot, ...]:
@@ -288,7 +288,7 @@ def _show_groups(project: Project, sizes: Mapping[str | int, int]) -> tuple[Grou
             count=sizes[group],
             fold=folds.fold_of[members[group][0]],
             pictures=tuple(
-                embed(project.photographs.target(image_id), printable(image_id), side=GROUP_SIDE)
+                embed(project.photographs.target(image_id), image_id, side=GROUP_SIDE)
                 for image_id in members[group][:SHOWN_OF_A_GROUP]
             ),
         )
@@ -328,7 +328,7 @@ def _list_suspects(project: Project, looks: Sequence[Look]) -> tuple[Outlined, .
         except DataError as error:
             warning = str(error)
         if warning:
-            told[image_id] = printable(warning)
+            told[image_id] = warning
     for look in sorted(looks, key=lambda look: look.iou):
         if look.iou < GOOD_IOU:
             told.setdefault(

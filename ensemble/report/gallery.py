@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.errors import printable
 from ensemble.metric.score import weigh
 from ensemble.report.page import Picture
 from ensemble.report.steps import INPUT, SLIDES_WAY, Climb, Shown
@@ -70,7 +69,7 @@ def _describe(
     rows["ours"] = shown.terms[last]
     scores = {name: float(weigh("colorization", np.array(row))) for name, row in rows.items()}
     return Photograph(
-        name=printable(image_id),
+        name=image_id,
         fold=fold,
         score=scores["ours"],
         gain=scores["ours"] - scores["slides' way"],

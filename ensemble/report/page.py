@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
+from ensemble.errors import printable
 from ensemble.report.glossary import GLOSSARY
 
 QUALITY = 80
@@ -81,6 +83,8 @@ class Picture:
 def render(template: str, **context: Any) -> str:
     """Fill a template of `templates/`; every value is escaped unless it is markup made here.
 
+    Control characters of a text, but for ends of lines, are shown by their escapes.
+
     The glossary of the page has the words that it links.
 
     Args:
@@ -90,6 +94,7 @@ def render(template: str, **context: Any) -> str:
     environment = Environment(
         loader=PackageLoader("ensemble.report"),
         autoescape=True,
+        finalize=_show,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -98,6 +103,12 @@ def render(template: str, **context: Any) -> str:
     linked = set(re.findall('href="#word-([^"]*)"', page.render(glossary=GLOSSARY, **context)))
     words = {key: text for key, text in GLOSSARY.items() if key.replace(" ", "-") in linked}
     return page.render(glossary=words, **context)
+
+
+def _show(value: Any) -> Any:
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(map(printable, value.split("\n")))
 
 
 def text_cell(text: object) -> Cell:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ensemble.composition.recipe import Recipe, StageRecipe
-from ensemble.errors import printable
 from ensemble.metric.score import STAGE_TERMS, TERMS
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
@@ -112,7 +111,7 @@ def write_results(
     """
     found = climb(project, recipe, count=photographs, progress=progress) if photographs else None
     results = Results(
-        title=printable(project.workspace.root.resolve().name),
+        title=project.workspace.root.resolve().name,
         headline=_make_headline(summaries, edited=read_expected(project.workspace, recipe) is None),
         ladder=_make_ladder(found) if found else None,
         photographs=list_photographs(found, size=project.competition.size) if found else (),
@@ -281,7 +280,7 @@ def _list_submissions(project: Project, recipe: Recipe) -> Table:
         rows.append(
             Row(
                 (
-                    text_cell(printable(path.name)),
+                    text_cell(path.name),
                     text_cell(sent.made[:16].replace("T", " ")),
                     text_cell(", ".join(filter(None, [state, sent.note]))),
                     number_cell(sent.expected),

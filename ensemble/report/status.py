@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rich.text import Text
+
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import differing
@@ -146,7 +148,7 @@ def status_table(status: Status) -> FittingTable:
         states, usage = [*folds, *([status.full[index]] if shown else [])], status.usage[index]
         if index and member.stage != status.members[index - 1][0].stage:
             table.add_section()
-        styled = [f"[{_STYLES[state]}]{state}[/]" for state in states]
+        styled = [Text(state, _STYLES[state]) for state in states]
         table.add_row(
             member.stage,
             member.name,

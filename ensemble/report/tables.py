@@ -1,4 +1,4 @@
-"""Tables that never cut a name: the one place that prints them.
+"""Tables that never cut a name and take nothing for markup: the one place that prints them.
 
 Where the output is no terminal, a table takes the width it needs. In a terminal that is too
 narrow, whole columns are left out, the least important first, and named below the table.
@@ -44,11 +44,15 @@ class FittingTable(Table):
     drops: list[int]
     left_out: list[str]
 
+    def add_row(self, *cells: Any, **style: Any) -> None:
+        """Add a row; a cell is shown as it is, and a style of its own takes a `Text` of rich."""
+        super().add_row(*(plain(one) if isinstance(one, str) else one for one in cells), **style)
+
 
 def make_table(title: str, *columns: Column) -> FittingTable:
     """A table without rows; a title of "" is none."""
     table = FittingTable(
-        title=title or None,
+        title=plain(title) if title else None,
         title_justify="left",
         title_style="bold",
         min_width=len(title) + 2 if title else None,
@@ -56,7 +60,7 @@ def make_table(title: str, *columns: Column) -> FittingTable:
     table.drops, table.left_out = [column.drop for column in columns], []
     for column in columns:
         justify: Any = "right" if column.number else "left"
-        table.add_column(column.name, justify=justify, no_wrap=True)
+        table.add_column(plain(column.name), justify=justify, no_wrap=True)
     return table
 
 

@@ -23,6 +23,7 @@ from ensemble.composition.blend import (
     compose_answer,
 )
 from ensemble.composition.recipe import Recipe, StageRecipe
+from ensemble.errors import ConfigError, unknown_name
 from ensemble.inference.fixed import fixed_predictor
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor, Shown
@@ -123,9 +124,14 @@ class StageSource:
         """Open fixed members, which need no project.
 
         Raises:
+            ConfigError: There is no such fixed member.
             WeightsError: The weights of a released colorizer cannot be had.
         """
-        members = [MEMBERS[stage][name] for name in recipe.weights]
+        known = {name: one for name, one in MEMBERS[stage].items() if one.kind == "fixed"}
+        for name in recipe.weights:
+            if name not in known:
+                raise ConfigError(unknown_name(f"member of {stage} without training", name, known))
+        members = [known[name] for name in recipe.weights]
         return cls(recipe, {one.name: _source_of(fixed_predictor(one)) for one in members})
 
     def predict(self, image_ids: Sequence[str], shown: Shown) -> list[Read]:

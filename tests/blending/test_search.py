@@ -3,6 +3,9 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -280,12 +283,38 @@ def test_an_sqlite_study_is_no_journal_and_its_url_is_given(tmp_path):
         open_storage(tmp_path / "study.db")
 
 
-@pytest.mark.parametrize(
-    "where", ["nosuchdatabase://somewhere/else", "sqlite:////no/such/folder/x"]
-)
+@pytest.mark.parametrize("where", ["postgresql://127.0.0.1:1/none", "sqlite:////no/such/folder/x"])
 def test_a_storage_that_cannot_be_opened_is_refused(where):
     with pytest.raises(ConfigError, match=f"or a database URL that Optuna can open, but `{where}`"):
         open_storage(where)
+
+
+@pytest.mark.parametrize(
+    "url", ["mssql+pyodbc://?odbc_connect=DRIVER=/tmp/evil.so", "mysql+pyodbc://h", "redis://h"]
+)
+def test_a_driver_that_the_url_may_choose_is_refused(url):
+    kind = url.partition(":")[0]
+    with pytest.raises(ConfigError, match=re.escape(f"`{kind}` is no database for `--storage`")):
+        open_storage(url)
+
+
+def test_a_database_of_others_stays_as_it_is(tmp_path):
+    path = tmp_path / "places.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table places (url text)")
+        database.commit()
+    before = path.read_bytes()
+    message = f"a database of Optuna or a new file, but `{path}` has other tables, `places` among"
+    with pytest.raises(ConfigError, match=message):
+        open_storage(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_journal_is_not_made_through_a_link(tmp_path):
+    (tmp_path / "study.log").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="is a link to `.*elsewhere`, which is not there"):
+        open_storage(tmp_path / "study.log")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_study_is_named_after_all_that_its_trials_depend_on():

@@ -109,7 +109,7 @@ def test_scores_sizes_and_hours_are_shown(make) -> None:
     untouched = room.measure_usage(project, project.member("colorization", "fpn-resnet50"))
     assert untouched == room.Usage(None, 0, 0.0)
     rows = room.status_table(room.read_status(project))
-    shown = {str(column.header): list(column.cells) for column in rows.columns}
+    shown = {str(column.header): [str(cell) for cell in column.cells] for column in rows.columns}
     assert shown["score"][0] == "0.5000"
     assert shown["hours"][0] == "0.05"
 

@@ -62,7 +62,12 @@ def test_windows_separators_are_read(data: Path):
     assert find_test(data) == (data / "test_input/TEST_0.png",)
 
 
-@pytest.mark.parametrize("cell", ["../TRAIN_0.png", "a/../../TRAIN_0.png", "/etc/TRAIN_0.png"])
+WINDOWS = ["C:TRAIN_0.png", "c:/TRAIN_0.png", "//host/share/TRAIN_0.png", "a\\..\\..\\T.png"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["../TRAIN_0.png", "a/../../TRAIN_0.png", "/etc/TRAIN_0.png", *WINDOWS]
+)
 def test_a_path_that_leaves_the_folder_is_refused(data: Path, cell: str):
     (data / "test.csv").write_text(f"path\n{cell}\n")
     message = f"`{data / 'test.csv'}`, row 2: a path must lie in `{data}`"
@@ -71,6 +76,17 @@ def test_a_path_that_leaves_the_folder_is_refused(data: Path, cell: str):
     (data / "train.csv").write_text(f"a,b\ntrain_input/TRAIN_0.png,{cell}\n")
     with pytest.raises(DataError, match=f"row 2: .* but is `{re.escape(cell)}`"):
         find_train(data)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\\..\\b", "C:a", "a\x1b[2J", "a\nb", "a\u202eb", "con", "\udcff"]
+)
+def test_a_photograph_whose_name_leads_elsewhere_is_refused(data: Path, name: str):
+    """It is a name in the zip, of a mask drawn by hand, and in terminals."""
+    touch(data, f"train_gt/{name}.png", f"train_input/{name}.png", f"test_input/{name}.png")
+    for find in (find_train, find_test):
+        with pytest.raises(DataError, match="(?s)a photograph must be named without .*; rename"):
+            find(data)
 
 
 def test_damage_is_simulated_where_its_folder_is_missing(data: Path):

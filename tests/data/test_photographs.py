@@ -240,6 +240,23 @@ def test_an_interrupted_reading_goes_on_where_it_stopped(
     assert [p.name for p in tmp_path.iterdir() if "unfinished" in p.name] == []
 
 
+@pytest.mark.parametrize("name", ["rows.npy", "manifest.json"])
+def test_an_unfinished_reading_is_not_written_through_a_link(
+    competition: Competition, tmp_path: Path, name: str
+) -> None:
+    cache, mine = tmp_path / "cache", tmp_path / "mine"
+    Photographs(competition, cache).prepare()
+    unfinished = cache.rename(tmp_path / ".cache-unfinished")
+    (unfinished / name).rename(mine)
+    (unfinished / name).symlink_to(mine)
+    before = mine.read_bytes()
+    for path in competition.folder.glob("train_gt/*.png"):
+        os.utime(path, ns=(1, 1))  # so that each would be read again
+    with pytest.raises(ConfigError, match=f"`{unfinished / name}` must not be a link"):
+        Photographs(competition, cache).prepare()
+    assert mine.read_bytes() == before
+
+
 def test_an_interrupted_reading_without_room_goes_on_too(
     competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,15 +3,18 @@ from __future__ import annotations
 import builtins
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ensemble.errors import ConfigError, WeightsError
-from ensemble.networks.onnx_file import OnnxNetwork
+from ensemble.networks import onnx_file
+from ensemble.networks.onnx_file import OnnxNetwork, list_outside
 from tests.reference.onnx_files import Inpainter, Tint, export
 
 PICTURE_AND_MASK = {"image": 3, "mask": 1}
@@ -139,3 +142,92 @@ def test_without_onnxruntime_it_says_what_to_install(
     monkeypatch.setattr(builtins, "__import__", fail)
     with pytest.raises(ConfigError, match=r"need onnxruntime; install it with `ensemble\[onnx\]`"):
         open_inpainter(tmp_path / "any.onnx")
+
+
+def outside(location: str) -> onnx.TensorProto:
+    """Weights that a file beside the network holds."""
+    tensor = onnx.TensorProto(name="W", data_type=1, dims=[1, 3, 4, 4], data_location="EXTERNAL")
+    for key, value in (("length", "192"), ("location", location)):
+        tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def graph(**parts: list) -> onnx.GraphProto:
+    shape = onnx.helper.make_tensor_value_info("image", 1, [1, 3, 4, 4])
+    answer = onnx.helper.make_tensor_value_info("answer", 1, [1, 3, 4, 4])
+    empty = onnx.helper.make_graph([], "g", [shape], [answer])
+    for name, values in parts.items():
+        getattr(empty, name).extend(values)
+    return empty
+
+
+def node(**attributes: object) -> onnx.NodeProto:
+    return onnx.helper.make_node("Any", ["image"], ["answer"], **attributes)
+
+
+def sparse(tensor: onnx.TensorProto) -> onnx.SparseTensorProto:
+    return onnx.SparseTensorProto(values=tensor)
+
+
+@pytest.mark.parametrize("location", ["beside.bin", "../../secret.bin", "/etc/passwd", "*/_ORT_"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda tensor: graph(initializer=[tensor]),
+        lambda tensor: graph(sparse_initializer=[sparse(tensor)]),
+        lambda tensor: graph(node=[node(value=tensor)]),
+        lambda tensor: graph(node=[node(values=[tensor, tensor])]),
+        lambda tensor: graph(node=[node(value=sparse(tensor))]),
+        lambda tensor: graph(node=[node(branch=graph(initializer=[tensor]))]),
+        lambda tensor: graph(node=[node(branches=[graph(node=[node(value=tensor)])])]),
+    ],
+)
+def test_weights_of_another_file_are_not_reached(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    location: str,
+    place: Callable[[onnx.TensorProto], onnx.GraphProto],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside.bin").write_bytes(bytes(192))
+    path = tmp_path / "network.onnx"
+    path.write_bytes(onnx.helper.make_model(place(outside(location))).SerializeToString())
+    message = f"`{path}` is no ONNX file .* with all weights in it: some are in the file "
+    with pytest.raises(WeightsError, match=message + re.escape(f"`{location}`")):
+        OnnxNetwork(path, sha256="", inputs={"image": 3}, channels=3)
+
+
+def test_weights_of_a_function_are_found_too() -> None:
+    function = onnx.helper.make_function(
+        "own", "F", ["x"], ["y"], [node(value=outside("f.bin"))], [onnx.helper.make_opsetid("", 17)]
+    )
+    model = onnx.helper.make_model(graph(), functions=[function])
+    training = onnx.TrainingInfoProto(initialization=graph(initializer=[outside("t.bin")]))
+    model.training_info.append(training)
+    assert sorted(list_outside(model.SerializeToString())) == ["f.bin", "t.bin"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x3a", b"\x3a\x05ab", b"\xff" * 20, b"\x0b\x00", b"\x08" + b"\x80" * 12]
+)
+def test_what_is_no_protocol_buffer_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=f"`{path}` is no ONNX file .*protocol buffers"):
+        open_inpainter(path)
+
+
+def test_all_that_leads_to_a_tensor_is_looked_at() -> None:
+    """By the descriptions of onnx itself: a new field that holds tensors would be missed."""
+    known = {"model": onnx.ModelProto, "training": onnx.TrainingInfoProto}
+    known |= {"function": onnx.FunctionProto, "graph": onnx.GraphProto, "node": onnx.NodeProto}
+    known |= {"attribute": onnx.AttributeProto, "sparse": onnx.SparseTensorProto}
+    kinds = {kind.DESCRIPTOR.full_name: name for name, kind in known.items()}
+    kinds["onnx.TensorProto"] = "tensor"
+    for name, kind in known.items():
+        fields = {
+            field.number: kinds[field.message_type.full_name]
+            for field in kind.DESCRIPTOR.fields
+            if field.message_type and field.message_type.full_name in kinds
+        }
+        assert onnx_file._LEADS_TO[name] == fields

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from ensemble.errors import ArrayError, MissingArtefactError, StaleArtefactError
+from ensemble.errors import ArrayError, ConfigError, MissingArtefactError, StaleArtefactError
 from ensemble.oof.archive import ARRAYS, RECORD, Archive
 from ensemble.vocabulary import View
 
@@ -195,6 +195,26 @@ def test_harmed_arrays_are_refused(tmp_path, lost):
     shutil.rmtree(path) if path.is_dir() else path.write_text("{")
     with pytest.raises(StaleArtefactError, match="is damaged .*; run `ens oof`"):
         Archive(archive.path).require_arrays()
+
+
+@pytest.mark.parametrize("level", range(6), ids=["chunk", "0", "0", "c", "view", "arrays"])
+def test_a_link_in_it_is_not_written_through(tmp_path, level):
+    archive, mine = make(tmp_path), tmp_path / "mine"
+    archive.require_arrays()
+    link = [chunk(archive, 1), *chunk(archive, 1).parents][level if level < 3 else level + 1]
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if level == 0:
+        mine.write_text("precious")
+    elif link.exists():
+        link.rename(mine)
+    else:
+        mine.mkdir()
+    link.symlink_to(mine)
+    before = sorted(mine.rglob("*"))
+    with pytest.raises(ConfigError, match=f"`{link}` must not be a link"):
+        archive.write(["b"], some(1))
+    assert sorted(mine.rglob("*")) == before
+    assert level or mine.read_text() == "precious"
 
 
 def test_a_source_is_added_to_what_it_was_made_from(tmp_path):

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from ensemble.report.tables import Column, fit_table, make_table, measure_width, plain, show_table
 
@@ -62,6 +63,17 @@ def test_of_equally_important_columns_the_last_goes_first() -> None:
     table = make_table("", Column("a"), *(Column(f"fold {k}", drop=1) for k in range(3)))
     table.add_row("x", "0.1", "0.2", "0.3")
     assert fit_table(table, measure_width(table) - 1).left_out == ["fold 2"]
+
+
+def test_nothing_in_a_table_is_markup_or_obeyed() -> None:
+    name = "[bold]a[/b] :skull: \x1b[2J\n\u202e"
+    table = make_table(name, Column(name), Column("b"))
+    table.add_row(name, Text("styled", "red"))
+    console = Console(file=io.StringIO(), width=200)
+    show_table(console, table)
+    shown = r"[bold]a[/b] :skull: \x1b[2J\n\u202e"
+    assert console.file.getvalue().count(shown) == 3
+    assert "styled" in console.file.getvalue()
 
 
 def test_names_of_files_are_no_markup() -> None:
