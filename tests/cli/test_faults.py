@@ -12,22 +12,10 @@ import pytest
 
 from ensemble import config
 from ensemble.config import Config, load_config
-from ensemble.config_text import config_text
 from ensemble.errors import explain_os_error
 from ensemble.project import Project, open_photographs
 from ensemble.workspace import Workspace
-from tests.cli.test_status import tune
-from tests.conftest import UNTRAINED
 from tests.reference.summary import scores
-
-
-@pytest.fixture
-def workspace(make_workspace) -> Workspace:
-    """A small workspace whose members need no training, tuned."""
-    workspace, settings = make_workspace(n_train=4, n_test=2, **UNTRAINED)
-    workspace.config_file.write_text(config_text(settings))
-    tune(workspace, settings)
-    return workspace
 
 
 def fault(said) -> str:

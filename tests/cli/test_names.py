@@ -12,10 +12,7 @@ from typer.models import OptionInfo
 
 from ensemble.cli import oof
 from ensemble.cli.app import VERBS
-from ensemble.config_text import config_text
 from ensemble.workspace import Workspace
-from tests.cli.test_status import tune
-from tests.conftest import UNTRAINED
 
 HOSTILE = (
     *("../victim", "/tmp/victim/precious", "..\\victim", "C:victim", "a/b", ".", "..", ".hidden"),
@@ -60,15 +57,6 @@ PLACES = {
     *("oof import --test", "oof sample --output"),
 }
 """Files and addresses that the user himself gives may lie anywhere."""
-
-
-@pytest.fixture
-def workspace(make_workspace) -> Workspace:
-    """A small workspace whose members need no training, tuned."""
-    workspace, settings = make_workspace(n_train=4, n_test=2, **UNTRAINED)
-    workspace.config_file.write_text(config_text(settings))
-    tune(workspace, settings)
-    return workspace
 
 
 @pytest.mark.parametrize("place", NAMED)
