@@ -14,6 +14,7 @@ All of them are an `EnsembleError`, and each is also the builtin a caller would 
     ├── LockedError           (RuntimeError)       another process is writing the same artefact
     ├── WeightsError          (RuntimeError)       released weights cannot be had or are not genuine
     ├── TrainingError         (RuntimeError)       a training cannot go on
+    ├── StudyError            (RuntimeError)       a shared study is out of reach
     └── SubmissionError       (ValueError)         a zip the competition would refuse
 
 A message states the rule, the values that break it, and the remedy. The command line prints that
@@ -70,6 +71,10 @@ class WeightsError(EnsembleError, RuntimeError):
 
 class TrainingError(EnsembleError, RuntimeError):
     """A training cannot go on; the last good checkpoint is intact."""
+
+
+class StudyError(EnsembleError, RuntimeError):
+    """The database of a study is out of reach; its finished trials are kept."""
 
 
 class SubmissionError(EnsembleError, ValueError):

@@ -20,6 +20,9 @@ Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 """Opens a bar, given what is being done and the number of items."""
 
+Say = Callable[[str], None]
+"""Called with a sentence for the user."""
+
 
 def silent(what: str, total: int) -> AbstractContextManager[Advance]:
     """A `Progress` that shows nothing."""

@@ -22,6 +22,7 @@ TREE = {
     "LockedError": ("EnsembleError", RuntimeError),
     "WeightsError": ("EnsembleError", RuntimeError),
     "TrainingError": ("EnsembleError", RuntimeError),
+    "StudyError": ("EnsembleError", RuntimeError),
     "SubmissionError": ("EnsembleError", ValueError),
 }
 

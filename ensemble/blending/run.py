@@ -17,12 +17,11 @@ from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.priors import Priors, priors_digest, write_priors
-from ensemble.parallel import Progress, silent
+from ensemble.parallel import Progress, Say, silent
 from ensemble.project import Project
 from ensemble.provenance import recipe_digest, recipe_digests
 from ensemble.workspace import atomic_write
 
-Say = Callable[[str], None]
 Show = Callable[[Summary], None]
 
 
@@ -129,7 +128,7 @@ class _Run:
                 f"{evidence.stage}: tuned and scored on {len(drawn)} of {len(evidence.folds)} "
                 "photographs, whole groups drawn at random (--sample)"
             )
-        tuned = tune(evidence, space, drawn, settings, progress=self.progress)
+        tuned = tune(evidence, space, drawn, settings, progress=self.progress, say=self.say)
         with self.progress(f"{evidence.stage}: leaving out each member", len(drawn)) as advance:
             ablation = ablate(evidence, tuned.kept, drawn, jobs=settings.threads, advance=advance)
         summary = summarize(evidence, tuned, ablation)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import joblib
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -26,9 +24,9 @@ from ensemble.blending.samplers import make_sampler
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.moments import VERSION
 from ensemble.blending.statistics.sampling import Plan
-from ensemble.errors import ConfigError, unknown_name
+from ensemble.errors import ConfigError
 from ensemble.manifest import digest_json
-from ensemble.parallel import Advance, count_cores
+from ensemble.parallel import Advance, Say, count_cores
 from ensemble.workspace import exclusive_lock
 
 JOURNAL = "journal:///"
@@ -36,11 +34,6 @@ _POLL_SECONDS = 0.01
 _ASK_SECONDS = 1.0
 """In which a process that lives has drawn every parameter of a trial that it has begun."""
 
-DATABASES = (
-    *("sqlite", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"),
-    *("mysql", "mysql+mysqldb", "mysql+pymysql"),
-)
-"""What Optuna is tested on. Some other drivers load a library that the URL names."""
 JOURNAL_HEAD, SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
 
 Value = Callable[[Candidate], float]
@@ -95,30 +88,23 @@ class _Journal(JournalFileBackend):
                 file.write(lines.encode())
 
 
-def open_storage(where: str | Path) -> BaseStorage:
+def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
     """Open or make a storage of studies.
 
     Args:
         where: A path, or `journal:///PATH`, of a journal file; or a database URL of Optuna.
             Several processes may share any of them, a journal also over a network file system.
+        say: Called with a sentence when a database is out of reach for a while.
 
     Raises:
         ConfigError: There is no such storage and none can be made.
     """
     text = str(where)
-    journal = text.startswith(JOURNAL) or "://" not in text
-    try:
-        if journal:
-            return _open_journal(Path(text.removeprefix(JOURNAL)))
-        _check_database(text)
-        return RDBStorage(text)
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever the driver of a database raises
-        raise ConfigError(
-            f"`--storage` must be a journal file, or a database URL that Optuna can open, but "
-            f"`{text}` is not: {error}"
-        ) from error
+    if text.startswith(JOURNAL) or "://" not in text:
+        return _open_journal(Path(text.removeprefix(JOURNAL)))
+    from ensemble.blending.database import open_database  # SQLAlchemy takes a while to import
+
+    return open_database(text, say)
 
 
 def name_study(stage: str, *, evidence: str, space: SearchSpace, plan: Plan) -> str:
@@ -228,24 +214,6 @@ def _open_journal(path: Path) -> JournalStorage:
             "file; give another name"
         )
     return JournalStorage(_Journal(path))
-
-
-def _check_database(url: str) -> None:
-    """Refuse a driver that may load code of a URL's choosing, and an SQLite file of others."""
-    kind, _, rest = url.partition("://")
-    if kind not in DATABASES:
-        raise ConfigError(unknown_name("database for `--storage`", kind, [*DATABASES, "journal"]))
-    path = Path(unquote(rest.partition("?")[0].removeprefix("/")))
-    if kind != "sqlite" or not path.is_file():
-        return
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-        found = database.execute("select name from sqlite_master where type = 'table'")
-        tables = sorted(name for (name,) in found)
-    if tables and "studies" not in tables:
-        raise ConfigError(
-            f"`--storage` must be a database of Optuna or a new file, but `{path}` has other "
-            f"tables, `{tables[0]}` among them; give another name"
-        )
 
 
 def _read_head(path: Path) -> bytes:

@@ -34,7 +34,7 @@ from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.objective import Objective, Rows
 from ensemble.blending.statistics.sampling import Plan
 from ensemble.metric.score import weigh
-from ensemble.parallel import Advance, Progress, count_cores, silent
+from ensemble.parallel import Advance, Progress, Say, count_cores, silent
 from ensemble.vocabulary import Stage
 
 FIT_PHOTOGRAPHS = 96
@@ -114,6 +114,7 @@ def tune(
     settings: Settings,
     *,
     progress: Progress = silent,
+    say: Say = lambda _: None,
 ) -> Tuned:
     """Search, score the best exactly, cross-fit, and decide.
 
@@ -123,6 +124,7 @@ def tune(
         image_ids: Which photographs.
         settings: How.
         progress: Opens a progress bar.
+        say: Called with each sentence for the user.
     """
     ids, stage = tuple(image_ids), evidence.stage
     plan = Plan.for_photographs(len(ids), seed=settings.seed)
@@ -130,7 +132,7 @@ def tune(
         objective = Objective(
             evidence, space, ids, plan=plan, jobs=settings.threads, advance=advance
         )
-    study = _open_shared_study(objective, plan, settings)
+    study = _open_shared_study(objective, plan, settings, say)
     with progress(f"{stage}: trials", settings.trials) as advance:
         found = _search(objective.value, study, space, settings, advance)
     listed = make_shortlist(objective, found)
@@ -184,8 +186,10 @@ def _space_out(count: int) -> list[int]:
     return [int(place) for place in spaced]
 
 
-def _open_shared_study(objective: Objective, plan: Plan, settings: Settings) -> optuna.Study:
-    storage = None if settings.storage is None else open_storage(settings.storage)
+def _open_shared_study(
+    objective: Objective, plan: Plan, settings: Settings, say: Say
+) -> optuna.Study:
+    storage = None if settings.storage is None else open_storage(settings.storage, say)
     evidence, space = objective.evidence, objective.space
     drawn = f"{evidence.digest} {sorted(objective.image_ids)}"
     return open_study(storage, name_study(evidence.stage, evidence=drawn, space=space, plan=plan))
