@@ -82,3 +82,12 @@ def check_stage(stage: str) -> Stage:
         if stage == known:
             return known
     raise ConfigError(unknown_name("stage", stage, STAGES))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "group"), counted(2456, "group"), counted(0, "copy", "copies")
+    ('1 group', '2,456 groups', '0 copies')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

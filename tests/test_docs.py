@@ -74,8 +74,25 @@ def test_the_way_without_training_goes_to_its_end(ens: Callable[..., Said], tmp_
         assert said.status == 0, said.err
         assert "\nnext: " in said.out
     assert (tmp_path / "submissions" / "submission.zip").exists()
-    for verb in ("status", "history", "explore", "report"):
-        assert ens(tmp_path, verb).status == 0
+    sent, data = tmp_path / "submissions" / "submission.zip", tmp_path / "data"
+    recipe = tmp_path / "mine.json"
+    recipe.write_text((tmp_path / "oof" / "recipe.json").read_text())
+    for words in (
+        "status",
+        "history --name submission --public 0.5762",
+        "explore",
+        "report",
+        f"oof sample --output {tmp_path}/sample.csv",
+        "folds --audit",
+        "damage --split test",
+        f"blend --evaluate {recipe}",
+        f"submit --mix {sent} --name mixed",
+        "compare submission mixed",
+        f"score --pred {sent} --target {data}/test_target --input {data}/test_input",
+        f"predict {data}/test_input --out {tmp_path}/colored",
+    ):
+        said = ens(tmp_path, *words.split())
+        assert said.status == 0, f"{words}: {said.err}"
 
 
 def test_every_verb_is_in_the_readme() -> None:

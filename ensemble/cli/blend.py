@@ -140,8 +140,8 @@ def _evaluate(context: Context, path: Path, sample: int, seed: int) -> None:
         context.show(table)
         gain = found.gain
         context.say(
-            f"{path} less the kept recipe: {gain.gain:+.4f}, standard error {gain.error:.4f}, "
-            f"95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
+            f"{path} less the kept recipe: {gain.gain:+z.4f}, standard error {gain.error:.4f}, "
+            f"95 % interval {gain.low:+z.4f} to {gain.high:+z.4f}"
         )
     context.say(
         "colors are scored on the kept recipe's restored gray. A recipe that was chosen by these "

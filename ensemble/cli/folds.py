@@ -18,6 +18,7 @@ from ensemble.folds.match import SAME_SCENE
 from ensemble.project import open_photographs
 from ensemble.report.sheets import draw_suspects
 from ensemble.report.tables import Column, FittingTable, make_table
+from ensemble.vocabulary import counted
 
 _SHOWN = 5
 """Suspects, and photographs with unusual damage, that are named."""
@@ -90,12 +91,12 @@ def _tell(context: Context, made: MadeFolds) -> None:
     if made.groups is None:
         return
     say(
-        f"found {made.groups.n_groups} groups of near-duplicates and "
-        f"{made.groups.n_singletons} single photographs"
+        f"found {counted(made.groups.n_groups, 'group')} of near-duplicates and "
+        f"{counted(made.groups.n_singletons, 'single photograph')}"
     )
     if made.groups.n_cut:
         say(
-            f"warning: {made.groups.n_cut} pairs of near-duplicates were torn apart to keep "
+            f"warning: {counted(made.groups.n_cut, 'pair')} of near-duplicates torn apart to keep "
             f"groups within a fold's share of {made.max_size} photographs; see `ens folds --audit`"
         )
 
@@ -103,16 +104,17 @@ def _tell(context: Context, made: MadeFolds) -> None:
 def _audit(context: Context, photographs: Photographs, path: Path) -> None:
     found = audit_folds(photographs, read_foreign_folds(path), context.progress)
     say = context.say
-    for suspect in found.suspects[:_SHOWN]:
-        say(
-            f"{suspect.similarity:.3f}  {suspect.first} (fold {suspect.first_fold})  "
-            f"{suspect.second} (fold {suspect.second_fold})"
-        )
     say(
-        f"{found.n_leaks} pairs of near-duplicates across folds, {found.n_leaking} of "
+        f"{counted(found.n_leaks, 'pair')} of near-duplicates across folds, {found.n_leaking} of "
         f"{found.n_photographs} photographs leak (similarity {SAME_SCENE:.2f} or more)"
     )
     if found.suspects:
+        say("the most alike, by similarity:")
+        for suspect in found.suspects[:_SHOWN]:
+            say(
+                f"{suspect.similarity:.3f}  {suspect.first} (fold {suspect.first_fold})  "
+                f"{suspect.second} (fold {suspect.second_fold})"
+            )
         picture = path.with_name(f"{path.stem}-suspects.png")
         write_png(picture, draw_suspects(found, photographs.target))
         say(f"wrote {picture}")

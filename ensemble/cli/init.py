@@ -10,7 +10,7 @@ from ensemble.cli.context import Context
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.errors import ConfigError
-from ensemble.presets import preset_config, preset_text
+from ensemble.presets import preset_config, preset_names, preset_text
 from ensemble.workspace import atomic_write
 
 
@@ -19,16 +19,15 @@ def init(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="slides-final, slides-mobilenet-scse, slides-regnetx, slides-b4-resnext, "
-            "slides-all or training-free."
+            help=f"One of: {', '.join(preset_names())}.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an ens.toml.")] = False,
 ) -> None:
     """Write an ens.toml with every setting, its default and what it means.
 
-    A preset sets the members and what goes with them: those of the competition's slides, or
-    classical methods alone that need no training.
+    A preset sets the members and what goes with them: those of the competition's slides, some for
+    one GPU and some hours, or classical methods alone that need no training.
 
     Examples:
 

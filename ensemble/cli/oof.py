@@ -96,7 +96,7 @@ def import_(
     the stage's `members`. Its out-of-fold predictions must come from the folds of folds.csv, and
     are due for the photographs that `ens oof sample` lists; what else is there is taken too.
     """
-    from ensemble.oof.external import import_oof, import_test, list_importable
+    from ensemble.oof.external import import_oof, import_test
 
     context: Context = ctx.obj
     project = context.open_project()
@@ -105,13 +105,9 @@ def import_(
         raise ConfigError("nothing to import: give --oof, --test, or both")
     archives = []
     if predictions is not None:
-        total = len(list_importable(project, predictions))
-        with context.progress("importing predictions", total) as advance:
-            archives += import_oof(project, one, predictions, advance=advance)
+        archives += import_oof(project, one, predictions, progress=context.progress)
     if test is not None:
-        total = len(project.competition.test_ids)
-        with context.progress("importing test predictions", total) as advance:
-            archives.append(import_test(project, one, test, advance=advance))
+        archives.append(import_test(project, one, test, progress=context.progress))
     for archive in archives:
         context.say(f"wrote {archive.path}")
     context.say(f"next: {context.command('blend --trials 200')}")

@@ -9,12 +9,13 @@ import typer
 
 from ensemble.cli.context import Context
 from ensemble.errors import ConfigError
+from ensemble.vocabulary import counted
 
 if TYPE_CHECKING:
     from ensemble.submission.predict import Chain, Look, Outcome
 
 NAMED = 20
-"""Most photographs that are named for one reason."""
+"""Most files that are named for one reason."""
 
 
 def predict(
@@ -70,8 +71,10 @@ def predict(
             f"--mask `{mask}` is one file, but {len(photographs)} photographs are given; give a "
             "folder of masks, named as their photographs"
         )
-    chain = _open_chain(context, look, full, colorizer)
     holes, outcomes = Holes(mask, locate=not no_hole), []
+    if unused := holes.unused(photographs):
+        context.say(f"note: masks that are named as no photograph: {_list(unused)}")
+    chain = _open_chain(context, look, full, colorizer)
     with context.progress("predicting photographs", len(photographs)) as advance:
         for outcome in predict_files(chain, photographs, out, holes=holes, force=force):
             outcomes.append(outcome)
@@ -120,18 +123,19 @@ def _conclude(context: Context, out: Path, outcomes: list[Outcome]) -> None:
     counts = {hole: sum(one.hole == hole for one in written) for hole in ("mask", "none")}
     located = len(written) - sum(counts.values())
     context.say(
-        f"wrote {len(written)} pictures to {out}: {located} with a located hole, {counts['mask']} "
-        f"with a mask, {counts['none']} without a hole"
+        f"wrote {counted(len(written), 'picture')} to {out}: {located} with a located hole, "
+        f"{counts['mask']} with a mask, {counts['none']} without a hole"
     )
-    doubtful = [str(one.photograph) for one in written if one.hole == "doubtful"]
+    doubtful = [one.photograph for one in written if one.hole == "doubtful"]
     if doubtful:
-        more = f" and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else ""
-        context.say(
-            f"look at {', '.join(doubtful[:NAMED])}{more}: the hole is doubtful; give a --mask, "
-            "or --no-hole"
-        )
+        context.say(f"look at {_list(doubtful)}: the hole is doubtful; give a --mask, or --no-hole")
     if passed:
         context.say(f"passed over {passed} that are in {out} already; --force makes them anew")
     if failed:
         context.say(f"{failed} of {len(outcomes)} photographs failed")
         raise typer.Exit(2)
+
+
+def _list(paths: list[Path]) -> str:
+    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return ", ".join(map(str, paths[:NAMED])) + more

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ensemble.cli.context import SUBMISSION, Context
+from ensemble.vocabulary import counted
 
 SHEET_ROWS = 12
 
@@ -61,7 +62,9 @@ def submit(
     sheet = made.zip_file.with_suffix(".png")
     write_png(sheet, draw_answers(made.answers[:SHEET_ROWS], made.targets))
     say = context.say
-    say(f"wrote {made.zip_file}: {len(made.answers)} pictures, opened again and verified")
+    say(
+        f"wrote {made.zip_file}: {counted(len(made.answers), 'picture')}, opened again and verified"
+    )
     say(f"wrote {made.manifest_file}")
     say(f"wrote {sheet}")
     if full:

@@ -279,10 +279,10 @@ class Competition:
     def _check_size(self, path: Path, shape: tuple[int, ...]) -> None:
         if tuple(shape) != self.size:
             square = shape[0] == shape[1]
-            remedy = f"set `size = {shape[0]}` under [data]" if square else "crop it to a square"
+            remedy = f"set `size = {shape[0]}` in that file" if square else "crop it to a square"
             raise DataError(
-                f"`{path}` must be {_sides(self.size)}, as `ens.toml` says, but is "
-                f"{_sides(shape)}; {remedy}"
+                f"`{path}` must be {_sides(self.size)}, `size` under [data] of `ens.toml` "
+                f"(`ens init` writes one), but is {_sides(shape)}; {remedy}"
             )
 
 

@@ -38,14 +38,21 @@ def fold_hours(
         decoded_per_second: Photographs that all cores decode.
         n_photographs: All training photographs, of all folds.
     """
-    training = _training_of(cost, config)
     validated = sample_size(config.oof.photographs, n_photographs) / config.folds.n_folds
     learned = n_photographs - n_photographs // config.folds.n_folds
-    steps = Shape(learned, training.batch_size, training.max_steps_per_epoch).batches
+    epochs = _training_of(cost, config).epochs
+    predicted = validated * (epochs + len(cost.member.views)) * cost.photo_seconds
+    return _learning_hours(cost, config, decoded_per_second, learned) + predicted / 3600
+
+
+def _learning_hours(
+    cost: NetworkCost, config: Config, decoded_per_second: float, n_learned: int
+) -> float:
+    """Hours to learn from so many photographs for all epochs, validation left out."""
+    training = _training_of(cost, config)
+    steps = Shape(n_learned, training.batch_size, training.max_steps_per_epoch).batches
     step = cost.step_seconds + waiting_seconds(cost, config, decoded_per_second)
-    epoch = steps * step + validated * cost.photo_seconds
-    collected = validated * len(cost.member.views) * cost.photo_seconds
-    return (training.epochs * epoch + collected) / 3600
+    return training.epochs * steps * step / 3600
 
 
 def waiting_seconds(cost: NetworkCost, config: Config, decoded_per_second: float) -> float:
@@ -106,7 +113,7 @@ def check_hours(
     n_photographs: int,
 ) -> Iterator[Finding]:
     """The hours of each network, then of all together."""
-    total, n_folds = 0.0, config.folds.n_folds
+    total, full, n_folds = 0.0, 0.0, config.folds.n_folds
     fitting = [cost for cost in costs if cost.fits]
     for cost in fitting:
         hours = fold_hours(
@@ -116,10 +123,12 @@ def check_hours(
         text = f"{cost.step_seconds:.3g} s a step, {_duration(hours)} a fold{memory}"
         yield Finding("ok", f"{cost.member.stage} {cost.member.name}", text)
         total += hours
+        full += _learning_hours(cost, config, decoded_per_second, n_photographs)
     if fitting:
         text = (
-            f"{_duration(total)} a fold, {_duration(n_folds * total)} for {n_folds} folds, if each "
-            "network learns for all its epochs; `patience` mostly ends it earlier, "
+            f"{_duration(total)} a fold, {_duration(n_folds * total)} for {n_folds} folds, and "
+            f"{_duration(full)} more for all photographs (`train --fold full`), if each network "
+            "learns for all its epochs; `patience` mostly ends it earlier, "
             "`max_steps_per_epoch` under [training] shortens it"
         )
         yield Finding("ok", "hours", text)
@@ -137,7 +146,7 @@ def disk_bytes(
         n_photographs: All training photographs.
     """
     size, n_folds = (config.data.size, config.data.size), config.folds.n_folds
-    restored = math.prod(size)
+    restored, state = math.prod(size), _STATES * sum(cost.weight_bytes for cost in costs)
     predicted = sum(
         len(m.views) * math.prod(m.item_shape(size)) * np.dtype(m.dtype).itemsize for m in members
     )
@@ -147,7 +156,8 @@ def disk_bytes(
     return {
         "descriptions and located holes": sum(scanned.values()) - decoded,
         **({"decoded photographs": decoded} if config.training.cache else {}),
-        "checkpoints": n_folds * sum(_STATES * cost.weight_bytes for cost in costs),
+        "checkpoints": n_folds * state,
+        "those of `train --fold full`": state,
         "out-of-fold predictions": sampled * (restored + predicted),
     }
 

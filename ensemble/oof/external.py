@@ -14,7 +14,7 @@ from ensemble.errors import ConfigError, DataError, MissingFileError
 from ensemble.manifest import digest_bytes, digest_json
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
-from ensemble.parallel import Advance, map_in_order, split_in_batches
+from ensemble.parallel import Advance, Progress, map_in_order, silent, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import CONTENT, archive_digests, external_test_digests
 from ensemble.workspace import atomic_path, exclusive_lock
@@ -26,7 +26,7 @@ Part = tuple[Path, Sequence[str], dict[str, str]]
 
 
 def import_oof(
-    project: Project, member: Member, source: Path, *, advance: Advance
+    project: Project, member: Member, source: Path, *, progress: Progress = silent
 ) -> list[Archive]:
     """Archive out-of-fold predictions made elsewhere, one archive a fold.
 
@@ -39,45 +39,41 @@ def import_oof(
             where they are there.
         member: Of kind `external`.
         source: A folder or flat zip of PNGs named as the training photographs.
-        advance: Called with the number of photographs newly done.
+        progress: Opens a bar over the photographs.
 
     Raises:
         ConfigError: The member is not external.
         MissingFileError: A photograph's prediction is not there.
         DataError: A prediction is unreadable, of the wrong mode or size, or there twice.
     """
-    found = frozenset(list_importable(project, source))
-    parts = (
-        (
-            project.archive_folder(member, fold),
-            [i for i in project.folds.validation(fold) if i in found],
-            archive_digests(project, member, fold, None),
-        )
-        for fold in range(project.folds.n_folds)
-    )
-    return _import(project, member, source, parts, advance)
+    pictures = PngSource(source)
+    there = pictures.names_by_stem()
+
+    def part(fold: int) -> Part:
+        due = {*project.oof_sample(fold), *there}
+        image_ids = [i for i in project.folds.validation(fold) if i in due]
+        digests = archive_digests(project, member, fold, None)
+        return project.archive_folder(member, fold), image_ids, digests
+
+    return _import(project, member, pictures, map(part, range(project.folds.n_folds)), progress)
 
 
-def list_importable(project: Project, source: Path) -> list[str]:
-    """The photographs whose out-of-fold predictions are taken from a folder or zip.
-
-    All of the sample, which is due, and those of the others that are there.
-    """
-    due = {i for fold in range(project.folds.n_folds) for i in project.oof_sample(fold)}
-    there = PngSource(source).names_by_stem()
-    return [i for i in project.folds.image_ids if i in due or i in there]
-
-
-def import_test(project: Project, member: Member, source: Path, *, advance: Advance) -> Archive:
+def import_test(
+    project: Project, member: Member, source: Path, *, progress: Progress = silent
+) -> Archive:
     """Archive an external member's predictions of the test photographs; see `import_oof`."""
     image_ids, digests = project.competition.test_ids, external_test_digests(project, member)
     parts = [(project.test_archive_folder(member), image_ids, digests)]
-    (archive,) = _import(project, member, source, parts, advance)
+    (archive,) = _import(project, member, PngSource(source), parts, progress)
     return archive
 
 
 def _import(
-    project: Project, member: Member, source: Path, parts: Iterable[Part], advance: Advance
+    project: Project,
+    member: Member,
+    pictures: PngSource,
+    parts: Iterable[Part],
+    progress: Progress,
 ) -> list[Archive]:
     """Archive each part; all of them replace the earlier ones, or none does."""
     if member.kind != "external":
@@ -85,17 +81,17 @@ def _import(
             f"only external members are imported, but `{member.name}` is {member.kind}; add a "
             '[[member]] table with `arch = "external"` to ens.toml'
         )
-    parts, pictures = list(parts), PngSource(source)
-    names = pictures.names_by_stem()
+    parts, names = list(parts), pictures.names_by_stem()
     due = [image_id for _, image_ids, _ in parts for image_id in image_ids]
     missing = [image_id for image_id in due if image_id not in names]
     if missing:
         raise MissingFileError(
-            f"`{source}` must have a PNG for every photograph that is due, but lacks "
+            f"`{pictures.path}` must have a PNG for every photograph that is due, but lacks "
             f"{len(missing)} of {len(due)}, `{missing[0]}.png` among them; `ens oof sample` lists "
             "those of the out-of-fold sample"
         )
     with ExitStack() as stack:
+        advance = stack.enter_context(progress(f"importing {member.name}", len(due)))
         for path, image_ids, digests in parts:
             stack.enter_context(exclusive_lock(path, what=f"importing into `{path}`"))
             temporary = stack.enter_context(atomic_path(path))

@@ -72,7 +72,7 @@ def _ablation_table(found: Summary) -> FittingTable:
     title = f"{found['stage']}: the kept blend without each member"
     table = make_table(title, Column("without"), Column("score", True, 1), Column("loss", True))
     for row in found["leave_one_out"]:
-        table.add_row(row["member"], _number(row["score"]), f"{row['worth']:+.4f}")
+        table.add_row(row["member"], _number(row["score"]), f"{row['worth']:+z.4f}")
     return table
 
 
@@ -81,7 +81,7 @@ def _view_table(found: Summary) -> FittingTable:
     numbers = [Column("score", True, 1), Column("gain", True), Column("forward passes", True, 2)]
     table = make_table(title, Column("views"), *numbers)
     for row in found["views"]:
-        gain = f"{row['gain']:+.4f}"
+        gain = f"{row['gain']:+z.4f}"
         table.add_row(row["views"], _number(row["score"]), gain, str(row["forward_passes"]))
     return table
 

@@ -23,6 +23,7 @@ from ensemble.report.holes import GOOD_IOU, measure_iou
 from ensemble.report.page import Cell, Picture, Row, Table, embed, number_cell, render, text_cell
 from ensemble.report.plots import Plot, draw_bars, draw_heat, draw_histogram, draw_hues
 from ensemble.report.steps import trace
+from ensemble.vocabulary import counted
 
 SIDE, GROUP_SIDE = 256, 144
 SHOWN_SAMPLES, SHOWN_GROUPS, SHOWN_OF_A_GROUP, SHOWN_SUSPECTS = 12, 12, 6, 12
@@ -252,9 +253,10 @@ def _plot_holes(project: Project, looks: Sequence[Look]) -> tuple[Plot, ...]:
 
 def _say_grouping(sizes: Sequence[int]) -> str:
     return (
-        f"{sum(n > 1 for n in sizes):,} groups of two or more, and {sum(n == 1 for n in sizes):,} "
-        f"single photographs, among {sum(sizes):,}. The competition's slides name "
-        f"{SLIDES_GROUPS:,} clusters among 29,603 and call {SLIDES_SINGLE:,} photographs noise: "
+        f"{counted(sum(n > 1 for n in sizes), 'group')} of two or more, and "
+        f"{counted(sum(n == 1 for n in sizes), 'single photograph')}, among {sum(sizes):,}. The "
+        f"competition's slides name {SLIDES_GROUPS:,} clusters among 29,603 and call "
+        f"{SLIDES_SINGLE:,} photographs noise: "
         "they cluster what looks alike, while a group here shows one scene, which is what leaks "
         "from fold to fold."
     )

@@ -55,7 +55,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "folds' photographs.",
         "data range": "Two pixels are recolored so that the answer spans 0 to 255, because the "
         "score's SSIM takes its constants from that range.",
-        "recipe": "What was decided: weights, views and composition; `ens submit` follows it.",
+        "recipe": "What was decided: weights, views and composition; ens submit follows it.",
         "trial": "One blend that the search tried, scored on sampled pixels.",
         "importance": "Share of the scores' variance over the trials that an option explains "
         "(fANOVA).",
@@ -71,7 +71,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "lost": "Share of the pixels that lie in the hole.",
         "IoU": "Pixels in both masks divided by pixels in either, 0 to 1.",
         "expected": "The score of the recipe out of fold when the zip was built.",
-        "public": "The score that the board gave, as noted with `ens history`.",
+        "public": "The score that the board gave, as noted with ens history.",
         "submission": "A verified zip of answers to the test photographs.",
     }
 )

@@ -132,8 +132,10 @@ def write_number(value: float, style: str = "score") -> str:
 
     >>> write_number(0.57123), write_number(-0.0123, "gain"), write_number(0.251, "share")
     ('0.5712', '−0.0123', '25.1 %')
+    >>> write_number(-0.00001, "gain")
+    '+0.0000'
     """
-    formats = {"score": "{:.4f}", "gain": "{:+.4f}", "count": "{:,.0f}", "share": "{:.1%}"}
+    formats = {"score": "{:.4f}", "gain": "{:+z.4f}", "count": "{:,.0f}", "share": "{:.1%}"}
     return formats[style].format(value).replace("-", "−").replace("%", " %")
 
 

@@ -42,15 +42,24 @@ def plot_search(storage: str | Path, study_name: str, *, stage: str) -> Iterator
     )
     if len(values) >= FEWEST_TRIALS and np.ptp(values) > 0:
         found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-        shares = dict(list(found.items())[:MOST_OPTIONS])
+        shares = {_words(name): share for name, share in list(found.items())[:MOST_OPTIONS]}
         first = next(iter(shares))
         yield draw_bars(
             shares,
             name=f"{stage}-importance",
             title=f"{stage}: importance",
             x="share of the variance",
-            text=f"`{first}` mattered most: it explains {shares[first]:.0%} of the variance.",
+            text=f"The {first} mattered most: {shares[first]:.0%} of the variance.",
         )
+
+
+def _words(option: str) -> str:
+    """An option of the search as a person calls it.
+
+    >>> _words("weight/fpn-resnet50"), _words("views/every member"), _words("prior_weight")
+    ('weight of fpn-resnet50', 'views of every member', 'prior weight')
+    """
+    return option.replace("/", " of ", 1) if "/" in option else option.replace("_", " ")
 
 
 def _load(storage: str | Path, study_name: str) -> optuna.Study | None:

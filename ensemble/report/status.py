@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from ensemble.provenance import (
     require_current_submission,
     restoration_for,
 )
+from ensemble.report.metrics import read_metrics
 from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.vocabulary import FULL, Fold
 
@@ -167,7 +167,7 @@ def measure_usage(project: Project, member: Member) -> Usage:
     scores, seconds = [], 0.0
     for fold in (*folds, FULL):
         folder = project.folder(member, fold)
-        seconds += sum(_read_column(folder / METRICS, "seconds"))
+        seconds += sum(read_metrics(folder / METRICS).get("seconds", ()))
         try:
             found = read_checkpoint(project, member, fold).facts.get("val_score")
         except EnsembleError:
@@ -177,15 +177,6 @@ def measure_usage(project: Project, member: Member) -> Usage:
     folders = (project.folder(member, 0).parent, project.archive_folder(member, 0).parent)
     mean = sum(scores) / len(scores) if scores else None
     return Usage(mean, sum(map(_count_bytes, folders)), seconds)
-
-
-def _read_column(path: Path, name: str) -> list[float]:
-    """A column of a CSV of numbers; empty where it is not there."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return []
 
 
 def _count_bytes(folder: Path) -> int:

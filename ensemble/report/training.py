@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ensemble.members import Member
 from ensemble.project import Project
+from ensemble.report.metrics import Columns, read_metrics
 from ensemble.report.page import Cell, Row, Table, number_cell, text_cell
 from ensemble.report.plots import Plot, draw_lines
 from ensemble.training.job import Job
 from ensemble.vocabulary import FULL, Fold
-
-Columns = Mapping[str, tuple[float, ...]]
-"""Of one training, the numbers of each epoch by the name of the column of `metrics.csv`."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +43,11 @@ def collect_trainings(project: Project) -> Trainings:
 def _read_folds(project: Project, member: Member) -> Iterator[tuple[Fold, Columns]]:
     folds: list[Fold] = [*range(project.folds.n_folds), FULL]
     for fold in folds:
-        columns = _read_columns(
+        columns = read_metrics(
             Job(member.stage, member.name, fold).files(project.workspace).metrics
         )
         if columns:
             yield fold, columns
-
-
-def _read_columns(path: Path) -> Columns:
-    """The columns of numbers; none where the file is missing or no table."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return {name: tuple(float(row[name]) for row in rows) for name in (rows[0] if rows else ())}
-    except (OSError, ValueError, TypeError, KeyError, csv.Error):
-        return {}
 
 
 def _plot(member: Member, folds: Mapping[Fold, Columns]) -> Iterator[Plot]:

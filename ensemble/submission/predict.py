@@ -185,6 +185,17 @@ class Holes:
             return np.zeros(damaged.shape, dtype=np.bool_), "none"
         return find_hole(damaged)
 
+    def unused(self, photographs: Sequence[Path]) -> list[Path]:
+        """The masks of a folder that are named as none of these photographs.
+
+        Raises:
+            DataError: Two masks are of the same photograph, or the folder has none.
+        """
+        if self.masks is None or not self.masks.is_dir():
+            return []
+        stems = {path.stem for path in photographs}
+        return [path for stem, path in self._by_stem.items() if stem not in stems]
+
     @cached_property
     def _by_stem(self) -> dict[str, Path]:
         assert self.masks is not None

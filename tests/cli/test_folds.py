@@ -96,7 +96,7 @@ def test_a_group_larger_than_a_fold_is_cut_and_said(ens, root: Path) -> None:
         cv2.imwrite(str(root / f"data/train_gt/TRAIN_{row:05d}.png"), picture)
     said = ens(root, "folds")
     assert said.status == 0, said.err
-    assert "were torn apart to keep groups within a fold's share of 4 photographs" in said.out
+    assert "torn apart to keep groups within a fold's share of 4 photographs" in said.out
     assert np.bincount(read_folds(root / "folds.csv").folds).tolist() == [4, 4, 4]
 
 

@@ -54,7 +54,7 @@ def test_one_mask_is_for_one_photograph(ens, album: Path, tmp_path: Path) -> Non
     assert said.status == 2
     assert f"--mask `{mask}` is one file, but 2 photographs are given" in said.err
     said = ens(tmp_path, "predict", album / "whole.png", out)
-    assert "wrote 1 pictures" in said.out
+    assert "wrote 1 picture to" in said.out
     assert "1 with a mask" in said.out
 
 
@@ -69,3 +69,13 @@ def test_weights_that_are_not_there_are_asked_for(
     assert "--full needs networks of your own" in said.err
     said = ens(tmp_path, "predict", album, f"--out {tmp_path}/out --look natural")
     assert "--look natural needs networks of your own" in said.err
+
+
+def test_a_mask_of_no_photograph_is_named(ens, album: Path, tmp_path: Path) -> None:
+    mask = np.zeros((90, 130), dtype=bool)
+    mask[5:9, 5:9] = True
+    for name in ("whole", "hwole"):
+        write_png(tmp_path / "masks" / f"{name}.png", mask)
+    said = ens(tmp_path, "predict", album, f"--out {tmp_path}/out --mask {tmp_path}/masks")
+    assert f"note: masks that are named as no photograph: {tmp_path}/masks/hwole.png\n" in said.out
+    assert "1 with a located hole, 1 with a mask" in said.out

@@ -169,8 +169,8 @@ def test_another_size_is_refused_with_the_remedy(load, data: Path):
     competition = load(size=512)
     path = data / "train_gt/TRAIN_00000.png"
     message = (
-        f"`{path}` must be 512 x 512 px, as `ens.toml` says, but is 48 x 48 px; "
-        "set `size = 48` under [data]"
+        f"`{path}` must be 512 x 512 px, `size` under [data] of `ens.toml` (`ens init` writes "
+        "one), but is 48 x 48 px; set `size = 48` in that file"
     )
     with pytest.raises(DataError, match=re.escape(message)):
         competition.train_sample("TRAIN_00000")

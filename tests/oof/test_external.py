@@ -43,7 +43,7 @@ def ignore(_: int) -> None: ...
 
 def test_imported_predictions_are_read_like_any_other(project, theirs):
     member = project.members("colorization")[0]
-    import_oof(project, member, theirs, advance=ignore)
+    import_oof(project, member, theirs)
     predictions = ArchivedPredictions(project, [member], [0, 1])
     for image_id in project.folds.image_ids:
         expected = 255 - project.competition.target(image_id)
@@ -57,7 +57,7 @@ def test_a_zip_serves_as_well(project, theirs, tmp_path):
         for path in theirs.iterdir():
             archive.write(path, path.name)
     member = project.members("colorization")[0]
-    archives = import_oof(project, member, tmp_path / "theirs.zip", advance=ignore)
+    archives = import_oof(project, member, tmp_path / "theirs.zip")
     assert all(archive.complete for archive in archives)
 
 
@@ -70,7 +70,7 @@ def test_a_damaged_zip_is_named(project, theirs, tmp_path):
     start = len(f"{project.folds.image_ids[0]}.png") + 30
     path.write_bytes(content[:start] + b"\xff" * 8 + content[start + 8 :])
     with pytest.raises(DataError, match="is damaged at .*; make it again") as error:
-        import_oof(project, project.members("colorization")[0], path, advance=ignore)
+        import_oof(project, project.members("colorization")[0], path)
     assert f"`{path}` is damaged at `{project.folds.image_ids[0]}.png`" in str(error.value)
 
 
@@ -78,7 +78,7 @@ def test_a_missing_picture_is_named(project, theirs):
     absent = project.folds.validation(1)[0]
     (theirs / f"{absent}.png").unlink()
     with pytest.raises(MissingFileError, match=f"lacks 1 of 6, `{absent}.png` among them"):
-        import_oof(project, project.members("colorization")[0], theirs, advance=ignore)
+        import_oof(project, project.members("colorization")[0], theirs)
 
 
 def test_only_the_sampled_photographs_are_due_and_others_are_taken(project, theirs):
@@ -91,53 +91,53 @@ def test_only_the_sampled_photographs_are_due_and_others_are_taken(project, thei
     for image_id in others[1:]:
         (theirs / f"{image_id}.png").unlink()
     member = sampled.members("colorization")[0]
-    archives = import_oof(sampled, member, theirs, advance=ignore)
+    archives = import_oof(sampled, member, theirs)
     stored = {i for archive in archives for i in archive.image_ids}
     assert stored == {*due, others[0]}
     predictions = ArchivedPredictions(sampled, [member], [0, 1])
     assert set(predictions.image_ids) == due
     (theirs / f"{min(due)}.png").unlink()
     with pytest.raises(MissingFileError, match=f"`{min(due)}.png` among them; `ens oof sample`"):
-        import_oof(sampled, member, theirs, advance=ignore)
+        import_oof(sampled, member, theirs)
 
 
 def test_a_picture_of_another_size_is_named(project, theirs):
     first = project.folds.validation(0)[0]
     write_png(theirs / f"{first}.png", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(DataError, match=rf"{first}.png` must be \(48, 48\), but is \(9, 9\)"):
-        import_oof(project, project.members("colorization")[0], theirs, advance=ignore)
+        import_oof(project, project.members("colorization")[0], theirs)
 
 
 def test_only_external_members_are_imported(project, theirs):
     with pytest.raises(ConfigError, match="`gray` is fixed"):
-        import_oof(project, project.members("colorization")[1], theirs, advance=ignore)
+        import_oof(project, project.members("colorization")[1], theirs)
 
 
 def test_neither_folder_nor_zip(project, tmp_path):
     with pytest.raises(MissingFileError, match="a folder or a zip"):
-        import_test(project, project.members("colorization")[0], tmp_path / "none", advance=ignore)
+        import_test(project, project.members("colorization")[0], tmp_path / "none")
 
 
 def test_a_failed_import_leaves_the_earlier_one(project, theirs):
     member = project.members("colorization")[0]
-    import_oof(project, member, theirs, advance=ignore)
+    import_oof(project, member, theirs)
     import_test_of(project, theirs.parent / "sent")
     before = contents(project.workspace.oof)
     last = project.folds.validation(1)[-1]
     (theirs / f"{last}.png").write_bytes(b"no png")
     with pytest.raises(DataError, match=last):
-        import_oof(project, member, theirs, advance=ignore)
+        import_oof(project, member, theirs)
     broken = theirs.parent / "sent" / f"{project.competition.test_ids[-1]}.png"
     broken.write_bytes(broken.read_bytes()[:-5])
     with pytest.raises(DataError, match="truncated"):
-        import_test(project, member, broken.parent, advance=ignore)
+        import_test(project, member, broken.parent)
     assert contents(project.workspace.oof) == before
 
 
 def import_test_of(project, folder):
     for image_id in project.competition.test_ids:
         write_png(folder / f"{image_id}.png", np.zeros((48, 48, 3), np.uint8))
-    return import_test(project, project.members("colorization")[0], folder, advance=ignore)
+    return import_test(project, project.members("colorization")[0], folder)
 
 
 def contents(folder):
@@ -161,7 +161,7 @@ def test_an_ambiguous_zip_is_refused(project, theirs, tmp_path, entries, told):
             for entry in entries:
                 archive.write(theirs / f"{image_id}.png", entry.format(image_id))
     with pytest.raises(DataError, match=told):
-        import_oof(project, project.members("colorization")[0], path, advance=ignore)
+        import_oof(project, project.members("colorization")[0], path)
 
 
 def test_test_predictions_of_other_photographs_are_refused(project, theirs, tmp_path):
@@ -183,7 +183,7 @@ def test_without_test_predictions_what_imports_them_is_told(project):
 
 def test_other_predictions_make_recipe_and_zip_stale(project, theirs, tmp_path):
     member = project.members("colorization")[0]
-    import_oof(project, member, theirs, advance=ignore)
+    import_oof(project, member, theirs)
     import_test_of(project, tmp_path / "sent")
     recipe = Recipe(
         restoration=StageRecipe.single("unet-efficientnet-b0"),
@@ -195,9 +195,9 @@ def test_other_predictions_make_recipe_and_zip_stale(project, theirs, tmp_path):
     sent = submission_digests(project, recipe)["colorization/theirs/test"]
     image_id = project.folds.validation(0)[0]
     write_png(theirs / f"{image_id}.png", project.competition.target(image_id))
-    import_oof(project, member, theirs, advance=ignore)
+    import_oof(project, member, theirs)
     write_png(tmp_path / "sent" / "TEST_000.png", np.ones((48, 48, 3), np.uint8))
-    import_test(project, member, tmp_path / "sent", advance=ignore)
+    import_test(project, member, tmp_path / "sent")
     now = recipe_digests(project, [member], (0, 1), priors="")
     changed = [key for key in now if now[key] != recipe.made_from[key]]
     assert changed == ["colorization/theirs/fold-0"]

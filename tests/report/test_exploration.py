@@ -70,7 +70,7 @@ def test_groups_and_unusual_damage_are_shown(ens, make_workspace) -> None:
     assert said.status == 0, said.err
     page = Page((workspace.root / "explore.html").read_text())
     text = " ".join(page.text.split())
-    assert "1 groups of two or more, and 3 single photographs, among 6." in text
+    assert "1 group of two or more, and 3 single photographs, among 6." in text
     assert "3 photographs, all in fold" in text
     assert "`TRAIN_00005` has lost" in text
     assert page.all("alt").count("TRAIN_00001") == 1

@@ -154,9 +154,9 @@ class Verdict:
         error = "unknown" if found.groups < 2 else f"{found.error:.4f}"
         return (
             f"{verb} {self.name}: tuned on some groups and scored on the others, it gains "
-            f"{found.gain:+.4f} over {self.against} (standard error {error}, 95 % interval "
-            f"{found.low:+.4f} to {found.high:+.4f} over {found.groups} groups; in sample "
-            f"{self.in_sample:+.4f}), which {sign} {ERRORS_NEEDED:g} standard errors."
+            f"{found.gain:+z.4f} over {self.against} (standard error {error}, 95 % interval "
+            f"{found.low:+z.4f} to {found.high:+z.4f} over {found.groups} groups; in sample "
+            f"{self.in_sample:+z.4f}), which {sign} {ERRORS_NEEDED:g} standard errors."
         )
 
 
