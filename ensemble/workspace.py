@@ -220,7 +220,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             of the system's also where a library reports a full disk by an error of its own.
     """
     with name_in_errors(path):
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _sweep(path.parent)
         scratch, in_use = _make_scratch(path)
         temporary = scratch / path.name
@@ -243,6 +243,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         finally:
             in_use.release()
             _remove_scratch(scratch)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents, if missing; each is entered on the disk."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in new:
+        _flush_folder(one.parent)
 
 
 def remove_folder(path: Path) -> None:
@@ -297,7 +305,7 @@ def exclusive_lock(
         OSError: As the block raises it; one that names no file names `path`.
     """
     lock_file = path.parent / f".{path.name}.lock"
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(lock_file.parent)
     lock = FileLock(lock_file, blocking=wait, poll_interval=poll_seconds)
     try:
         _acquire(lock)
@@ -369,7 +377,7 @@ def _sweep(folder: Path) -> None:
         in_use = FileLock(scratch / _IN_USE, blocking=False)
         with suppress(OSError, LockedError):
             if not (scratch / _IN_USE).exists():
-                scratch.rmdir()  # if its writer died, or is made to try again, right after mkdtemp
+                scratch.rmdir()  # its writer died right after mkdtemp, or else will try again
                 continue
             _acquire(in_use)
             _remove_scratch(scratch)
@@ -396,14 +404,6 @@ def _find_errno(text: str) -> int:
         return errno.ENOSPC
     found = _SYSTEM_ERROR.search(text)
     return int(found[1]) if found else 0
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder with its parents; each is entered on the disk."""
-    new = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in new:
-        _flush_folder(one.parent)
 
 
 def _give_usual_mode(path: Path) -> None:

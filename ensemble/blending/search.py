@@ -98,6 +98,7 @@ def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
 
     Raises:
         ConfigError: There is no such storage and none can be made.
+        OSError: The disk is full, or fails.
     """
     text = str(where)
     if text.startswith(JOURNAL) or "://" not in text:

@@ -24,7 +24,7 @@ from ensemble.config import Config
 from ensemble.errors import ConfigError, EnsembleError, explain_os_error
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.workspace import Workspace, refuse_links
+from ensemble.workspace import Workspace, make_folder, refuse_links
 
 FAILED, REFUSED = 1, 2
 _PR_SET_PDEATHSIG = 1
@@ -64,7 +64,7 @@ class Order(BaseModel):
 def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -> Popen[bytes]:
     """Start a process that does an order and appends to the job's log; on Linux it dies with us."""
     log = order.job.files(Workspace(order.root)).log
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(log.parent)
     refuse_links(log.parent, log)
     with log.open("ab") as file:
         return Popen(

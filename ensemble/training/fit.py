@@ -31,7 +31,7 @@ from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.vocabulary import FULL
-from ensemble.workspace import exclusive_lock, links_in, refuse_links, remove_folder
+from ensemble.workspace import exclusive_lock, links_in, make_folder, refuse_links, remove_folder
 
 
 def fit(
@@ -66,7 +66,7 @@ def fit(
     if hardware.rank:
         return run.finish(validation_grays)
     with exclusive_lock(run.files.folder, what=f"training {job}"):
-        run.files.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(run.files.folder)
         refuse_links(*links_in(run.files.folder))
         return run.finish(validation_grays)
 

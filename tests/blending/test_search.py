@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import optuna
 import pytest
+from optuna.storages.journal import _file
 
 from ensemble.blending import search as searching
 from ensemble.blending.samplers import SAMPLERS, make_sampler
@@ -248,6 +249,13 @@ def test_a_full_disk_is_told_of_the_journal(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(OSError, match="No space left on device: .*study.log"):
         open_study(open_storage(path), "any")
+
+
+def test_a_full_disk_is_not_blamed_on_the_name_of_a_new_journal(tmp_path, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "study.log"))
+    monkeypatch.setattr(_file, "open", Mock(side_effect=full), raising=False)
+    with pytest.raises(OSError, match="No space left on device: .*study.log"):
+        open_storage(tmp_path / "study.log")
 
 
 def test_a_journal_is_a_journal_whichever_way_it_is_written(tmp_path):

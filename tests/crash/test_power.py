@@ -46,6 +46,17 @@ def test_what_is_renamed_was_flushed_and_the_rename_is(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_new_folders_are_flushed_too(name: str, prepared: dict[str, Prepared]) -> None:
+    points, before = prepared[name].points, prepared[name].before
+    for number, (what, path) in enumerate(points):
+        if what != "mkdir" or (before / path).exists():
+            continue
+        if not re.search(r"\.part|\.zarr|tensorboard|cache/", path):
+            parent = str(Path(path).parent).removeprefix(".")
+            assert ("fsync", parent) in points[number:], f"{path} is not flushed"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_else_is_written_in_place(name: str, prepared: dict[str, Prepared]) -> None:
     in_place = {
         name_site(path)
