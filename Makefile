@@ -4,18 +4,20 @@
 # make fuzz   the property tests on new random examples
 # make docs   the documentation as a site, in site/
 # make check  ruff, mypy, import-linter
+# make test-minimum   the tests with the least versions that pyproject.toml allows; wants Python 3.11
 # make lock   requirements.lock anew, with hashes; make lock UPGRADE=--upgrade for newer versions
 # make audit  known vulnerabilities of what is locked; needs the network
 
 PYTHON ?= python3
 VENV := .venv
+MINIMUM := .venv-minimum
 BIN := $(VENV)/bin
 DEMO := demo
 READY := $(VENV)/.ready
 NUMERICAL := metric composition damage folds blending training networks jobs inference
 OLDER := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default NUMBA_CPU_NAME=generic
 
-.PHONY: demo test test-portable fuzz docs check lock audit clean
+.PHONY: demo test test-portable test-minimum fuzz docs check lock audit clean
 
 demo: $(READY)
 	$(BIN)/ens --root $(DEMO) demo --force
@@ -31,6 +33,16 @@ test: $(READY)
 # A tolerance that holds by the luck of one processor's vectors fails here.
 test-portable: $(READY)
 	$(OLDER) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(NUMERICAL:%=tests/%)
+
+# torch and torchvision stay the locked ones: older ones come with all of CUDA. Older packages warn of
+# newer ones that they need, which is no failure here.
+test-minimum: $(READY)
+	$(PYTHON) -m venv $(MINIMUM)
+	$(BIN)/uv pip install --quiet --python $(MINIMUM)/bin/python --no-deps \
+		--requirement requirements-minimum.lock
+	$(MINIMUM)/bin/python -m pip install --quiet --requirement requirements-torch.lock
+	$(MINIMUM)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	OMP_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest -n 2 --dist worksteal -W default
 
 # The property tests on examples that nobody has seen; a failure prints how to repeat it.
 fuzz: $(READY)
@@ -51,6 +63,10 @@ lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --constraint requirements-torch.lock \
 		--no-emit-package torch --universal --generate-hashes --quiet $(UPGRADE) \
 		--custom-compile-command "make lock" --output-file requirements.lock
+	echo torchvision==0.28.0 | $(BIN)/uv pip compile - pyproject.toml --extra dev \
+		--override requirements-torch.lock --no-emit-package torch --resolution lowest-direct \
+		--python-version 3.11 --no-annotate --quiet $(UPGRADE) \
+		--custom-compile-command "make lock" --output-file requirements-minimum.lock
 
 audit: $(READY)
 	$(BIN)/uv tool run pip-audit --strict --no-deps --disable-pip \
@@ -65,4 +81,4 @@ $(READY): pyproject.toml requirements.lock requirements-torch.lock
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) $(DEMO) site
+	rm -rf $(VENV) $(MINIMUM) $(DEMO) site

@@ -100,6 +100,9 @@ class Context:
         Yields:
             A function that takes the number of items newly done.
         """
+        if not self.console.is_terminal:  # rich before 14.3 would print an empty line
+            yield lambda _: None
+            return
         from rich import progress as bars
 
         columns = (
@@ -108,8 +111,7 @@ class Context:
             bars.MofNCompleteColumn(),
             bars.TimeRemainingColumn(),
         )
-        console = self.console
-        with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        with bars.Progress(*columns, console=self.console) as bar:
             task = bar.add_task(printable(what), total=total)
             yield lambda count: bar.advance(task, count)
 

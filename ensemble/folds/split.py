@@ -160,17 +160,17 @@ def _shuffle_groups(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
 
 
 def _deal_by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
-    """Largest group first, into the smallest fold, as `GroupKFold` does.
+    """Largest group first, into the smallest fold.
 
-    Its `shuffle=True` would balance the number of groups, not of photographs, so the codes are
-    shuffled instead.
+    So does scikit-learn's `GroupKFold`, whose order of equal groups depends on its version and, in
+    older ones, on the processor. The folds of a seed must not.
     """
-    from sklearn.model_selection import GroupKFold  # slow to import, and folds are often read
-
-    folds = np.empty(len(codes), dtype=np.int64)
-    for k, (_, validation) in enumerate(GroupKFold(n_folds).split(codes, groups=codes)):
-        folds[validation] = k
-    return folds
+    sizes = np.bincount(codes)
+    filled, fold_of_code = np.zeros(n_folds, np.int64), np.zeros(len(sizes), np.int64)
+    for code in np.argsort(sizes, kind="stable")[::-1]:
+        fold_of_code[code] = k = np.argmin(filled)
+        filled[k] += sizes[code]
+    return fold_of_code[codes]
 
 
 def _deal_by_strata(

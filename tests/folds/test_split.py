@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import GroupKFold
 
 from ensemble.arrays import luma
 from ensemble.errors import ConfigError, DataError
@@ -119,6 +120,15 @@ def test_sizes_count_where_strata_and_sizes_disagree() -> None:
     strata = np.minimum(groups, 1).tolist()
     folds = split(image_ids=ids, groups=groups.tolist(), n_folds=2, seed=0, strata=strata)
     assert np.bincount(folds.folds).tolist() == [8, 6]
+
+
+def test_groups_of_different_sizes_are_dealt_as_scikit_learn_deals_them() -> None:
+    groups = np.repeat(np.arange(12), np.random.default_rng(0).permutation(12) + 1)
+    ids = [f"{row:02d}" for row in range(len(groups))]
+    folds = split(image_ids=ids, groups=groups.tolist(), n_folds=3, seed=0)
+    parts = {frozenset(np.flatnonzero(np.array(folds.folds) == k).tolist()) for k in range(3)}
+    dealt = GroupKFold(3).split(ids, groups=groups)
+    assert parts == {frozenset(validation.tolist()) for _, validation in dealt}
 
 
 @pytest.mark.parametrize(
