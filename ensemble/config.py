@@ -22,11 +22,18 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from ensemble.errors import ConfigError, nearest_first
+from ensemble.errors import ConfigError, DataError, nearest_first
+from ensemble.reading import read_bytes, shorten
 from ensemble.workspace import check_name
 
 MOST_FOLDS = 100
 """A fold costs a training of every member; more are a mistake."""
+
+MOST_SIDE = 4096
+"""Of a photograph, in pixels; more are a mistake."""
+
+MOST_SEED = 2**32 - 1
+"""Of the seeds that every library takes."""
 
 InputMode = Literal["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance"]
 """What a network of restoration is shown."""
@@ -34,19 +41,25 @@ InputMode = Literal["damaged", "prefilled", "prefilled+mask", "prefilled+mask+di
 REMOVED = {"colorization.train_on": "colorization always learns from clean gray"}
 """Keys of earlier versions, each with the reason why it went."""
 
+_LARGEST = 2**18
+"""Bytes of `ens.toml`; a thousand members take less."""
+
+_SHOWN = 10
+"""Faults that are told at once."""
+
 MemberName = Annotated[str, AfterValidator(partial(check_name, "a member"))]
 
 
 class Section(BaseModel):
-    """Some keys, frozen; an unknown key, an infinite number or NaN is refused."""
+    """Some keys, frozen; an unknown key, another kind of value, infinity and NaN are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class DataSection(Section):
     """What the photographs are like."""
 
-    size: int = Field(512, ge=16, description="Side of every photograph in pixels.")
+    size: int = Field(512, ge=16, le=MOST_SIDE, description="Side of every photograph in pixels.")
 
 
 class FoldsSection(Section):
@@ -63,8 +76,10 @@ class FoldsSection(Section):
 class NormalizationSection(Section):
     """How uint8 becomes what a network sees: (value / 255 - mean) / std."""
 
-    mean: float = Field(0.5, description="Subtracted mean, on the scale 0 to 1.")
-    std: float = Field(0.225, gt=0, description="Dividing standard deviation, same scale.")
+    mean: float = Field(0.5, ge=-10, le=10, description="Subtracted mean, on the scale 0 to 1.")
+    std: float = Field(
+        0.225, ge=1e-3, le=10, description="Dividing standard deviation, same scale."
+    )
 
 
 class RestorationSection(Section):
@@ -73,6 +88,7 @@ class RestorationSection(Section):
     members: tuple[MemberName, ...] = Field(
         ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"),
         min_length=1,
+        strict=False,
         description="Names of the members, from the registry or from [[member]] tables.",
     )
     input_mode: InputMode = Field(
@@ -108,6 +124,7 @@ class ColorizationSection(Section):
     members: tuple[MemberName, ...] = Field(
         ("unet-efficientnet-b1", "deeplabv3-efficientnet-b2", "fpn-resnet50"),
         min_length=1,
+        strict=False,
         description="Names of the members, from the registry or from [[member]] tables.",
     )
 
@@ -232,7 +249,9 @@ class CustomMember(Section):
     adapter: str | None = Field(
         None, description="Where arch is onnx: what goes in and comes out, see docs/onnx.md."
     )
-    seed: int | None = Field(None, ge=0, description="Seed of what its training draws at random.")
+    seed: int | None = Field(
+        None, ge=0, le=MOST_SEED, description="Seed of what its training draws at random."
+    )
 
     def settings(self) -> dict[str, Any]:
         """What the table sets for its member alone, by key of `seed`, [training], [restoration]."""
@@ -268,7 +287,7 @@ if not TYPE_CHECKING:  # mypy knows the class above; at run time it has these ke
 class Config(Section):
     """All settings of `ens.toml`."""
 
-    seed: int = Field(0, ge=0, description="Seed of everything drawn at random.")
+    seed: int = Field(0, ge=0, le=MOST_SEED, description="Seed of everything drawn at random.")
     data: DataSection = DataSection()
     folds: FoldsSection = FoldsSection()
     normalization: NormalizationSection = NormalizationSection()
@@ -279,7 +298,7 @@ class Config(Section):
     oof: OofSection = OofSection()
     blend: BlendSection = BlendSection()
     member: tuple[CustomMember, ...] = Field(
-        (), description="Members of your own, and settings of single members."
+        (), strict=False, description="Members of your own, and settings of single members."
     )
 
     def replace(self, section: str, **values: Any) -> Config:
@@ -325,19 +344,24 @@ def load_config(path: Path) -> Config:
     if not path.exists():
         return Config()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`{path}` is not valid TOML: {error}") from None
+        text = read_bytes(path, most=_LARGEST).decode()
+        return _validated(tomllib.loads(text), source=f"`{path}`")
     except RecursionError:
-        raise ConfigError(f"`{path}` is not valid TOML: brackets are nested too deeply") from None
-    return _validated(content, source=f"`{path}`")
+        reason = "brackets or dotted keys are nested too deeply"
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+    except ConfigError:
+        raise
+    except ValueError as error:  # TOML, UTF-8, and a number of more digits than Python reads
+        reason = shorten(str(error))
+    raise ConfigError(f"`{path}` is not valid TOML: {reason}; correct it") from None
 
 
 def _validated(content: Mapping[str, Any], *, source: str) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_fault(fault, content) for fault in error.errors())
+        faults = "; ".join(shorten(_fault(fault, content)) for fault in error.errors()[:_SHOWN])
         raise ConfigError(f"{source}: {faults}") from None
 
 
@@ -345,7 +369,7 @@ def _fault(fault: Any, content: Mapping[str, Any]) -> str:
     path = [part for part in fault["loc"] if isinstance(part, str)]
     key, of, remedy = ".".join(path), "", ""
     if path[0] == "member" and len(path) > 1:
-        of = f" of [[member]] `{content['member'][fault['loc'][1]].get('name')}`"
+        of = f" of [[member]] `{shorten(str(content['member'][fault['loc'][1]].get('name')))}`"
         if path[1] in ("seed", *_SHARED):
             remedy = "; correct it, or delete it, so that the member is trained like all others"
     if fault["type"] == "missing":

@@ -11,7 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ensemble.errors import DataError, MissingArtefactError, MissingFileError, StaleArtefactError
+from ensemble.reading import explain, read_json
+from ensemble.vocabulary import View
 from ensemble.workspace import atomic_write
 
 MANIFEST = "manifest.json"
@@ -28,6 +32,51 @@ PACKAGES = (
     "scikit-image",
     "optuna",
 )
+
+
+class _Facts(BaseModel):
+    """Facts of one kind of artefact that are relied upon; there may be others."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _CheckpointFacts(_Facts):
+    weights: str | None = None
+    best_epoch: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    scores: list[float | None]
+    val_score: float | None = None
+    settings: dict[str, Any] = {}
+
+
+class _ArchiveFacts(_Facts):
+    image_ids: list[str]
+    views: list[View] = Field(min_length=1)
+
+
+class _CacheFacts(_Facts):
+    pixels: str
+
+
+class _Mixed(_Facts):
+    file: str
+    weight: float
+
+
+class _SubmissionFacts(_Facts):
+    zip: str
+    full: bool = False
+    mixed: _Mixed | None = None
+    expected: float | None = None
+
+
+_FACTS: dict[str, type[_Facts]] = {
+    "checkpoint": _CheckpointFacts,
+    "oof": _ArchiveFacts,
+    "cache": _CacheFacts,
+    "submission": _SubmissionFacts,
+}
+"""What a manifest of each kind must say."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +147,14 @@ def read_manifest(path: Path, *, remedy: str = "make the artefact again") -> Man
         StaleArtefactError: The file is not a manifest.
     """
     try:
-        manifest = Manifest(**json.loads(path.read_bytes()))
-        if not (isinstance(manifest.made_from, dict) and isinstance(manifest.facts, dict)):
-            raise TypeError("`made_from` and `facts` must be tables")
+        manifest: Manifest = read_json(path, Manifest)
+        _FACTS.get(manifest.kind, _Facts).model_validate(manifest.facts)
         return manifest
-    except (FileNotFoundError, NotADirectoryError):
+    except MissingFileError:
         raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None
-    except (ValueError, TypeError, IsADirectoryError) as error:
-        raise StaleArtefactError(f"`{path}` is not a manifest ({error}); {remedy}") from None
+    except (DataError, ValidationError) as error:
+        reason = explain(error) if isinstance(error, ValidationError) else error
+        raise StaleArtefactError(f"`{path}` is not a manifest ({reason}); {remedy}") from None
 
 
 def digest_bytes(content: bytes) -> str:

@@ -28,7 +28,7 @@ from ensemble.config import RUNTIME_KEYS, Config
 from ensemble.damage import FILL_VERSION
 from ensemble.data.photographs import masks_digest
 from ensemble.data.scan import locator_digest
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import DataError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import (
     MANIFEST,
     Manifest,
@@ -40,6 +40,7 @@ from ensemble.manifest import (
 )
 from ensemble.members import Member
 from ensemble.project import Project
+from ensemble.reading import read_bytes
 from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
 
 WEIGHTS, METRICS = "weights.safetensors", "metrics.csv"
@@ -257,7 +258,7 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
         return None
     path = project.workspace.recipe_file
     if path.exists():
-        recipe = Recipe.from_json(path.read_bytes(), name=str(path))
+        recipe = read_recipe_file(path)
         if fold in recipe.folds:
             return recipe.restoration
     done = [m for m in project.members("restoration") if fold in finished_folds(project, m)]
@@ -292,6 +293,18 @@ def recipe_digests(
     }
 
 
+def read_recipe_file(path: Path) -> Recipe:
+    """A recipe, whatever it was tuned on.
+
+    Raises:
+        StaleArtefactError: It is no file, or no recipe of this version.
+    """
+    try:
+        return Recipe.from_json(read_bytes(path), name=str(path))
+    except DataError as error:
+        raise StaleArtefactError(f"{error}, and run `ens blend` again") from None
+
+
 def read_recipe(project: Project) -> Recipe:
     """The recipe, if it was tuned on the present data, folds, weights and imports.
 
@@ -302,7 +315,7 @@ def read_recipe(project: Project) -> Recipe:
     path, again = project.workspace.recipe_file, "run `ens blend` again"
     if not path.exists():
         raise MissingArtefactError(f"`{path}` is not there; run `ens blend`")
-    recipe = Recipe.from_json(path.read_bytes(), name=str(path))
+    recipe = read_recipe_file(path)
     if not recipe.folds or not set(recipe.folds) <= set(range(project.folds.n_folds)):
         raise StaleArtefactError(
             f"`{path}` must name some of the folds 0..{project.folds.n_folds - 1}, but names "

@@ -32,7 +32,7 @@ JSON = st.recursive(
 def test_what_is_written_is_read_back(tmp_path: Path):
     path = tmp_path / "deep" / "manifest.json"
     written = write_manifest(
-        path, kind="oof", made_from={"data": "d"}, seed=3, facts={"count": 2, "scores": [0.5]}
+        path, kind="test", made_from={"data": "d"}, seed=3, facts={"count": 2, "scores": [0.5]}
     )
     assert read_manifest(path) == written
     assert written.versions["numpy"] == version("numpy")

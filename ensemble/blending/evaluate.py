@@ -16,7 +16,7 @@ from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
 from ensemble.oof.priors import read_recipe_priors
 from ensemble.parallel import Progress, count_cores, silent
 from ensemble.project import Project
-from ensemble.provenance import read_recipe
+from ensemble.provenance import read_recipe, read_recipe_file
 from ensemble.vocabulary import STAGES, Stage
 
 
@@ -46,9 +46,9 @@ def read_other_recipe(path: Path) -> Recipe:
         ConfigError: There is no such file.
         StaleArtefactError: It is not a recipe.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ConfigError(f"`{path}` is not there; copy oof/recipe.json to it, and edit the copy")
-    return Recipe.from_json(path.read_bytes(), name=str(path))
+    return read_recipe_file(path)
 
 
 def evaluate(

@@ -9,8 +9,9 @@ from ensemble.blending.decide.ablation import ablate
 from ensemble.blending.evidence import ArchivedEvidence, fit_priors
 from ensemble.blending.lineup import Lineup, choose_lineup
 from ensemble.blending.samplers import check_sampler
+from ensemble.blending.scores_file import Summary, to_json
 from ensemble.blending.space import SearchSpace
-from ensemble.blending.summary import Summary, summarize, to_json
+from ensemble.blending.summary import summarize
 from ensemble.blending.tune import Settings, Tuned, tune
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.folds.sample import sample_groups

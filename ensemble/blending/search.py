@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -24,9 +26,10 @@ from ensemble.blending.samplers import make_sampler
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.moments import VERSION
 from ensemble.blending.statistics.sampling import Plan
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, EnsembleError, StaleArtefactError
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, Say, count_cores
+from ensemble.reading import file_status, shorten
 from ensemble.workspace import exclusive_lock
 
 JOURNAL = "journal:///"
@@ -102,7 +105,9 @@ def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
     """
     text = str(where)
     if text.startswith(JOURNAL) or "://" not in text:
-        return _open_journal(Path(text.removeprefix(JOURNAL)))
+        path = Path(text.removeprefix(JOURNAL))
+        with _name_damage(f"the study file `{path}`"):
+            return _open_journal(path)
     from ensemble.blending.database import open_database  # SQLAlchemy takes a while to import
 
     return open_database(text, say)
@@ -127,9 +132,50 @@ def name_study(stage: str, *, evidence: str, space: SearchSpace, plan: Plan) -> 
 def open_study(storage: BaseStorage | None, name: str) -> optuna.Study:
     """Open or make a study; None keeps it in memory."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        storage=storage, study_name=name, direction="maximize", load_if_exists=True
-    )
+    with _name_damage(_name_kept(name)):
+        return optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+        )
+
+
+@contextmanager
+def _name_damage(what: str) -> Iterator[None]:
+    """Turn whatever a damaged storage makes Optuna raise into an error with a remedy."""
+    try:
+        yield
+    except (OSError, EnsembleError):
+        raise
+    except Exception as error:
+        reason = shorten(f"{type(error).__name__}: {error}")
+        raise StaleArtefactError(
+            f"{what} is damaged ({reason}); move it away, or give another --storage"
+        ) from None
+
+
+def _name_kept(study_name: str) -> str:
+    return f"the study `{study_name}`, kept in oof/study.log unless --storage names another file,"
+
+
+def _require_whole(study: optuna.Study, space: SearchSpace) -> None:
+    """Refuse trials that the search cannot have made."""
+    with _name_damage(_name_kept(study.study_name)):
+        for trial in study.get_trials(deepcopy=False):
+            foreign = trial.state == TrialState.COMPLETE and (
+                trial.params.keys() != space.distributions.keys()
+                or trial.value is None
+                or not math.isfinite(trial.value)
+            )
+            if foreign or any(not _allows(trial, name) for name in trial.params):
+                raise ValueError(f"trial {trial.number} is not one of this search")
+
+
+def _allows(trial: FrozenTrial, name: str) -> bool:
+    """Whether a value is one that its distribution draws."""
+    distribution: Any = trial.distributions[name]
+    value = trial.params[name]
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    return bool(distribution.low <= value <= distribution.high)
 
 
 def search(
@@ -169,6 +215,7 @@ def search(
         ConfigError: There is no such sampler.
     """
     study.sampler = make_sampler(sampler, space, seed)
+    _require_whole(study, space)
     for baseline in space.baselines():
         study.enqueue_trial(space.encode(baseline), skip_if_exists=True)
     wanted = max(trials, len(space.baselines()))
@@ -202,6 +249,8 @@ def _open_journal(path: Path) -> JournalStorage:
             "not there; remove the link"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        file_status(path)
     head = _read_head(path) if path.exists() else b""
     if head.startswith(SQLITE_HEAD):
         raise ConfigError(

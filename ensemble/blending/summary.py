@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from ensemble.blending.candidate import Terms
@@ -13,11 +9,10 @@ from ensemble.blending.decide.ablation import Ablation
 from ensemble.blending.decide.cross_fit import Verdict, measure_gain
 from ensemble.blending.decide.shortlist import PLAIN
 from ensemble.blending.evidence import Evidence
+from ensemble.blending.scores_file import Summary
 from ensemble.blending.tune import Tuned
 from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
 from ensemble.vocabulary import Stage
-
-Summary = dict[str, Any]
 
 
 def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
@@ -67,16 +62,6 @@ def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
         "views": _list_views(stage, ablation),
         "notes": list(tuned.notes),
     }
-
-
-def to_json(stages: Mapping[str, Summary], *, recipe: str) -> str:
-    """The summaries of all stages, and the SHA-256 of the recipe they are of, as indented JSON."""
-    return (
-        json.dumps(
-            {"version": 1, "recipe": recipe, "stages": dict(stages)}, indent=2, sort_keys=True
-        )
-        + "\n"
-    )
 
 
 def _expect(evidence: Evidence, tuned: Tuned) -> Summary:

@@ -12,7 +12,7 @@ from ensemble.cli.complete import complete_folds, complete_member, complete_reci
 from ensemble.cli.context import Context, parse_folds
 
 if TYPE_CHECKING:
-    from ensemble.blending.summary import Summary
+    from ensemble.blending.scores_file import Summary
 
 DEFAULT_SAMPLE = 1000
 

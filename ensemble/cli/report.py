@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.errors import MissingArtefactError, StaleArtefactError
-from ensemble.vocabulary import STAGES, Stage
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import atomic_write
 
 
 def report(
@@ -34,14 +30,12 @@ def report(
     """
     context: Context = ctx.obj
     workspace = context.workspace
-    for due in (workspace.table_file, workspace.recipe_file):
-        if not due.exists():
-            raise MissingArtefactError(f"`{due}` is not there; run `ens blend`")
     # They load numba, optuna and torch, which help does not need.
+    from ensemble.blending.scores_file import read_scores
     from ensemble.provenance import read_recipe
     from ensemble.report.results import write_results
 
-    summaries = _read_summaries(workspace)
+    summaries = read_scores(workspace.table_file)["stages"]
     project = context.open_project()
     headline, page = write_results(
         project,
@@ -56,13 +50,3 @@ def report(
     context.say(headline.decided)
     context.say(f"wrote {path}")
     context.say("next: open it in a browser")
-
-
-def _read_summaries(workspace: Workspace) -> Mapping[Stage, Any]:
-    try:
-        stages = json.loads(workspace.table_file.read_bytes())["stages"]
-        return {stage: {**stages[stage], "expected": stages[stage]["expected"]} for stage in STAGES}
-    except (ValueError, TypeError, KeyError):
-        raise StaleArtefactError(
-            f"`{workspace.table_file}` is not what `ens blend` writes; run it again"
-        ) from None

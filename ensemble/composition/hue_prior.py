@@ -114,15 +114,29 @@ class HuePrior:
         Raises:
             StaleArtefactError: They are not this version's arrays.
         """
-        names = tuple(cls.__dataclass_fields__)
-        if set(arrays) != set(names) or arrays["slope"].shape != (N_STATISTICS, HUE_BINS):
+        found = {name: array.squeeze().shape for name, array in sorted(arrays.items())}
+        if found != _SHAPES:
             raise StaleArtefactError(
-                f"a hue prior must hold {', '.join(names)} with a slope of shape "
-                f"{(N_STATISTICS, HUE_BINS)}, but holds "
-                f"{', '.join(f'{name} {array.shape}' for name, array in sorted(arrays.items()))}, "
+                f"a hue prior must hold {_list_shapes(_SHAPES)}, but holds {_list_shapes(found)}, "
                 "as another version of ens has it; run `ens blend` again"
             )
-        return cls(**{name: np.asarray(arrays[name], dtype=np.float64) for name in names})
+        whole = {name: np.asarray(arrays[name], np.float64).squeeze() for name in _SHAPES}
+        if not all(np.isfinite(array).all() for array in whole.values()):
+            raise StaleArtefactError("a hue prior must be finite; run `ens blend` again")
+        return cls(**whole)
+
+
+_SHAPES: Mapping[str, tuple[int, ...]] = {
+    "center": (N_STATISTICS,),
+    "correlation": (),
+    "mean": (HUE_BINS,),
+    "scale": (N_STATISTICS,),
+    "slope": (N_STATISTICS, HUE_BINS),
+}
+
+
+def _list_shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items())
 
 
 def count_inner_hues(rgb: Rgb) -> Histogram:

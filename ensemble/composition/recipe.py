@@ -6,16 +6,25 @@ import json
 import math
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ensemble.errors import StaleArtefactError, unknown_name
+from ensemble.reading import explain
 from ensemble.vocabulary import VIEWS, View
 
 ChromaMode = Literal["mean", "median", "preserving"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StageRecipe(_Frozen):
@@ -43,6 +52,13 @@ class StageRecipe(_Frozen):
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"`{member}` must have distinct views, but got {names}")
         return views
+
+    @model_validator(mode="after")
+    def _check_members(self) -> StageRecipe:
+        if self.weights.keys() != self.views.keys():
+            odd = min(self.weights.keys() ^ self.views.keys())
+            raise ValueError(f"`{odd}` must have both a weight and views")
+        return self
 
     def terms(self) -> list[tuple[str, View, float]]:
         """List every (member, view, weight) of the blend, weights of sum 1, in a fixed order.
@@ -128,6 +144,13 @@ class Recipe(_Frozen):
     folds: tuple[int, ...]
     made_from: dict[str, str]
 
+    @field_validator("folds")
+    @classmethod
+    def _check_folds(cls, folds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(folds)) != len(folds):
+            raise ValueError(f"folds must be distinct, but got {folds}")
+        return folds
+
     def to_json(self) -> str:
         """The recipe as indented JSON, keys in a fixed order."""
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
@@ -140,10 +163,9 @@ class Recipe(_Frozen):
             StaleArtefactError: It is not a recipe of this version.
         """
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(text, strict=True)
         except ValidationError as error:
-            first = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise StaleArtefactError(
                 f"`{name}` is not a recipe of this version of ens ({error.error_count()} faults, "
-                f"the first: {first}); run `ens blend` again"
+                f"the first: {explain(error)}); run `ens blend` again"
             ) from None

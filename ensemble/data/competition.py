@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy as np
 from ensemble.arrays import Gray, Mask, Rgb, luma
 from ensemble.data.digests import digest_files
 from ensemble.data.layout import SAMPLE_SUBMISSION, TrainFiles, find_test, find_train
-from ensemble.data.png import read_gray, read_rgb
+from ensemble.data.png import read_gray, read_rgb, same_size
+from ensemble.data.zip_file import open_zip
 from ensemble.errors import DataError, MissingFileError
 from ensemble.manifest import digest_json
 from ensemble.parallel import Progress, seed_of, silent
@@ -182,9 +183,7 @@ class Competition:
             DataError: It is unreadable, not RGB, or not of the size in the settings.
         """
         path = self._train_files(image_id).target
-        target = read_rgb(path)
-        self._check_size(path, target.shape[:2])
-        return target
+        return read_rgb(path, check_size=partial(self._check_size, path))
 
     def train_sample(self, image_id: str) -> Sample:
         """Decode a training photograph, its damage and its true mask.
@@ -207,9 +206,7 @@ class Competition:
         if image_id not in self._test:
             raise DataError(f"no test photograph is called `{image_id}` in `{self.folder}`")
         path = self._test[image_id]
-        gray = read_gray(path)
-        self._check_size(path, gray.shape)
-        return gray
+        return read_gray(path, check_size=partial(self._check_size, path))
 
     def sample_submission_names(self) -> tuple[str, ...] | None:
         """File names in `sample_submission.zip`, sorted; None where there is no such file.
@@ -218,13 +215,10 @@ class Competition:
             DataError: It is not a zip.
         """
         path = self.folder / SAMPLE_SUBMISSION
-        if not path.is_file():
+        if not path.exists():
             return None
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return tuple(sorted(i.filename for i in archive.infolist() if not i.is_dir()))
-        except zipfile.BadZipFile as error:
-            raise DataError(f"`{path}` is not a zip: {error}; download it again") from None
+        with open_zip(path, remedy="download it again") as archive:
+            return tuple(sorted(i.filename for i in archive.infolist() if not i.is_dir()))
 
     def digest(self, progress: Progress = silent) -> str:
         """SHA-256 of the training data: names, contents, size, and the seed of simulated damage.
@@ -263,13 +257,8 @@ class Competition:
 
             seed = seed_of(self.seed, files.image_id)
             return apply_damage(gray, draw_damage(size=self.size, seed=seed))
-        damaged = read_gray(files.damaged)
-        if damaged.shape != gray.shape:
-            raise DataError(
-                f"`{files.damaged}` must be as large as `{files.target}`, {_sides(gray.shape)}, "
-                f"but is {_sides(damaged.shape)}"
-            )
-        return damaged
+        check = same_size(str(files.damaged), gray.shape, reference=f"`{files.target}`")
+        return read_gray(files.damaged, check_size=check)
 
     def _train_files(self, image_id: str) -> TrainFiles:
         if image_id not in self._train:

@@ -7,10 +7,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from ensemble.data.png import file_status
+from pydantic import StringConstraints
+
+from ensemble.errors import DataError
 from ensemble.manifest import digest_file
 from ensemble.parallel import Progress, map_in_order, silent
+from ensemble.reading import file_status, read_json
 from ensemble.workspace import atomic_write
 
 CACHE_NAME = ".ens-digests.json"
@@ -18,6 +22,8 @@ CACHE_NAME = ".ens-digests.json"
 _SETTLED_NS = 2_000_000_000
 
 Fingerprint = tuple[int, int]
+_Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+_Remembered = dict[str, tuple[int, int, _Sha256]]
 
 
 def digest_files(
@@ -85,10 +91,10 @@ def remember_digests(known: Mapping[Path, tuple[Fingerprint, str]], *, folder: P
 def _read_cache(path: Path) -> dict[str, tuple[Fingerprint, str]]:
     """What is remembered; a file that is not a cache remembers nothing."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {name: ((size, mtime), sha) for name, (size, mtime, sha) in content.items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        content = read_json(path, _Remembered)
+    except DataError:
         return {}
+    return {name: ((size, mtime), sha) for name, (size, mtime, sha) in content.items()}
 
 
 def _write_cache(

@@ -9,9 +9,12 @@ from ensemble.config import MOST_FOLDS
 from ensemble.data.tables import read_columns, write_columns
 from ensemble.errors import DataError, MissingArtefactError, MissingFileError
 from ensemble.folds.split import Folds
+from ensemble.reading import shorten
 
 COLUMNS = ("image_id", "group", "fold")
 SINGLETON = "-1"
+
+_MOST_DIGITS = 9
 
 
 def write_folds(path: Path, folds: Folds) -> None:
@@ -55,7 +58,7 @@ def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
         MissingFileError: There is no such file.
         DataError: A row is malformed, an image is unknown, there twice or missing.
     """
-    if not path.is_file():
+    if not path.exists():
         raise MissingFileError(f"`{path}` is not there; give a CSV with the columns image, label")
     known = set(image_ids)
     labels: dict[str, str] = {}
@@ -76,7 +79,7 @@ def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> Folds:
-    if not path.is_file():
+    if not path.exists():
         raise MissingArtefactError(f"`{path}` is not there; make it with `ens folds`")
     image_ids, groups, folds = [], [], []
     seen: dict[str, int] = {}
@@ -94,10 +97,10 @@ def _read(path: Path, columns: tuple[str, ...]) -> Folds:
 
 
 def _fold(path: Path, row: int, text: str) -> int:
-    if not text.isdecimal() or int(text) >= MOST_FOLDS:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) >= MOST_FOLDS:
         raise DataError(
             f"`{path}`, row {row}: a fold must be one of 0, 1, 2, ..., {MOST_FOLDS - 1}, but is "
-            f"`{text}`"
+            f"`{shorten(text)}`; make it anew with `ens folds`"
         )
     return int(text)
 

@@ -52,7 +52,7 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
             photograph is there twice, or its name could lead elsewhere.
     """
     table = folder / "train.csv"
-    if not table.is_file():
+    if not table.exists():
         return _pair_by_name(folder)
     rows = read_columns(table, TRAIN_COLUMNS, by_position=True)
     damaged, targets = ([_resolve(table, row, cells[i]) for row, cells in rows] for i in (0, 1))
@@ -68,7 +68,7 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
 def find_test(folder: Path) -> tuple[Path, ...]:
     """Find the damaged test photographs; as `find_train`, empty if there is no test set."""
     table = folder / "test.csv"
-    if not table.is_file():
+    if not table.exists():
         return tuple(_list_pngs(folder / TEST_INPUT).values())
     rows = read_columns(table, TEST_COLUMNS, by_position=True)
     paths = [_resolve(table, row, cell) for row, (cell,) in rows]

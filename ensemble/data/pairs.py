@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import threading
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePath
 
 from ensemble.arrays import Mask, Rgb, luma
-from ensemble.data.png import decode_rgb, is_png, read_gray, read_mask, read_rgb
+from ensemble.data.png import decode_rgb, is_png, read_gray, read_mask, read_rgb, same_size
+from ensemble.data.zip_file import open_zip, read_entry
 from ensemble.errors import DataError, MissingFileError
 from ensemble.metric.score import Pair
+from ensemble.reading import LARGEST_FILE, read_bytes
+
+_TARGET = "its target"
 
 MaskOf = Callable[[str, Rgb], Mask]
 """Gives the lost pixels of the named target."""
-
-LARGEST_FILE = 256 * 2**20
-"""Bytes of a picture in a zip; what is larger is no photograph and might fill the memory."""
-
-_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError)
-"""What Python raises for a zip that is damaged; RuntimeError where the flags are."""
 
 
 class PngSource:
@@ -49,10 +46,8 @@ class PngSource:
             self.names = tuple(sorted(f.name for f in files if is_png(f.name) and f.is_file()))
         elif not path.exists():
             raise MissingFileError(f"`{path}` is not there; give a folder or a zip of PNGs")
-        elif not zipfile.is_zipfile(path):
-            raise DataError(f"`{path}` must be a folder or a zip, but is neither")
         else:
-            self._zip = self._open()
+            self._zip = open_zip(path, remedy="give a folder or a flat zip of PNGs")
             self.names = tuple(sorted(self._zip.namelist()))
             self._check_names(self._zip)
 
@@ -79,23 +74,10 @@ class PngSource:
             MissingFileError: It is not there.
             DataError: The zip is damaged at this file, or it cannot be read.
         """
-        try:
-            if self._zip is None:
-                return (self.path / name).read_bytes()
-            with self._lock:
-                return self._zip.read(name)
-        except (FileNotFoundError, KeyError):
-            raise MissingFileError(f"`{self.path}/{name}` is not there") from None
-        except _ZIP_FAULTS as error:
-            raise DataError(
-                f"`{self.path}` is damaged at `{name}`: {error}; make it again"
-            ) from None
-
-    def _open(self) -> zipfile.ZipFile:
-        try:
-            return zipfile.ZipFile(self.path)
-        except _ZIP_FAULTS as error:
-            raise DataError(f"`{self.path}` is damaged: {error}; make it again") from None
+        if self._zip is None:
+            return read_bytes(self.path / name)
+        with self._lock:
+            return read_entry(self._zip, name)
 
     def _check_names(self, archive: zipfile.ZipFile) -> None:
         twice = [name for name, count in Counter(self.names).items() if count > 1]
@@ -105,7 +87,7 @@ class PngSource:
             ],
             "name every picture once, but `{}` is there twice": twice,
             "hold PNGs only, but `{}` is none": [n for n in self.names if not is_png(n)],
-            f"hold files of at most {LARGEST_FILE >> 20} MB, but `{{}}` is larger": [
+            f"hold files of at most {LARGEST_FILE >> 20} MiB, but `{{}}` is larger": [
                 info.filename for info in archive.infolist() if info.file_size > LARGEST_FILE
             ],
         }
@@ -141,25 +123,24 @@ def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[],
 
 def drawn_masks(folder: Path) -> MaskOf:
     """Masks that are PNGs of the targets' names, white where lost."""
-    return lambda name, target: read_mask(folder / name)
+    return lambda name, target: read_mask(
+        folder / name, check_size=same_size(str(folder / name), target.shape, reference=_TARGET)
+    )
 
 
 def differing_masks(folder: Path) -> MaskOf:
     """Masks of where the damaged input of the target's name differs from the target's gray."""
 
     def mask_of(name: str, target: Rgb) -> Mask:
-        damaged = read_gray(folder / name)
-        if damaged.shape != target.shape[:2]:
-            raise DataError(
-                f"`{folder / name}` must be as large as its target, {target.shape[:2]}, but is "
-                f"{damaged.shape}"
-            )
-        return damaged != luma(target)
+        check = same_size(str(folder / name), target.shape, reference=_TARGET)
+        return read_gray(folder / name, check_size=check) != luma(target)
 
     return mask_of
 
 
 def _load(name: str, source: PngSource, target: Path, mask_of: MaskOf) -> Pair:
     truth = read_rgb(target / name)
-    pred = decode_rgb(source.read(name), name=f"{source.path}/{name}")
+    called = f"{source.path}/{name}"
+    check = same_size(called, truth.shape, reference=_TARGET)
+    pred = decode_rgb(source.read(name), name=called, check_size=check)
     return Pair(name=name, pred=pred, target=truth, lost_mask=mask_of(name, truth))

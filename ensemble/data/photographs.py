@@ -10,7 +10,7 @@ import numpy as np
 
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.data.competition import Competition, Sample
-from ensemble.data.png import read_mask
+from ensemble.data.png import read_mask, same_size
 from ensemble.data.scan import Facts, Scan, describe_sample, find_lost
 from ensemble.errors import DataError
 from ensemble.manifest import digest_file, digest_json
@@ -173,11 +173,7 @@ def drawn_mask(competition: Competition, image_id: str) -> Mask | None:
     path = mask_file(competition, image_id)
     if not competition.is_test(image_id) or not path.is_file():
         return None
-    mask = read_mask(path)
-    if mask.shape != competition.size:
-        raise DataError(
-            f"`{path}` must be as large as its photograph, {competition.size}, but is {mask.shape}"
-        )
+    mask = read_mask(path, check_size=same_size(str(path), competition.size))
     if not mask.any():
         raise DataError(f"`{path}` must be white where the photograph is lost, but is all black")
     return mask

@@ -13,14 +13,18 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ensemble.arrays import Gray, Mask
-from ensemble.data.png import file_status
+from ensemble.data.png import MOST_PIXELS
 from ensemble.errors import DataError
+from ensemble.reading import file_status, shorten
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """What the pictures of a folder are named; a file that is named itself may have any."""
 
-MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-"""Pillow opens no larger picture."""
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Pillow reads others, some of them by running other programs."""
+
+PIXELS_PER_BYTE = 16
+"""Of a file with more than `MOST_PIXELS`: photographs have fewer, and what unfolds has more."""
 
 _CONVERTED = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr")
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -29,21 +33,24 @@ _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 def read_picture(path: Path) -> Gray:
     """Read a picture as gray, upright, (H, W) uint8.
 
-    What Pillow reads is taken, its colors by `convert("L")`, the gray of the competition. It is
+    Each of `FORMATS` is taken, its colors by `convert("L")`, the gray of the competition. It is
     turned as its EXIF orientation says. Of 16 bits the upper eight count. A palette counts by its
     colors. Alpha is dropped where it is opaque everywhere.
 
     Raises:
         MissingFileError: There is no such file.
         DataError: It is no picture, not whole, has transparent pixels, several pages or frames,
-            numbers instead of grays (32 bits or floating point), or over `MOST_PIXELS` pixels.
+            numbers instead of grays (32 bits or floating point), or more pixels than both
+            `MOST_PIXELS` and `PIXELS_PER_BYTE` allow.
     """
-    file_status(path)
+    most = max(MOST_PIXELS, PIXELS_PER_BYTE * file_status(path).st_size)
     try:
         with warnings.catch_warnings():
             # Pillow warns of pictures of half its limit, and of odd EXIF.
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
+                if picture.width * picture.height > most:
+                    raise _too_many_pixels(path, picture.width * picture.height, most)
                 count = getattr(picture, "n_frames", 1)
                 if count > 1:
                     raise DataError(
@@ -56,12 +63,13 @@ def read_picture(path: Path) -> Gray:
             "convert it"
         ) from None
     except Image.DecompressionBombError:
-        raise DataError(f"`{path}` must have at most {MOST_PIXELS:,} pixels; reduce it") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
-        if isinstance(error, DataError):
-            raise
+        raise _too_many_pixels(path, 2 * (Image.MAX_IMAGE_PIXELS or 0), most) from None
+    except DataError:
+        raise
+    except Exception as error:  # a reader of Pillow raises what its format makes it raise
+        reason = shorten(str(error)) or type(error).__name__
         raise DataError(
-            f"`{path}` cannot be read as a picture: {error}; copy it again, or convert it"
+            f"`{path}` cannot be read as a picture: {reason}; copy it again, or convert it"
         ) from None
 
 
@@ -101,6 +109,13 @@ def list_pictures(folder: Path) -> list[Path]:
     if not found:
         raise DataError(f"`{folder}` has no picture ({', '.join(SUFFIXES)}); give another folder")
     return found
+
+
+def _too_many_pixels(path: Path, found: int, most: int) -> DataError:
+    return DataError(
+        f"`{path}` must have at most {MOST_PIXELS:,} pixels, or {PIXELS_PER_BYTE} for each byte of "
+        f"the file, which allows it {most:,}, but has {found:,} or more; reduce it"
+    )
 
 
 def _to_gray(path: Path, picture: Image.Image) -> Gray:

@@ -7,10 +7,9 @@ checked before OpenCV decodes it.
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb, check_gray, check_rgb
-from ensemble.errors import DataError, MissingFileError
+from ensemble.errors import DataError
+from ensemble.reading import read_bytes
 from ensemble.workspace import atomic_write
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -26,8 +26,15 @@ GRAY, RGB = 0, 2
 
 _COLOR_TYPES = {GRAY: "gray", RGB: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
 _HEADER_BYTES = 26
-_MOST_PIXELS = 2**30
-"""OpenCV decodes no larger picture."""
+MOST_PIXELS = 4096 * 4096
+"""Of a picture: a few bytes can unfold into any number of pixels."""
+
+CheckSize = Callable[[tuple[int, int]], None]
+"""Takes (H, W), as the header names them, and raises DataError where they are not as due."""
+
+
+def any_size(size: tuple[int, int]) -> None:
+    """A `CheckSize` that refuses nothing."""
 
 
 def is_png(name: str) -> bool:
@@ -39,42 +46,71 @@ def is_png(name: str) -> bool:
     return name.lower().endswith(".png")
 
 
-def read_rgb(path: Path) -> Rgb:
+def read_rgb(path: Path, *, check_size: CheckSize = any_size) -> Rgb:
     """Read an 8-bit RGB PNG, (H, W, 3) uint8.
 
+    Args:
+        path: The file.
+        check_size: Called before anything is decoded.
+
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is not a whole PNG, or is gray, 16-bit, a palette, or has alpha.
+        DataError: It is not a whole PNG, or is gray, 16-bit, a palette, has alpha, over
+            `MOST_PIXELS`, or another size than is due.
     """
-    return decode_rgb(_read_bytes(path), name=str(path))
+    return decode_rgb(read_bytes(path), name=str(path), check_size=check_size)
 
 
-def read_gray(path: Path) -> Gray:
+def read_gray(path: Path, *, check_size: CheckSize = any_size) -> Gray:
     """Read an 8-bit gray PNG, or one stored as RGB whose channels are equal, (H, W) uint8.
 
+    Args:
+        path: The file.
+        check_size: Called before anything is decoded.
+
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is not a whole PNG, or has color, 16 bits, a palette or alpha.
+        DataError: It is not a whole PNG, or has color, 16 bits, a palette, alpha, over
+            `MOST_PIXELS`, or another size than is due.
     """
-    return decode_gray(_read_bytes(path), name=str(path))
+    return decode_gray(read_bytes(path), name=str(path), check_size=check_size)
 
 
-def read_mask(path: Path) -> Mask:
+def read_mask(path: Path, *, check_size: CheckSize = any_size) -> Mask:
     """Read a mask drawn by hand, white (128 or more) where lost, (H, W) bool; see `read_gray`."""
-    return read_gray(path) >= 128
+    return read_gray(path, check_size=check_size) >= 128
 
 
-def decode_rgb(content: bytes, *, name: str) -> Rgb:
+def same_size(name: str, due: tuple[int, ...], *, reference: str = "its photograph") -> CheckSize:
+    """A `CheckSize` that refuses every size but one.
+
+    Args:
+        name: What to call the picture in an error.
+        due: (H, W), and more that does not count.
+        reference: What has this size.
+    """
+
+    def check(size: tuple[int, int]) -> None:
+        if size != due[:2]:
+            raise DataError(
+                f"`{name}` must be as large as {reference}, {due[0]} x {due[1]} px, but is "
+                f"{size[0]} x {size[1]} px"
+            )
+
+    return check
+
+
+def decode_rgb(content: bytes, *, name: str, check_size: CheckSize = any_size) -> Rgb:
     """Decode what `read_rgb` reads; `name` is what to call it in an error."""
-    color_type = _check_structure(content, name)
+    color_type = _check_structure(content, name, check_size)
     if color_type != RGB:
         raise _wrong_mode(name, color_type, due=RGB)
     return check_rgb(_decode(content, RGB, name), name=name)
 
 
-def decode_gray(content: bytes, *, name: str) -> Gray:
+def decode_gray(content: bytes, *, name: str, check_size: CheckSize = any_size) -> Gray:
     """Decode what `read_gray` reads; `name` is what to call it in an error."""
-    color_type = _check_structure(content, name)
+    color_type = _check_structure(content, name, check_size)
     if color_type == GRAY:
         return check_gray(_decode(content, GRAY, name), name=name)
     if color_type == RGB:
@@ -110,49 +146,23 @@ def write_png(path: Path, array: NDArray[Any]) -> None:
     atomic_write(path, encode_png(array))
 
 
-def file_status(path: Path) -> os.stat_result:
-    """Look up a regular file; reading a named pipe would wait for ever.
-
-    Raises:
-        MissingFileError: There is no such file.
-        DataError: It is a folder, a pipe or a device, or cannot be looked at.
-    """
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise MissingFileError(f"`{path}` is not there") from None
-    except OSError as error:
-        raise DataError(f"`{path}` cannot be read: {error.strerror}") from None
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
-        raise DataError(f"`{path}` must be a file, but is {kind}; remove it")
-    return status
-
-
-def _read_bytes(path: Path) -> bytes:
-    file_status(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"`{path}` cannot be read: {error.strerror}") from None
-
-
-def _check_head(content: bytes, name: str) -> None:
+def _check_head(content: bytes, name: str, check_size: CheckSize) -> None:
     if not content.startswith(SIGNATURE):
         raise DataError(f"`{name}` must be a PNG, but does not begin as one does; convert it")
     if len(content) < _HEADER_BYTES:
         raise _truncated(name, len(content))
     width, height = struct.unpack(">II", content[16:24])
-    if width * height > _MOST_PIXELS:
+    if not 0 < width * height <= MOST_PIXELS:
         raise DataError(
-            f"`{name}` must have at most 2^30 pixels, but its header names {height} x {width}; "
-            "copy or download it again"
+            f"`{name}` must have 1 to {MOST_PIXELS:,} pixels, but its header names {height} x "
+            f"{width}; copy or download it again"
         )
+    check_size((height, width))
 
 
-def _check_structure(content: bytes, name: str) -> int:
+def _check_structure(content: bytes, name: str, check_size: CheckSize) -> int:
     """Walk the chunks to the end, checksums included; return the color type, 8 bits deep."""
-    _check_head(content, name)
+    _check_head(content, name, check_size)
     depth, color_type = content[24], content[25]
     position, kind = len(SIGNATURE), b""
     while kind != b"IEND":

@@ -4,6 +4,7 @@ A folder holds a row for each photograph, in the order of `train_ids`, in each o
 
 - `rows.npy`: digests and description, and size and time of its files when they were read
 - `located.npy`: the hole as it is located, one bit a pixel
+- `sums.npy`: a checksum of its row in each of the other files
 - `targets.npy`, `damaged.npy`, `lost.npy`: its pixels and its true hole, where the disk has room
 
 At 512 px these are 2.7 KB, 33 KB and 1.1 MB a photograph. They are written and read like any file,
@@ -13,9 +14,9 @@ not mapped: a process that has read all of them holds none of them in its memory
 from __future__ import annotations
 
 import errno
-import io
 import os
 import shutil
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
@@ -29,7 +30,7 @@ from ensemble import damage, folds
 from ensemble.arrays import Gray, Mask
 from ensemble.data.competition import Competition, Sample, measure_damage
 from ensemble.data.digests import Fingerprint, fingerprint, remember_digests
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, StaleArtefactError
 from ensemble.manifest import (
     MANIFEST,
     differing,
@@ -39,6 +40,7 @@ from ensemble.manifest import (
     write_manifest,
 )
 from ensemble.parallel import Progress, map_in_order
+from ensemble.reading import npy_header, read_npy
 from ensemble.workspace import (
     exclusive_lock,
     free_bytes,
@@ -48,8 +50,10 @@ from ensemble.workspace import (
     refuse_links,
 )
 
-ALWAYS: tuple[str, ...] = ("rows", "located")
+ALWAYS: tuple[str, ...] = ("rows", "sums", "located")
 PIXELS: tuple[str, ...] = ("targets", "damaged", "lost")
+_SUMMED = ("rows", "located", *PIXELS)
+"""Files of which each row has a checksum, in the order of the columns of `sums.npy`."""
 
 _NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
 _SYNC_EVERY = 256
@@ -98,14 +102,45 @@ class Scan:
     @cached_property
     def facts(self) -> Facts:
         """What describes the photographs, a row each."""
-        rows = np.load(_file(self.folder, "rows")).view(_row_type())[:, 0]
+        rows = self._load_rows(self.folder)
+        harmed = np.flatnonzero(~rows["done"])
+        if len(harmed):
+            raise self._harmed("rows", int(harmed[0]))
         return Facts(*(rows[name] for name in Facts._fields))
 
     def read(self, name: str, row: int) -> NDArray[np.uint8]:
-        """One photograph's part of a file."""
+        """One photograph's part of a file.
+
+        Raises:
+            StaleArtefactError: It is not what was written.
+        """
         path, shape = _file(self.folder, name), self.shapes[name][1:]
         start = self._find_row(name, row)
-        return np.fromfile(path, np.uint8, int(np.prod(shape)), offset=start).reshape(shape)
+        found = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=start)
+        if _sum(found) != self._sums[row, _SUMMED.index(name)]:
+            raise self._harmed(name, row)
+        return found.reshape(shape)
+
+    @cached_property
+    def _sums(self) -> NDArray[np.uint32]:
+        return self._load(self.folder, "sums").view("<u4")
+
+    def _load(self, folder: Path, name: str) -> NDArray[np.uint8]:
+        return read_npy(_file(folder, name), shape=self.shapes[name], dtype=np.uint8)
+
+    def _load_rows(self, folder: Path) -> Row:
+        """The rows; those that are not what was written do not count as done."""
+        content, sums = self._load(folder, "rows"), self._load(folder, "sums").view("<u4")
+        whole = [_sum(row) == due for row, due in zip(content, sums[:, 0], strict=True)]
+        rows = content.view(_row_type())[:, 0]
+        rows["done"] &= whole
+        return rows
+
+    def _harmed(self, name: str, row: int) -> StaleArtefactError:
+        return StaleArtefactError(
+            f"`{_file(self.folder, name)}` is damaged at `{self.image_ids[row]}`; remove the "
+            f"folder `{self.folder}`: the next command makes it anew"
+        )
 
     def prepare(self, progress: Progress) -> None:
         """Make the files unless they are there; see `Photographs.prepare`."""
@@ -138,8 +173,15 @@ class Scan:
         return wanted or self._has(folder, PIXELS)
 
     def _has(self, folder: Path, names: tuple[str, ...]) -> bool:
-        ends = {_file(folder, name): self._find_row(name, len(self.image_ids)) for name in names}
-        return all(path.is_file() and path.stat().st_size == end for path, end in ends.items())
+        """Whether files are there, of the sizes and with the headers due."""
+        return all(self._has_one(_file(folder, name), name) for name in names)
+
+    def _has_one(self, path: Path, name: str) -> bool:
+        if not path.is_file() or path.stat().st_size != self._find_row(name, len(self.image_ids)):
+            return False
+        due = npy_header(self.shapes[name], np.uint8)
+        with path.open("rb") as file:
+            return file.read(len(due)) == due
 
     @cached_property
     def _made_from(self) -> dict[str, str]:
@@ -177,7 +219,7 @@ class Scan:
 
     def _fill(self, folder: Path, names: tuple[str, ...], progress: Progress) -> None:
         """Read what is not yet read, and note a photograph only once its pixels are on the disk."""
-        rows = np.load(_file(folder, "rows")).view(_row_type())[:, 0]
+        rows = self._load_rows(folder)
         stamps = np.array([self._stamp(image_id) for image_id in self.image_ids])
         todo = np.flatnonzero(~rows["done"] | (rows["stamps"] != stamps).any(axis=(1, 2)))
         with ExitStack() as stack:
@@ -216,12 +258,14 @@ class Scan:
         row["done"], row["stamps"] = True, stamps[number]
         for name, fact in describe_sample(sample)._asdict().items():
             row[name] = fact
-        return row, {
+        pictures = {
             "located": np.packbits(find_lost(sample.damaged), axis=-1),
             "targets": sample.target,
             "damaged": sample.damaged,
             "lost": np.packbits(sample.lost_mask, axis=-1),
         }
+        sums = [_sum({"rows": row, **pictures}[name]) for name in _SUMMED]
+        return row, {"sums": np.array(sums, "<u4").view(np.uint8), **pictures}
 
     def _stamp(self, image_id: str) -> list[Fingerprint]:
         paths = self.competition.train_files(image_id)
@@ -238,7 +282,7 @@ class Scan:
     @cached_property
     def _headers(self) -> dict[str, int]:
         """Bytes before the first row of each file, which follow from its shape."""
-        return {name: _measure_header(shape) for name, shape in self.shapes.items()}
+        return {name: len(npy_header(shape, np.uint8)) for name, shape in self.shapes.items()}
 
     def _name_work(self, names: tuple[str, ...]) -> str:
         if names != ALWAYS or not self.keep_pixels:
@@ -312,6 +356,7 @@ def shape_files(count: int, size: tuple[int, int]) -> dict[str, tuple[int, ...]]
     packed = (count, height, -(-width // 8))
     return {
         "rows": (count, _row_type().itemsize),
+        "sums": (count, 4 * len(_SUMMED)),
         "located": packed,
         "targets": (count, height, width, 3),
         "damaged": (count, height, width),
@@ -388,12 +433,9 @@ def _row_type() -> np.dtype[np.void]:
     )
 
 
-def _measure_header(shape: tuple[int, ...]) -> int:
-    """Bytes of the header of a .npy file of uint8."""
-    header = io.BytesIO()
-    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, described)
-    return header.tell()
+def _sum(row: NDArray[Any]) -> int:
+    """CRC-32 of a row's bytes."""
+    return zlib.crc32(np.ascontiguousarray(row).tobytes())
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ensemble.data.png import is_png
-from ensemble.errors import DataError
+from ensemble.errors import DataError, EnsembleError
+from ensemble.reading import read_bytes, shorten
 from ensemble.workspace import atomic_write
 
 
@@ -33,18 +36,35 @@ def read_columns(
     Raises:
         DataError: It is not a CSV in UTF-8, a column is missing, or a cell is empty.
     """
+    content = read_bytes(path)
+    rows: list[tuple[int, tuple[str, ...]]] = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            positions = _positions(path, next(reader, []), columns, by_position)
-            rows = [(reader.line_num, _cells(row, positions)) for row in reader if row]
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        positions = _positions(path, next(reader, []), columns, by_position)
+        for row in filter(None, reader):
+            rows.append((reader.line_num, _cells(row, positions)))
+            _check_cells(path, *rows[-1], columns)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"`{path}` is not a CSV in UTF-8: {error}") from None
-    for number, cells in rows:
-        if "" in cells:
-            empty = columns[cells.index("")]
-            raise DataError(f"`{path}`, row {number}: `{empty}` is empty; fill the cell")
+        raise DataError(
+            f"`{path}` is not a CSV in UTF-8: {shorten(str(error))}; save it as one"
+        ) from None
     return rows
+
+
+def read_numbers(path: Path) -> dict[str, tuple[float, ...]]:
+    """Read a CSV of finite numbers that `ens` wrote and nothing depends on.
+
+    Returns:
+        Each column; none at all where the file is missing, or is no such table.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(read_bytes(path).decode(), newline="")))
+        columns = zip(rows[0], *(map(float, row) for row in rows[1:] if row), strict=True)
+        table = {str(name): tuple(map(float, numbers)) for name, *numbers in columns}
+    except (EnsembleError, ValueError, IndexError, csv.Error):
+        return {}
+    finite = all(math.isfinite(number) for column in table.values() for number in column)
+    return table if finite else {}
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -71,8 +91,18 @@ def _positions(
     raise DataError(
         f"`{path}` must begin with a header of the columns {', '.join(columns)}, but "
         f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; its first line is "
-        f"`{','.join(header)}`"
+        f"`{shorten(','.join(header))}`"
     )
+
+
+def _check_cells(path: Path, number: int, cells: tuple[str, ...], columns: Sequence[str]) -> None:
+    for column, cell in zip(columns, cells, strict=True):
+        if not cell:
+            raise DataError(f"`{path}`, row {number}: `{column}` is empty; fill the cell")
+        if "\0" in cell:
+            raise DataError(
+                f"`{path}`, row {number}: `{column}` has a NUL character; save it as UTF-8 text"
+            )
 
 
 def _cells(row: list[str], positions: list[int]) -> tuple[str, ...]:

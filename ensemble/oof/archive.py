@@ -11,6 +11,7 @@ time of a small picture.
 from __future__ import annotations
 
 import io
+import math
 import shutil
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,9 +23,17 @@ from typing import Any, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.errors import ArrayError, LockedError, MissingArtefactError, StaleArtefactError
+from ensemble.config import MOST_SIDE
+from ensemble.errors import (
+    ArrayError,
+    DataError,
+    LockedError,
+    MissingArtefactError,
+    StaleArtefactError,
+)
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ensemble.parallel import split_in_batches
+from ensemble.reading import read_npy, shorten
 from ensemble.vocabulary import View
 from ensemble.workspace import atomic_write, check_room, exclusive_lock, refuse_links
 
@@ -33,8 +42,8 @@ REMEDY = "run `ens oof`"
 
 _COPIED_AT_ONCE = 32
 
-_FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, EOFError)
-"""What numpy and Zarr raise for files that are missing or damaged."""
+_LARGEST_ITEM = 4 * MOST_SIDE**2
+"""Bytes of one prediction."""
 
 
 class Archive:
@@ -66,7 +75,7 @@ class Archive:
             self.image_ids: tuple[str, ...] = tuple(facts["image_ids"])
             self.views: tuple[View, ...] = tuple(facts["views"])
             self._checksums = self._read_record()
-        except _FAULTS as error:
+        except (DataError, KeyError) as error:
             self._refuse(error)
         self._index = {image_id: index for index, image_id in enumerate(self.image_ids)}
 
@@ -161,7 +170,7 @@ class Archive:
                 f"`{self.path}` holds no `{view}` prediction of `{image_id}`; {REMEDY}"
             )
         due, picture = self._arrays[view], None
-        with suppress(*_FAULTS):
+        with suppress(Exception):  # whatever the decoder raises: the checksum tells
             stored = np.empty(due.shape[1:], dtype=_stored(due))
             _codec().decode(self._chunk(view, row).read_bytes(), stored)
             picture = stored.astype(due.dtype, copy=False)
@@ -225,11 +234,13 @@ class Archive:
             group = zarr.open_group(self.path / ARRAYS, mode="r+", zarr_format=3)
             arrays = {view: cast(Any, group[view]) for view in self.views}
             for view, array in arrays.items():
-                if array.shape[0] != len(self.image_ids) or array.chunks[0] != 1:
+                if array.shape[0] != len(self.image_ids) or array.chunks != (1, *array.shape[1:]):
                     raise ValueError(f"view `{view}` is of shape {array.shape}")
+                if math.prod(array.shape[1:]) * np.dtype(array.dtype).itemsize > _LARGEST_ITEM:
+                    raise ValueError(f"a prediction of `{view}` would be {array.shape[1:]}")
                 if array.compressors != (ZstdCodec(),):
                     raise ValueError(f"view `{view}` is compressed by {array.compressors}")
-        except _FAULTS as error:
+        except Exception as error:  # whatever Zarr makes of what it finds there
             self._refuse(error)
         return arrays
 
@@ -240,16 +251,13 @@ class Archive:
         return self.path / ARRAYS / view / str(key)
 
     def _read_record(self) -> NDArray[np.uint64]:
-        record: NDArray[np.uint64] = np.load(self.path / RECORD, allow_pickle=False)
-        due = (len(self.image_ids), len(self.views))
-        if record.shape != due or record.dtype != np.uint64:
-            raise ValueError(f"its record must be of shape {due}, but is of {record.shape}")
-        return record
+        shape = (len(self.image_ids), len(self.views))
+        return read_npy(self.path / RECORD, shape=shape, dtype=np.uint64)
 
     def _forget(self, row: int) -> None:
         """Count a photograph as missing, unless another process is writing the archive."""
         with (
-            suppress(LockedError, *_FAULTS),
+            suppress(LockedError, DataError, OSError),
             exclusive_lock(self.path, what=f"mending `{self.path}`"),
         ):
             self._checksums = self._read_record()
@@ -257,9 +265,9 @@ class Archive:
             _write_record(self.path, self._checksums)
 
     def _refuse(self, error: Exception) -> NoReturn:
+        reason = shorten(f"{type(error).__name__}: {error}")
         raise StaleArtefactError(
-            f"`{self.path}` is damaged or of another version ({type(error).__name__}: {error}); "
-            f"{REMEDY}"
+            f"`{self.path}` is damaged or of another version ({reason}); {REMEDY}"
         ) from None
 
     def _row(self, image_id: str) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.data.pairs import PngSource
-from ensemble.data.png import decode_gray, decode_rgb
-from ensemble.errors import ConfigError, DataError, MissingFileError
+from ensemble.data.png import decode_gray, decode_rgb, same_size
+from ensemble.errors import ConfigError, MissingFileError
 from ensemble.manifest import digest_bytes, digest_json
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
@@ -124,9 +124,8 @@ def _fill(
     def read(image_id: str) -> tuple[np.ndarray, str]:
         content = pictures.read(files[image_id])
         name = f"{pictures.path}/{image_id}.png"
-        picture = (decode_gray if gray else decode_rgb)(content, name=name)
-        if picture.shape[:2] != size:
-            raise DataError(f"`{name}` must be {size}, but is {picture.shape[:2]}")
+        check = same_size(name, size)
+        picture = (decode_gray if gray else decode_rgb)(content, name=name, check_size=check)
         return picture, digest_bytes(content)
 
     digests: list[str] = []

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save_file
 
 from ensemble.arrays import Gray
 from ensemble.composition.hue_prior import HuePrior, gray_statistics, share_extremes
 from ensemble.composition.recipe import Recipe
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import MissingArtefactError, MissingFileError, StaleArtefactError
 from ensemble.manifest import digest_bytes
 from ensemble.project import Project
+from ensemble.reading import read_bytes, shorten
 from ensemble.workspace import atomic_path
 
 Priors = Mapping[int, HuePrior]
 """Of each fold, the prior fitted to the photographs its networks learn from."""
 
 REMEDY = "run `ens blend` again"
+
+_KEY = re.compile(r"\d{1,3}\.\w+")
 
 
 def write_priors(path: Path, priors: Priors) -> None:
@@ -43,17 +46,17 @@ def read_priors(path: Path) -> dict[int, HuePrior]:
         MissingArtefactError: There is no such file.
         StaleArtefactError: It is damaged, or of another version.
     """
-    if not path.exists():
-        raise MissingArtefactError(f"`{path}` is not there; {REMEDY}")
     try:
-        stored = load_file(path)
-    except SafetensorError as error:
-        raise StaleArtefactError(f"`{path}` is not whole ({error}); {REMEDY}") from None
-    try:
+        stored = load(read_bytes(path))
+        if any(not _KEY.fullmatch(key) for key in stored):
+            raise ValueError(f"one of its keys is `{shorten(min(stored))}`")
         folds = sorted({int(key.partition(".")[0]) for key in stored})
         return {fold: HuePrior.from_arrays(_of_fold(stored, fold)) for fold in folds}
-    except (KeyError, ValueError, TypeError) as error:
-        raise StaleArtefactError(f"`{path}` holds no hue priors ({error}); {REMEDY}") from None
+    except MissingFileError:
+        raise MissingArtefactError(f"`{path}` is not there; {REMEDY}") from None
+    except Exception as error:  # safetensors raises more than its own
+        reason = shorten(str(error))
+        raise StaleArtefactError(f"`{path}` holds no hue priors ({reason}); {REMEDY}") from None
 
 
 def read_recipe_priors(project: Project, recipe: Recipe) -> dict[int, HuePrior]:

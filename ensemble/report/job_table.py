@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from ensemble.errors import EnsembleError
@@ -14,7 +12,7 @@ from ensemble.manifest import read_manifest
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.report.tables import Column, FittingTable, make_table
-from ensemble.training.job import Job
+from ensemble.training.job import Job, Reached
 from ensemble.vocabulary import FULL, Fold
 
 _STYLES = {"running": "cyan", "done": "green", "failed": "red", "skipped": "yellow"}
@@ -50,8 +48,9 @@ def job_table(entries: Sequence[Entry], project: Project) -> FittingTable:
 def say_state(entry: Entry, project: Project) -> str:
     """The state of a job, where it runs, and in how many parts its batches fit into memory."""
     state = f"{entry.state} {entry.where}".strip()
-    noted = _read_json(entry.job.files(project.workspace).parts) if entry.state == "running" else {}
-    return f"{state}, each batch in {noted['parts']} parts" if noted else state
+    running = entry.state == "running"
+    noted = entry.job.files(project.workspace).read_parts() if running else None
+    return f"{state}, each batch in {noted.parts} parts" if noted else state
 
 
 def say_time_left(entries: Sequence[Entry], project: Project) -> str:
@@ -105,7 +104,7 @@ def _epochs_left(job: Job, project: Project) -> float:
     if facts:
         return 0.0 if facts.get("stopped_early") else max(0.0, epochs - facts["epochs"])
     progress = _read_progress(job, project)
-    return max(0.0, epochs - progress["done"] * progress["epochs"]) if progress else float(epochs)
+    return max(0.0, epochs - progress.done * progress.epochs) if progress else float(epochs)
 
 
 def _seconds_per_epoch(entries: Sequence[Entry], project: Project) -> dict[tuple[str, str], float]:
@@ -113,8 +112,8 @@ def _seconds_per_epoch(entries: Sequence[Entry], project: Project) -> dict[tuple
     found: dict[tuple[str, str], float] = {}
     for stage, member in {(entry.job.stage, entry.job.member) for entry in entries}:
         folds: list[Fold] = [*range(project.folds.n_folds), FULL]
-        paces = [_read_progress(Job(stage, member, k), project).get("epoch_seconds") for k in folds]
-        known = [pace for pace in paces if pace]
+        reached = [_read_progress(Job(stage, member, k), project) for k in folds]
+        known = [one.epoch_seconds for one in reached if one and one.epoch_seconds]
         if known:
             found[stage, member] = sum(known) / len(known)
     return found
@@ -124,18 +123,18 @@ def _figures(entry: Entry, project: Project) -> tuple[str, str, str, str]:
     if entry.state == "done":
         facts = read_facts(entry.job, project)
         return str(facts.get("epochs", "-")), _score(facts.get("val_score")), "", ""
-    progress = _read_progress(entry.job, project) if entry.state == "running" else {}
-    if entry.state == "running" and progress.get("done", 1) == 1:
+    progress = _read_progress(entry.job, project) if entry.state == "running" else None
+    if entry.state == "running" and (progress is None or progress.done == 1):
         done, total = _count_predicted(entry.job, project)
         if total:
             return f"predicts {done}/{total}", "", "", ""
     if not progress:
         return "", "", "", ""
-    left = progress["seconds_left"]
+    left = progress.seconds_left
     return (
-        f"{progress['epoch']}/{progress['epochs']}",
-        _score(progress["best_score"]),
-        f"{progress['images_per_second']:.0f}",
+        f"{progress.epoch}/{progress.epochs}",
+        _score(progress.best_score),
+        f"{progress.images_per_second:.0f}",
         "" if left is None else _duration(left),
     )
 
@@ -153,18 +152,9 @@ def _count_predicted(job: Job, project: Project) -> tuple[int, int]:
     return len(image_ids) - len(archive.missing(image_ids)), len(image_ids)
 
 
-def _read_progress(job: Job, project: Project) -> dict[str, Any]:
-    """What the job's process last wrote; empty if nothing yet."""
-    return _read_json(job.files(project.workspace).progress)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """A file's content; empty if it is not there, or is being replaced."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return content
+def _read_progress(job: Job, project: Project) -> Reached | None:
+    """What the job's process last wrote; None if nothing yet."""
+    return job.files(project.workspace).read_progress()
 
 
 def _duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from ensemble.blending.search import JOURNAL, open_storage
+from ensemble.errors import EnsembleError
 from ensemble.report.plots import Plot, draw_bars, draw_search
 
 FEWEST_TRIALS = 16
@@ -69,5 +70,7 @@ def _load(storage: str | Path, study_name: str) -> optuna.Study | None:
         return None  # opening it would make it
     try:
         return optuna.load_study(study_name=study_name, storage=open_storage(storage))
-    except KeyError:
+    except EnsembleError:
+        raise
+    except Exception:  # a damaged storage makes Optuna raise anything; the page does without it
         return None

@@ -10,6 +10,7 @@ from typing import Literal
 from rich.text import Text
 
 from ensemble.composition.recipe import Recipe
+from ensemble.data.tables import read_numbers
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import differing
 from ensemble.members import Member
@@ -23,7 +24,6 @@ from ensemble.provenance import (
     require_current_submission,
     restoration_for,
 )
-from ensemble.report.metrics import read_metrics
 from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.vocabulary import FULL, Fold
 
@@ -167,7 +167,7 @@ def measure_usage(project: Project, member: Member) -> Usage:
     scores, seconds = [], 0.0
     for fold in (*folds, FULL):
         folder = project.folder(member, fold)
-        seconds += sum(read_metrics(folder / METRICS).get("seconds", ()))
+        seconds += sum(read_numbers(folder / METRICS).get("seconds", ()))
         try:
             found = read_checkpoint(project, member, fold).facts.get("val_score")
         except EnsembleError:

@@ -25,7 +25,7 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.hue_target import hue_histogram, hue_target
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.data.competition import Sample
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import DataError, MissingArtefactError, StaleArtefactError
 from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
 from ensemble.members import Member
@@ -34,6 +34,7 @@ from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.oof.priors import Priors, read_recipe_priors
 from ensemble.parallel import Progress, count_cores, silent
 from ensemble.project import Project
+from ensemble.reading import read_json
 from ensemble.report.holes import judge_hole
 from ensemble.report.page import Picture, embed
 from ensemble.vocabulary import Stage
@@ -314,8 +315,7 @@ def _shares(counts: NDArray[np.float64]) -> list[float]:
 def _read(path: Path) -> Shown | None:
     """What was kept; None where it is missing or damaged."""
     try:
-        kept = json.loads(path.read_bytes())
-        pictures = {name: Picture(**picture) for name, picture in kept.pop("pictures").items()}
-        return Shown(pictures=pictures, **kept)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        kept: Shown = read_json(path, Shown)
+    except DataError:
         return None
+    return kept

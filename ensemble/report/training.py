@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ensemble.data.tables import read_numbers
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.report.metrics import Columns, read_metrics
 from ensemble.report.page import Cell, Row, Table, number_cell, text_cell
 from ensemble.report.plots import Plot, draw_lines
 from ensemble.training.job import Job
 from ensemble.vocabulary import FULL, Fold
+
+Columns = Mapping[str, tuple[float, ...]]
+"""Of one training, the numbers of each epoch by the name of the column of `metrics.csv`."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,10 @@ def collect_trainings(project: Project) -> Trainings:
 def _read_folds(project: Project, member: Member) -> Iterator[tuple[Fold, Columns]]:
     folds: list[Fold] = [*range(project.folds.n_folds), FULL]
     for fold in folds:
-        columns = read_metrics(
+        columns = read_numbers(
             Job(member.stage, member.name, fold).files(project.workspace).metrics
         )
-        if columns:
+        if all(columns.values()) and columns.keys() >= {"epoch", "seconds"}:
             yield fold, columns
 
 

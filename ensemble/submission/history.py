@@ -13,10 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.blending.scores_file import read_scores
 from ensemble.composition.recipe import Recipe
-from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
+from ensemble.errors import (
+    DataError,
+    EnsembleError,
+    MissingArtefactError,
+    MissingFileError,
+    StaleArtefactError,
+)
 from ensemble.manifest import digest_file, read_manifest
 from ensemble.provenance import recipe_digest
+from ensemble.reading import read_json
 from ensemble.vocabulary import FULL
 from ensemble.workspace import Workspace, atomic_write, exclusive_lock
 
@@ -73,12 +81,11 @@ def read_expected(workspace: Workspace, recipe: Recipe) -> float | None:
         was tuned, as it is. None where the scores are not of this recipe: it was edited by hand.
     """
     try:
-        content = json.loads(workspace.table_file.read_bytes())
-        if content["recipe"] != recipe_digest(recipe):
-            return None
-        return float(content["stages"]["colorization"]["expected"]["score"])
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        scores = read_scores(workspace.table_file)
+    except EnsembleError:
         return None
+    same = scores["recipe"] == recipe_digest(recipe)
+    return scores["stages"]["colorization"]["expected"]["score"] if same else None
 
 
 def read_history(workspace: Workspace) -> list[Sent]:
@@ -175,11 +182,12 @@ def _read_sent(workspace: Workspace, name: str) -> Sent | None:
 def _read_noted(workspace: Workspace) -> list[Sent]:
     path = workspace.public_file
     try:
-        return [Sent(**entry) for entry in json.loads(path.read_bytes())]
-    except FileNotFoundError:
+        noted: list[Sent] = read_json(path, list[Sent])
+    except MissingFileError:
         return []
-    except (ValueError, TypeError):
+    except DataError as error:
         raise StaleArtefactError(
-            f"`{path}` must hold the public scores that `ens history` noted, but does not; restore "
-            "it, or move it away"
+            f"`{path}` must hold the public scores that `ens history` noted, but does not "
+            f"({error}); restore it, or move it away"
         ) from None
+    return noted

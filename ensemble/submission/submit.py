@@ -18,7 +18,7 @@ from ensemble.composition.recipe import Recipe
 from ensemble.data.competition import Competition
 from ensemble.data.layout import TEST_TARGET
 from ensemble.data.pairs import PngSource
-from ensemble.data.png import decode_rgb, read_rgb
+from ensemble.data.png import decode_rgb, read_rgb, same_size
 from ensemble.errors import EnsembleError, SubmissionError
 from ensemble.manifest import digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, mean_of, score
@@ -214,7 +214,12 @@ def _targets(project: Project) -> dict[str, Rgb]:
         return {}
     competition = project.competition
     named = zip(competition.test_ids, competition.test_names, strict=True)
-    return {image_id: read_rgb(folder / file_name) for image_id, file_name in named}
+    return {
+        image_id: read_rgb(
+            folder / name, check_size=same_size(str(folder / name), competition.size)
+        )
+        for image_id, name in named
+    }
 
 
 def _score(answer: TestAnswer, target: Rgb) -> Score:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ensemble.arrays import Rgb
-from ensemble.data.png import decode_rgb, encode_png
+from ensemble.data.png import decode_rgb, encode_png, same_size
+from ensemble.data.zip_file import open_zip, read_entry
 from ensemble.errors import DataError, SubmissionError
 from ensemble.parallel import map_in_order
 
@@ -70,12 +71,10 @@ def verify_zip(
 
 def _entry_names(path: Path) -> list[str]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, remedy="build it again") as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise SubmissionError(
-            f"`{path}` must be a zip, but cannot be opened ({error}); build it again"
-        ) from None
+    except DataError as error:
+        raise SubmissionError(str(error)) from None
 
 
 def _name_faults(found: Sequence[str], due: Sequence[str], against: str) -> list[str]:
@@ -90,15 +89,12 @@ def _name_faults(found: Sequence[str], due: Sequence[str], against: str) -> list
 
 def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
     faults = []
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         for name in archive.namelist():
             try:
-                shape = decode_rgb(archive.read(name), name=name).shape[:2]
-            except (DataError, zipfile.BadZipFile) as error:
+                decode_rgb(read_entry(archive, name), name=name, check_size=same_size(name, size))
+            except DataError as error:
                 faults.append(str(error))
-                continue
-            if shape != size:
-                faults.append(f"`{name}` must be {size}, but is {shape}")
     return faults[:SHOWN]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ensemble.config import TrainingSection
+from ensemble.data.tables import read_numbers
 from ensemble.networks.weights import save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
@@ -144,7 +145,7 @@ class MetricsLog(Callback):
         self.batches = batches
         self.rate = 0.0
         self._rows = _read_rows(files.metrics, epochs=position.epoch)
-        self._epoch_seconds = float(self._rows[-1]["seconds"]) if self._rows else None
+        self._epoch_seconds = float(self._rows[-1].get("seconds", 0)) if self._rows else None
         self._started = self._epoch_started = self._written_at = 0.0
         self._done_before = self._first_batch = 0
 
@@ -213,12 +214,13 @@ class MetricsLog(Callback):
 
 def _read_rows(path: Path, *, epochs: int) -> list[dict[str, str]]:
     """The rows of the epochs that are done; a file that is no table of ours has none."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
-    done = {str(epoch + 1) for epoch in range(epochs)}
-    return [row for row in rows if row.get("epoch") in done and None not in row]
+    table = read_numbers(path)
+    rows = [dict(zip(table, cells, strict=True)) for cells in zip(*table.values(), strict=True)]
+    return [
+        {name: str(int(n) if name in ("epoch", "updates") else n) for name, n in row.items()}
+        for row in rows
+        if row.get("epoch") in range(1, epochs + 1)
+    ]
 
 
 def _csv_text(rows: Sequence[dict[str, str]]) -> str:

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from ensemble.config import Config, TrainingSection
+from ensemble.errors import EnsembleError
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
@@ -26,6 +27,7 @@ from ensemble.training.loaders import cut_epoch, make_training_loader, make_vali
 from ensemble.training.parts import double_parts, read_parts
 from ensemble.training.progress import step_seed
 from ensemble.training.resume import EarlierRun, Origin, find_earlier_run, is_over
+from ensemble.training.state import no_checkpoint
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import GrayOf, Task
@@ -192,3 +194,9 @@ def _fit(
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
+    except (EnsembleError, OSError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # Lightning and torch check what they restore each in its own way
+        if checkpoint is None or learner.began:
+            raise
+        raise no_checkpoint(checkpoint, error) from error

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
+
+from ensemble.errors import DataError
 from ensemble.manifest import MANIFEST
 from ensemble.provenance import METRICS, WEIGHTS
+from ensemble.reading import read_json
 from ensemble.vocabulary import Fold, Stage
 from ensemble.workspace import Workspace
+
+_MOST_SECONDS = 1e10
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,37 @@ class Job:
     def files(self, workspace: Workspace) -> JobFiles:
         """Where its files lie."""
         return JobFiles(workspace.checkpoint_dir(self.stage, self.member, self.fold))
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a training is, as its process last wrote it.
+
+    Attributes:
+        epoch: The epoch under way, from 1.
+        epochs: Most epochs.
+        done: Share of their steps that is done, 0..1.
+        best_score: The best `val_score` so far; None before any.
+        images_per_second: Photographs learned from in a second.
+        seconds_left: Until its end; None where that is not known yet.
+        epoch_seconds: That an epoch takes; None where that is not known yet.
+    """
+
+    epoch: NonNegativeInt
+    epochs: PositiveInt
+    done: Annotated[FiniteFloat, Field(ge=0, le=1)]
+    best_score: FiniteFloat | None
+    images_per_second: FiniteFloat
+    seconds_left: Annotated[FiniteFloat, Field(ge=0, le=_MOST_SECONDS)] | None
+    epoch_seconds: Annotated[FiniteFloat, Field(ge=0, le=_MOST_SECONDS)] | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """In how many parts a batch fits into memory, and on which kind of GPU."""
+
+    parts: Annotated[int, Field(ge=1, le=2**16)]
+    gpu: str
 
 
 @dataclass(frozen=True)
@@ -83,8 +121,24 @@ class JobFiles:
         """The weights after an epoch, kept while they may still be wanted."""
         return self.folder / f"epoch-{epoch:04d}.safetensors"
 
+    def read_progress(self) -> Reached | None:
+        """How far the training is; None if nothing whole was written yet."""
+        return _read(self.progress, Reached)
+
+    def read_parts(self) -> Parts | None:
+        """In how many parts a batch fits; None unless memory has run out."""
+        return _read(self.parts, Parts)
+
     def kept_epochs(self) -> tuple[int, ...]:
         """The epochs whose weights are there, in order."""
         found = self.folder.glob("epoch-*.safetensors")
         numbers = [path.stem.removeprefix("epoch-") for path in found]
         return tuple(sorted(int(number) for number in numbers if number.isdecimal()))
+
+
+def _read(path: Path, schema: Any) -> Any:
+    """A file that nothing depends on; None where it is missing or damaged."""
+    try:
+        return read_json(path, schema)
+    except DataError:
+        return None

@@ -36,6 +36,7 @@ class Learner(LightningModule):
 
     Attributes:
         average: The moving average of the network; None without `ema_decay`.
+        began: Whether all that a checkpoint holds has been restored, and learning goes on.
 
     Args:
         network: What learns.
@@ -70,6 +71,7 @@ class Learner(LightningModule):
         self.batches = batches
         self.seed = seed
         self.parts = parts
+        self.began = False
         self._forward = Forward(lambda shown: self.kept(shown))
         self._finite: Tensor | None = None
         self._scores: list[Future[dict[str, float]]] = []
@@ -80,6 +82,10 @@ class Learner(LightningModule):
     def kept(self) -> nn.Module:
         """The network that is validated and kept: the moving average where there is one."""
         return self.network if self.average is None else self.average
+
+    def on_train_start(self) -> None:
+        """Note that nothing is left to be restored."""
+        self.began = True
 
     def setup(self, stage: str) -> None:
         """Compile if asked to."""

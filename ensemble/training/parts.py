@@ -20,11 +20,8 @@ from ensemble.workspace import atomic_write
 
 def read_parts(files: JobFiles) -> int:
     """In how many parts a job learns from a batch: 1, unless memory ran out on this kind of GPU."""
-    try:
-        noted = json.loads(files.parts.read_text())
-    except FileNotFoundError:
-        return 1
-    return int(noted["parts"]) if noted["gpu"] == _gpu() else 1
+    noted = files.read_parts()  # where it is damaged, it is noted again if memory runs out again
+    return noted.parts if noted and noted.gpu == _gpu() else 1
 
 
 def double_parts(job: Job, files: JobFiles, parts: int, batch_size: int) -> bool:

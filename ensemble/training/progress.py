@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+_Count = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 
 Key = tuple[int, int]
 """(epoch, number of the batch in it): with the seed, all that a batch is made from."""
@@ -24,9 +27,9 @@ class Position:
         updates: How often the weights have been changed, over all epochs.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    updates: int = 0
+    epoch: _Count = 0
+    batch: _Count = 0
+    updates: _Count = 0
 
 
 def shuffle(seed: int, epoch: int, count: int) -> NDArray[np.int64]:

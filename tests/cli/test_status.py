@@ -99,7 +99,13 @@ def test_scores_sizes_and_hours_are_shown(make) -> None:
             kind="checkpoint",
             made_from=checkpoint_digests(project, member, fold),
             seed=0,
-            facts={"val_score": score, "weights": ""},
+            facts={
+                "val_score": score,
+                "weights": "",
+                "best_epoch": 1,
+                "epochs": 1,
+                "scores": [score],
+            },
         )
     usage = room.measure_usage(project, member)
     files = [path for path in workspace.checkpoints.rglob("*") if path.is_file()]

@@ -276,7 +276,7 @@ def test_the_sample_submission_is_listed(load, data: Path):
         archive.mkdir("folder")
     assert load().sample_submission_names() == ("TEST_000.png", "TEST_001.png")
     path.write_bytes(b"no zip")
-    with pytest.raises(DataError, match=re.escape(f"`{path}` is not a zip")):
+    with pytest.raises(DataError, match=re.escape(f"`{path}` must be a zip")):
         load().sample_submission_names()
 
 

@@ -60,7 +60,7 @@ def test_an_input_of_another_size_is_named(folders: Path):
     path = folders / "input" / "b.png"
     write_png(path, np.zeros((3, 4), dtype=np.uint8))
     loaders = pair_loaders(folders / "pred", folders / "target", differing_masks(path.parent))
-    message = f"`{path}` must be as large as its target, (48, 48), but is (3, 4)"
+    message = f"`{path}` must be as large as its target, 48 x 48 px, but is 3 x 4 px"
     with pytest.raises(DataError, match=re.escape(message)):
         loaders[1]()
 
@@ -86,7 +86,9 @@ def test_no_targets_are_refused(folders: Path):
 def test_predictions_that_are_no_folder_and_no_zip_are_refused(folders: Path):
     with pytest.raises(MissingFileError, match="is not there"):
         pair_loaders(folders / "no.zip", folders / "target", drawn_masks(folders / "masks"))
-    with pytest.raises(DataError, match="must be a folder or a zip, but is neither"):
+    with pytest.raises(
+        DataError, match="must be a zip, but is none, .*; give a folder or a flat zip"
+    ):
         pair_loaders(folders / "pred" / "a.png", folders / "target", drawn_masks(folders / "masks"))
 
 

@@ -145,7 +145,7 @@ def test_pixels_without_room_are_left_out_and_not_tried_again(
     Photographs(competition, tmp_path / "cache").prepare(bar)
     assert bar.told == {f"reading photographs {words}": 5}
     names = sorted(path.name for path in (tmp_path / "cache").iterdir())
-    assert names == ["located.npy", "manifest.json", "rows.npy"]
+    assert names == ["located.npy", "manifest.json", "rows.npy", "sums.npy"]
 
 
 def test_pixels_that_are_wanted_later_are_kept_later(competition, tmp_path) -> None:
@@ -357,7 +357,7 @@ def test_a_quota_that_the_pixels_would_break_leaves_them_out(
     monkeypatch.setattr(room, "reserve_array", reserve)
     Photographs(competition, tmp_path / "cache").prepare()
     names = sorted(path.name for path in (tmp_path / "cache").iterdir())
-    assert names == ["located.npy", "manifest.json", "rows.npy"]
+    assert names == ["located.npy", "manifest.json", "rows.npy", "sums.npy"]
 
 
 def test_any_other_fault_of_the_disk_names_the_file(
@@ -429,7 +429,7 @@ def test_validation_never_sees_a_drawn_mask(workspace_data: Competition):
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (np.ones((10, 10), dtype=bool), "must be as large as its photograph, (48, 48), but is"),
+        (np.ones((10, 10), dtype=bool), "must be as large as its photograph, 48 x 48 px, but is"),
         (np.zeros((48, 48), dtype=bool), "but is all black"),
     ],
 )

@@ -104,7 +104,10 @@ def test_only_the_sampled_photographs_are_due_and_others_are_taken(project, thei
 def test_a_picture_of_another_size_is_named(project, theirs):
     first = project.folds.validation(0)[0]
     write_png(theirs / f"{first}.png", np.zeros((9, 9, 3), np.uint8))
-    with pytest.raises(DataError, match=rf"{first}.png` must be \(48, 48\), but is \(9, 9\)"):
+    with pytest.raises(
+        DataError,
+        match=rf"{first}.png` must be as large as its photograph, 48 x 48 px, but is 9 x 9 px",
+    ):
         import_oof(project, project.members("colorization")[0], theirs)
 
 

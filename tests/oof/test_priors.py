@@ -54,5 +54,5 @@ def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "priors.safetensors"
     write_priors(path, PRIORS)
     path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(StaleArtefactError, match="is not whole"):
+    with pytest.raises(StaleArtefactError, match="holds no hue priors"):
         read_priors(path)

@@ -37,7 +37,7 @@ def summary(stage: str) -> dict[str, Any]:
 def scores() -> str:
     """The whole of `scores.json`."""
     stages = {stage: summary(stage) for stage in ("restoration", "colorization")}
-    return json.dumps({"version": 1, "stages": stages})
+    return json.dumps({"version": 1, "recipe": "", "stages": stages})
 
 
 def _terms(score: float) -> dict[str, float]:

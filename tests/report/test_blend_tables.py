@@ -10,8 +10,9 @@ from rich.console import Console
 
 from ensemble.blending.decide.ablation import ablate
 from ensemble.blending.evidence import Subject
+from ensemble.blending.scores_file import to_json
 from ensemble.blending.space import SearchSpace
-from ensemble.blending.summary import summarize, to_json
+from ensemble.blending.summary import summarize
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import SLIDES
 from ensemble.metric.score import weigh

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ensemble.blending.scores_file import to_json
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.manifest import digest_file, write_manifest
@@ -19,7 +19,9 @@ from ensemble.submission.history import (
     read_expected,
     read_history,
 )
+from ensemble.vocabulary import STAGES
 from ensemble.workspace import Workspace, atomic_write
+from tests.reference.summary import summary
 
 RECIPE = Recipe(
     restoration=StageRecipe.single("telea"),
@@ -76,10 +78,9 @@ def test_damaged_notes_are_refused(workspace: Workspace) -> None:
 
 def test_the_expected_score_is_that_of_the_very_recipe(workspace: Workspace) -> None:
     assert read_expected(workspace, RECIPE) is None
-    scores = {"restoration": 0.6, "colorization": 0.52}
-    stages = {stage: {"expected": {"score": score}} for stage, score in scores.items()}
-    content = {"recipe": recipe_digest(RECIPE), "stages": stages}
-    atomic_write(workspace.table_file, json.dumps(content))
+    stages = {stage: summary(stage) for stage in STAGES}
+    stages["colorization"]["expected"]["score"] = 0.52
+    atomic_write(workspace.table_file, to_json(stages, recipe=recipe_digest(RECIPE)))
     assert read_expected(workspace, RECIPE) == 0.52
     edited = RECIPE.model_copy(update={"composition": Composition(hue="none")})
     assert read_expected(workspace, edited) is None

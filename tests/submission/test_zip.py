@@ -51,7 +51,10 @@ REFUSED = {
     "one too many": ([*GOOD, ("TEST_002.png", GOOD[0][1])], "`TEST_002.png` not due"),
     "in a folder": ([("x/" + GOOD[0][0], GOOD[0][1]), GOOD[1]], "`x/TEST_000.png` not due"),
     "gray": ([(NAMES[0], GRAY), GOOD[1]], "must be RGB"),
-    "small": ([(NAMES[0], SMALL), GOOD[1]], r"`TEST_000.png` must be \(8, 9\), but is \(4, 9\)"),
+    "small": (
+        [(NAMES[0], SMALL), GOOD[1]],
+        "`TEST_000.png` must be as large as .*, 8 x 9 px, but is 4 x 9 px",
+    ),
     "truncated": ([(NAMES[0], GOOD[0][1][:-9]), GOOD[1]], "truncated"),
 }
 
