@@ -44,6 +44,9 @@ REMOVED = {"colorization.train_on": "colorization always learns from clean gray"
 _LARGEST = 2**18
 """Bytes of `ens.toml`; a thousand members take less."""
 
+_MOST_DOTS = 100
+"""In a line: a key of so many parts is a mistake."""
+
 _SHOWN = 10
 """Faults that are told at once."""
 
@@ -345,6 +348,8 @@ def load_config(path: Path) -> Config:
         return Config()
     try:
         text = read_bytes(path, most=_LARGEST).decode()
+        if any(line.count(".") > _MOST_DOTS for line in text.splitlines() if "=" in line):
+            raise RecursionError  # Python's reader would take memory by the square of their number
         return _validated(tomllib.loads(text), source=f"`{path}`")
     except RecursionError:
         reason = "brackets or dotted keys are nested too deeply"

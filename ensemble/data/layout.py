@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from ensemble.data.png import is_png
 from ensemble.data.tables import read_columns
 from ensemble.errors import DataError, MissingFileError
+from ensemble.reading import shorten
 from ensemble.workspace import stays_in_folder
 
 TRAIN_COLUMNS = ("input_image_path", "gt_image_path")
@@ -21,6 +22,9 @@ TRAIN_INPUT, TRAIN_GT, TEST_INPUT = "train_input", "train_gt", "test_input"
 TEST_TARGET = "test_target"
 """Where `ens demo` keeps the answers to the test photographs, to score against."""
 SAMPLE_SUBMISSION = "sample_submission.zip"
+
+_LONGEST = 255
+"""Bytes of a path in a CSV; file systems take no longer names."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,11 @@ def _names_in(folder: Path) -> set[str]:
 
 def _resolve(table: Path, row: int, cell: str) -> Path:
     """The file that a cell names, which must lie beside or below the CSV."""
+    if len(cell.encode()) > _LONGEST:
+        raise DataError(
+            f"`{table}`, row {row}: a path must have at most {_LONGEST} bytes, but is "
+            f"`{shorten(cell)}`"
+        )
     relative = PurePosixPath(cell.replace("\\", "/"))
     drive = PureWindowsPath(cell).drive
     if relative.is_absolute() or ".." in relative.parts or drive:

@@ -1,0 +1,522 @@
+"""Every parser of files that may come from anybody, each with a small valid file."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.data import astronaut
+
+from ensemble.arrays import luma
+from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.config import Config
+from ensemble.config_text import config_text
+from ensemble.data.png import decode_gray, decode_rgb, encode_png
+from tests.fuzz.mutations import Mutation, any_of, mutate_bytes, mutate_json, mutate_lines
+from tests.reference.summary import summary
+
+RGB: NDArray[np.uint8] = np.ascontiguousarray(astronaut()[100:116, 200:216])
+IDS = ("TRAIN_00000", "TRAIN_00001")
+RECIPE = Recipe(
+    restoration=StageRecipe.plain_mean(["spline", "telea"]),
+    colorization=StageRecipe.single("gray"),
+    composition=Composition(),
+    folds=(0, 1),
+    made_from={"data": "d"},
+)
+
+_JSON = any_of(mutate_bytes, mutate_json, mutate_json)
+_LINES = any_of(mutate_bytes, mutate_lines, mutate_lines)
+
+
+@dataclass(frozen=True)
+class Parser:
+    """One reader of files.
+
+    Attributes:
+        name: What it reads.
+        prepare: Writes valid files into a folder, and gives the one to mutate.
+        read: Reads it; gives something valid, or raises an `EnsembleError`.
+        mutate: How its file is mutated.
+        slow: How many times longer a read takes than of most, roughly.
+    """
+
+    name: str
+    prepare: Callable[[Path], Path]
+    read: Callable[[Path], Any]
+    mutate: Mutation = mutate_bytes
+    slow: int = 1
+
+
+def _write(name: str, content: bytes | str) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return prepare
+
+
+def _saved(format_: str, **options: Any) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(RGB).save(content, format_, **options)
+    return content.getvalue()
+
+
+def _zip(names: Sequence[str], method: int = zipfile.ZIP_STORED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, encode_png(RGB))
+    return content.getvalue()
+
+
+# -- pictures and zips
+
+
+def _read_rgb(path: Path) -> None:
+    picture = decode_rgb(path.read_bytes(), name="a")
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 3
+
+
+def _read_gray(path: Path) -> None:
+    picture = decode_gray(path.read_bytes(), name="a")
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 2
+
+
+def _read_picture(path: Path) -> None:
+    from ensemble.data.picture import read_picture
+
+    picture = read_picture(path)
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 2
+
+
+def _read_zip(path: Path) -> None:
+    from ensemble.data.pairs import PngSource
+
+    source = PngSource(path)
+    for name in source.names_by_stem().values():
+        decode_rgb(source.read(name), name=name)
+
+
+def _verify_zip(path: Path) -> None:
+    from ensemble.submission.zip import verify_zip
+
+    verify_zip(path, names=("a.png", "b.png"), size=RGB.shape[:2], sample=None)
+
+
+def _sample_names(path: Path) -> None:
+    _competition(path.parent.parent).sample_submission_names()
+
+
+# -- the competition's tables
+
+
+def _competition(root: Path) -> Any:
+    from ensemble.data.competition import Competition
+
+    return Competition.load(root / "data", size=len(RGB), seed=0)
+
+
+def _data(folder: Path) -> Path:
+    for name in IDS:
+        gray = luma(RGB)
+        gray[2:9, 3:9] = 7
+        _write(f"data/train_gt/{name}.png", encode_png(RGB))(folder)
+        _write(f"data/train_input/{name}.png", encode_png(gray))(folder)
+    _write("data/test_input/TEST_000.png", encode_png(gray))(folder)
+    return folder
+
+
+def _train_csv(folder: Path) -> Path:
+    rows = "".join(f"train_input/{name}.png,train_gt/{name}.png\n" for name in IDS)
+    return _write("data/train.csv", f"input_image_path,gt_image_path\n{rows}")(_data(folder))
+
+
+def _read_groups(path: Path) -> None:
+    from ensemble.data.folds_csv import read_groups
+
+    assert len(read_groups(path, IDS)) == len(IDS)
+
+
+def _read_folds(path: Path) -> None:
+    from ensemble.data.folds_csv import read_folds, read_foreign_folds
+
+    read_foreign_folds(path)
+    read_folds(path)
+
+
+def _read_numbers(path: Path) -> None:
+    from ensemble.data.tables import read_numbers
+
+    read_numbers(path)
+
+
+def _digests(path: Path) -> None:
+    from ensemble.data.digests import digest_files
+
+    pictures = [path.parent / "train_gt" / f"{name}.png" for name in IDS]
+    assert all(len(digest) == 64 for digest in digest_files(pictures, folder=path.parent).values())
+
+
+def _digest_cache(folder: Path) -> Path:
+    content = {f"train_gt/{name}.png": [1, 2, "a" * 64] for name in IDS}
+    return _write("data/.ens-digests.json", json.dumps(content))(_data(folder))
+
+
+def _scan(name: str, folder: Path) -> Path:
+    _photographs(_data(folder)).prepare()
+    return folder / "cache" / name
+
+
+def _photographs(root: Path) -> Any:
+    from ensemble.data.photographs import Photographs
+
+    return Photographs(_competition(root), root / "cache")
+
+
+def _read_scan(path: Path) -> None:
+    photographs = _photographs(path.parent.parent)
+    photographs.describe()
+    assert (photographs.train_sample(IDS[1]).target == RGB).all()
+    photographs.located(IDS[1])
+
+
+# -- settings and decisions
+
+
+def _read_config(path: Path) -> None:
+    from ensemble.config import load_config
+    from ensemble.members import configured_members
+
+    config = load_config(path)
+    for stage in ("restoration", "colorization"):
+        configured_members(config, stage)
+    assert load_config(_write("again.toml", config_text(config))(path.parent)) == config
+
+
+MEMBERS = """
+[[member]]
+name = "mine"
+stage = "restoration"
+arch = "unet"
+encoder = "resnet18"
+options = {decoder_channels = [16, 8], depth = {a = 1}}
+epochs = 3
+[[member]]
+name = "file"
+stage = "colorization"
+arch = "onnx"
+file = "a.onnx"
+adapter = "gray-to-ab"
+"""
+
+
+def _read_recipe(path: Path) -> None:
+    from ensemble.provenance import read_recipe_file
+
+    recipe = read_recipe_file(path)
+    for stage in (recipe.restoration, recipe.colorization):
+        assert abs(sum(weight for *_, weight in stage.terms()) - 1) < 1e-6
+
+
+def _read_scores(path: Path) -> None:
+    from ensemble.blending.scores_file import read_scores
+    from ensemble.report.blend_tables import list_sentences, make_tables
+
+    for stage in read_scores(path)["stages"].values():
+        make_tables(stage)
+        list_sentences(stage)
+
+
+def _scores() -> str:
+    from ensemble.blending.scores_file import to_json
+
+    return to_json({s: summary(s) for s in ("restoration", "colorization")}, recipe="r")
+
+
+def _read_manifest(path: Path) -> None:
+    from ensemble.manifest import read_manifest
+
+    read_manifest(path)
+
+
+def _manifest(kind: str, facts: dict[str, Any]) -> str:
+    content = {"kind": kind, "made_from": {"data": "d"}, "seed": 0, "facts": facts, "versions": {}}
+    return json.dumps(content)
+
+
+CHECKPOINT = {
+    "best_epoch": 1,
+    "epochs": 2,
+    "scores": [0.5, None],
+    "settings": {"seed": 0},
+    "val_score": 0.5,
+    "weights": "w",
+}
+SUBMISSION = {
+    "zip": "z",
+    "full": True,
+    "mixed": {"file": "a.zip", "zip": "d", "weight": 0.5},
+    "expected": 0.5,
+}
+
+
+def _read_history(path: Path) -> None:
+    from ensemble.submission.history import describe_agreement, measure_agreement, read_history
+    from ensemble.workspace import Workspace
+
+    found = measure_agreement(read_history(Workspace(path.parent)))
+    if found:
+        describe_agreement(found)
+
+
+PUBLIC = [
+    {"name": name, "zip": name, "made": "2026", "expected": 0.5, "note": "", "public": 0.5}
+    for name in "abc"
+]
+
+
+def _read_job(path: Path) -> None:
+    from ensemble.training.job import JobFiles
+
+    JobFiles(path.parent).read_progress()
+    JobFiles(path.parent).read_parts()
+
+
+PROGRESS = {
+    "epoch": 1,
+    "epochs": 2,
+    "done": 0.5,
+    "best_score": 0.5,
+    "images_per_second": 9.5,
+    "seconds_left": None,
+    "epoch_seconds": 3.5,
+}
+
+
+# -- predictions, priors, weights
+
+
+def _archive(name: str, folder: Path) -> Path:
+    from ensemble.oof.archive import Archive
+
+    archive = Archive.create(
+        folder / "archive",
+        image_ids=IDS,
+        views=("identity", "hflip"),
+        item_shape=RGB.shape,
+        dtype="uint8",
+        made_from={"data": "d"},
+        seed=0,
+    )
+    pictures = np.stack([RGB] * 2)
+    archive.write(IDS, {"identity": pictures, "hflip": pictures})
+    return folder / "archive" / name
+
+
+def _read_archive(path: Path) -> None:
+    from ensemble.oof.archive import Archive
+
+    folder = next(parent for parent in path.parents if parent.name == "archive")
+    archive = Archive(folder)
+    archive.require_arrays()
+    for image_id in archive.image_ids[:2]:
+        assert (archive.read(image_id, archive.views[0]) == RGB).all()
+
+
+def _priors(folder: Path) -> Path:
+    from ensemble.composition.hue_prior import N_STATISTICS, HuePrior
+    from ensemble.oof.priors import write_priors
+
+    rng = np.random.default_rng(0)
+    prior = HuePrior.fit(statistics=rng.random((3, N_STATISTICS)), histograms=rng.random((3, 180)))
+    write_priors(folder / "priors.safetensors", {0: prior})
+    return folder / "priors.safetensors"
+
+
+def _read_priors(path: Path) -> None:
+    from ensemble.oof.priors import priors_digest, read_priors
+
+    priors_digest(read_priors(path))
+
+
+def _network() -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+
+
+def _weights(folder: Path) -> Path:
+    from ensemble.networks.weights import save_weights
+
+    save_weights(folder / "weights.safetensors", _network())
+    return folder / "weights.safetensors"
+
+
+def _read_weights(path: Path) -> None:
+    from ensemble.networks.weights import load_weights
+
+    load_weights(path, _network())
+
+
+def _checkpoint(folder: Path) -> Path:
+    import torch
+
+    content = {
+        "state_dict": _network().state_dict(),
+        "optimizer_states": [{"state": {}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}],
+        "ens": {
+            "position": {"epoch": 1, "batch": 2, "updates": 3},
+            "scores": [0.5],
+            "made_from": {"data": "d"},
+            "settings": {"seed": 0},
+        },
+    }
+    torch.save(content, folder / "last.ckpt")
+    return folder / "last.ckpt"
+
+
+def _read_checkpoint(path: Path) -> None:
+    from ensemble.training.state import read_state
+
+    state = read_state(path)
+    assert len(state["scores"]) == state["position"]["epoch"]
+
+
+def _onnx(folder: Path) -> Path:
+    from tests.reference.onnx_files import Inpainter, export
+
+    shape = (1, 3, 16, 16)
+    path = folder / "a.onnx"
+    return export(Inpainter(), path, {"image": shape, "mask": (1, 1, 16, 16)}, free_size=True)
+
+
+def _read_onnx(path: Path) -> None:
+    from ensemble.networks.onnx_file import OnnxNetwork
+
+    OnnxNetwork(path, sha256="", inputs={"image": 3, "mask": 1}, channels=3)
+
+
+# -- the study
+
+
+def _space() -> Any:
+    from ensemble.blending.space import SearchSpace
+
+    views = {"spline": ("identity",), "telea": ("identity", "hflip")}
+    return SearchSpace(views=views, fixed=Composition(hue="none"), views_per="stage")
+
+
+def _study(folder: Path) -> Path:
+    from ensemble.blending.search import open_storage, open_study, search
+
+    study = open_study(open_storage(folder / "study.log"), "s")
+    search(study, _space(), lambda candidate: 0.5, sampler="tpe", trials=4, seed=0)
+    return folder / "study.log"
+
+
+def _read_study(path: Path) -> None:
+    from ensemble.blending.search import open_storage, open_study, search
+
+    study = open_study(open_storage(path), "s")
+    for candidate, value in search(
+        study, _space(), lambda candidate: 0.5, sampler="tpe", trials=0, seed=0
+    ).ranked:
+        assert np.isfinite(value)
+        assert abs(sum(candidate.recipe.weights.values()) - 1) < 1e-6
+
+
+PARSERS = (
+    Parser("png rgb", _write("a.png", encode_png(RGB)), _read_rgb),
+    Parser("png gray", _write("a.png", encode_png(luma(RGB))), _read_gray),
+    *(
+        Parser(f"picture {name}", _write(f"a.{name}", _saved(name)), _read_picture)
+        for name in ("png", "jpeg", "bmp", "tiff", "webp", "gif", "ppm")
+    ),
+    Parser(
+        "picture tiff lzw", _write("a.tif", _saved("tiff", compression="tiff_lzw")), _read_picture
+    ),
+    Parser("zip", _write("a.zip", _zip(["a.png", "b.png"])), _read_zip),
+    Parser("zip deflated", _write("a.zip", _zip(["a.png"], zipfile.ZIP_DEFLATED)), _read_zip),
+    Parser("submission zip", _write("a.zip", _zip(["a.png", "b.png"])), _verify_zip),
+    Parser(
+        "sample submission",
+        lambda folder: _write("data/sample_submission.zip", _zip(["a.png"]))(_data(folder)),
+        _sample_names,
+    ),
+    Parser("train.csv", _train_csv, lambda path: _competition(path.parent.parent), _LINES),
+    Parser(
+        "folds.csv",
+        _write("folds.csv", "image_id,group,fold\na,a,0\nb,b,1\nc,a,0\n"),
+        _read_folds,
+        _LINES,
+    ),
+    Parser(
+        "groups.csv",
+        _write("g.csv", f"image,label\n{IDS[0]},0\n{IDS[1]},-1\n"),
+        _read_groups,
+        _LINES,
+    ),
+    Parser(
+        "metrics.csv",
+        _write("metrics.csv", "epoch,seconds,val_score\n1,2.5,0.5\n2,2.5,0.6\n"),
+        _read_numbers,
+        _LINES,
+    ),
+    Parser(
+        "ens.toml", _write("ens.toml", config_text(Config()) + MEMBERS), _read_config, _LINES, 4
+    ),
+    Parser("recipe.json", _write("recipe.json", RECIPE.to_json()), _read_recipe, _JSON),
+    Parser("scores.json", _write("scores.json", _scores()), _read_scores, _JSON),
+    Parser(
+        "manifest checkpoint",
+        _write("m.json", _manifest("checkpoint", CHECKPOINT)),
+        _read_manifest,
+        _JSON,
+    ),
+    Parser(
+        "manifest submission",
+        _write("m.json", _manifest("submission", SUBMISSION)),
+        _read_manifest,
+        _JSON,
+    ),
+    Parser("manifest oof", partial(_archive, "manifest.json"), _read_archive, _JSON, 4),
+    Parser("manifest cache", partial(_scan, "manifest.json"), _read_scan, _JSON, 8),
+    Parser("public scores", _write("public-scores.json", json.dumps(PUBLIC)), _read_history, _JSON),
+    Parser("progress.json", _write("progress.json", json.dumps(PROGRESS)), _read_job, _JSON),
+    Parser("parts.json", _write("parts.json", '{"parts": 2, "gpu": ""}'), _read_job, _JSON),
+    Parser("digest cache", _digest_cache, _digests, _JSON),
+    Parser("cache rows", partial(_scan, "rows.npy"), _read_scan, slow=8),
+    Parser("cache sums", partial(_scan, "sums.npy"), _read_scan, slow=8),
+    Parser("cache pixels", partial(_scan, "targets.npy"), _read_scan, slow=8),
+    Parser("archive record", partial(_archive, "checksums.npy"), _read_archive, slow=4),
+    Parser(
+        "archive metadata",
+        partial(_archive, "views.zarr/identity/zarr.json"),
+        _read_archive,
+        _JSON,
+        4,
+    ),
+    Parser(
+        "archive chunk", partial(_archive, "views.zarr/identity/c/0/0/0/0"), _read_archive, slow=4
+    ),
+    Parser("hue priors", _priors, _read_priors, slow=2),
+    Parser("weights", _weights, _read_weights),
+    Parser("checkpoint", _checkpoint, _read_checkpoint, slow=2),
+    Parser("onnx", _onnx, _read_onnx, slow=2),
+    Parser("study", _study, _read_study, _LINES, 8),
+)
