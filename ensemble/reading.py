@@ -23,7 +23,7 @@ from ensemble.errors import DataError, MissingFileError
 LARGEST_FILE = 64 * 2**20
 """Bytes of a file that is read at once: a picture, a table, a manifest."""
 
-_SHOWN = 200
+_SHOWN = 400
 """Characters of a reason: what a file holds may be of any length."""
 
 
@@ -100,7 +100,7 @@ def shorten(text: str) -> str:
     """A text on one line, cut where it is long.
 
     >>> len(shorten("x" * 1000))
-    200
+    400
     """
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 4]} ..."

@@ -29,7 +29,7 @@ def fault(said) -> str:
 def test_settings_that_are_a_folder_or_a_link_to_nothing(ens, tmp_path: Path) -> None:
     path = tmp_path / "ens.toml"
     path.mkdir()
-    folder = f"`{path}`: is a directory; a file is due there: move the folder away"
+    folder = f"`{path}` must be a file, but is a folder; move it away"
     assert fault(ens(tmp_path, "status")) == folder
     path.rmdir()
     path.symlink_to("gone.toml")
@@ -39,10 +39,9 @@ def test_settings_that_are_a_folder_or_a_link_to_nothing(ens, tmp_path: Path) ->
 def test_a_recipe_that_is_a_folder(ens, workspace: Workspace) -> None:
     workspace.recipe_file.unlink()
     workspace.recipe_file.mkdir()
-    for verb in ("status", "submit"):
-        assert fault(ens(workspace.root, verb)).startswith(
-            f"`{workspace.recipe_file}`: is a directory"
-        )
+    message = f"`{workspace.recipe_file}` must be a file, but is a folder; move it away"
+    assert fault(ens(workspace.root, "submit")).startswith(message)
+    assert f"recipe: stale: {message}" in ens(workspace.root, "status").out
 
 
 def test_a_recipe_in_another_encoding(ens, workspace: Workspace) -> None:

@@ -305,5 +305,5 @@ def test_a_manifest_without_its_facts_is_refused_by_name(
     fit(restoration_job, project=project)
     path = restoration_job.files(project.workspace).manifest
     path.write_text(path.read_text().replace('"scores"', '"scored"'))
-    with pytest.raises(StaleArtefactError, match="is not the file that"):
+    with pytest.raises(StaleArtefactError, match="is not a manifest .*--restart"):
         fit(restoration_job, project=project)
