@@ -1,7 +1,7 @@
 # make demo   the whole path on real photographs, from nothing
 # make test   the tests, from nothing
 # make test-portable   the numerical tests as an older processor computes them
-# make fuzz   the property tests on new random examples
+# make fuzz   the property tests on new random examples, then 20 minutes of files for every parser
 # make docs   the documentation as a site, in site/
 # make check  ruff, mypy, import-linter
 # make test-minimum   the tests with the least versions that pyproject.toml allows; wants Python 3.11
@@ -47,6 +47,7 @@ test-minimum: $(READY)
 # The property tests on examples that nobody has seen; a failure prints how to repeat it.
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile fuzz
+	$(BIN)/python -m tests.fuzz --minutes 20
 
 # Strict: a link to nothing is an error.
 docs: $(READY)

@@ -112,7 +112,11 @@ NESTED = "[" * 100_000
             "submit --force",
             "priors.*run `ens blend` again",
         ),
-        (put(STUDY, '{"op_code": 99}\n'), "blend --trials 3", "study.log` is damaged .*; move it away"),
+        (
+            put(STUDY, '{"op_code": 99}\n'),
+            "blend --trials 3",
+            "study.log` is damaged .*; move it away",
+        ),
         (pipe(STUDY), "blend --trials 3", "study.log` must be a file, but is a pipe"),
         (pipe("folds.csv"), "status", "folds.csv` must be a file, but is a pipe"),
         (

@@ -16,8 +16,12 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from ensemble.parallel import count_cores
 
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 """An arena a thread would count as memory that nobody uses."""
@@ -92,31 +96,48 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
 
 
-def in_own_process(parser: Any, **options: Any) -> tuple[int, int, int]:
-    """Hunt in a child: a native reader may end its process.
+class Child:
+    """A process that does some work and says how many inputs it tried, and how many broke the law.
 
-    Returns:
-        The child's status, how many inputs were tried, and how many broke the law.
+    A native reader may end its process: then one more has.
     """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            tried, failures = hunt(parser, **options)
-            os.write(writer, f"{tried} {failures}".encode())
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        counts = pipe.read().split()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    tried, failures = map(int, counts) if counts else (0, 1)
-    return status, tried, failures
+
+    def __init__(self, work: Callable[[], tuple[int, int]]) -> None:
+        sys.stdout.flush()
+        reader, writer = os.pipe()
+        self._number = os.fork()
+        if self._number == 0:
+            try:
+                os.write(writer, "{} {}".format(*work()).encode())
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                os._exit(0)
+        os.close(writer)
+        self._pipe = os.fdopen(reader)
+
+    def result(self) -> tuple[int, int]:
+        """Wait for its end."""
+        with self._pipe as pipe:
+            counts = pipe.read().split()
+        status = os.waitstatus_to_exitcode(os.waitpid(self._number, 0)[1])
+        if not counts:
+            print(f"a process ended with {status}")
+            return 0, 1
+        return int(counts[0]), int(counts[1])
+
+
+def hunt_with_each(parsers: Sequence[Any], minutes: float, **options: Any) -> tuple[int, int]:
+    """Hunt with one parser after the other, each in a process of its own, and say how it went."""
+    end, tried, failures = time.monotonic() + 60 * minutes, 0, 0
+    for number, parser in enumerate(parsers):
+        shares = [other.slow for other in parsers[number:]]
+        seconds = max(1.0, end - time.monotonic()) * shares[0] / sum(shares)
+        found = Child(partial(hunt, parser, seconds=seconds, **options)).result()
+        print(f"{parser.name:22}{found[0]:9,} inputs{found[1]:5} failures", flush=True)
+        tried, failures = tried + found[0], failures + found[1]
+    return tried, failures
 
 
 def restart_with_one_arena(module: str) -> None:
@@ -127,36 +148,32 @@ def restart_with_one_arena(module: str) -> None:
 
 
 def main() -> None:
-    """Hunt with every parser, or those of this part, and print a table."""
+    """Hunt with every parser, and print a table."""
     restart_with_one_arena("tests.fuzz")
     options = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     options.add_argument("--inputs", type=int, default=100_000, help="most inputs a parser")
     options.add_argument("--minutes", type=float, default=20, help="most minutes in all")
+    options.add_argument("--jobs", type=int, default=count_cores(), help="parsers at once")
     options.add_argument("--seed", default=None, help="of the mutations; a new one by default")
     options.add_argument("--only", default="", help="parsers whose name begins so")
-    options.add_argument("--part", default="0/1", help="every n-th parser, as 0/2 and 1/2")
     options.add_argument("--found", type=Path, default=None, help="keep what broke the law here")
     chosen = options.parse_args()
 
     signal.signal(signal.SIGVTALRM, _too_long)
     from tests.fuzz.parsers import PARSERS
 
-    part, parts = map(int, chosen.part.split("/"))
-    parsers = [p for p in PARSERS if p.name.startswith(chosen.only)][part::parts]
     seed = chosen.seed or str(time.time_ns())
-    end, total, bad = time.monotonic() + 60 * chosen.minutes, 0, 0
     print(f"seed {seed}")
-    for number, parser in enumerate(parsers):
-        shares = [p.slow for p in parsers[number:]]
-        seconds = max(1.0, end - time.monotonic()) * shares[0] / sum(shares)
-        status, tried, failures = in_own_process(
-            parser, seed=seed, inputs=chosen.inputs, seconds=seconds, found=chosen.found
-        )
-        died = f", its process ended with {status}" if status else ""
-        print(f"{parser.name:22}{tried:9,} inputs{failures:5} failures{died}", flush=True)
-        total, bad = total + tried, bad + failures
-    print(f"{'all':22}{total:9,} inputs{bad:5} failures")
-    sys.exit(1 if bad else 0)
+    parsers = [parser for parser in PARSERS if parser.name.startswith(chosen.only)]
+    how = {"minutes": chosen.minutes, "seed": seed, "inputs": chosen.inputs, "found": chosen.found}
+    children = [
+        Child(partial(hunt_with_each, parsers[job :: chosen.jobs], **how))
+        for job in range(chosen.jobs)
+    ]
+    found = [child.result() for child in children]
+    tried, failures = (sum(counts) for counts in zip(*found, strict=True))
+    print(f"{'all':22}{tried:9,} inputs{failures:5} failures")
+    sys.exit(1 if failures else 0)
 
 
 def _too_long(*_: object) -> None:

@@ -28,7 +28,7 @@ def run(module: str, *arguments: str) -> str:
 def test_every_parser_gives_something_valid_or_an_error_of_ours() -> None:
     said = run("tests.fuzz", f"--inputs={INPUTS}", "--seed=ens", "--minutes=60")
     tried = re.findall(r"^(.+?) +([\d,]+) inputs +0 failures$", said, re.MULTILINE)
-    assert [name for name, _ in tried] == [*(parser.name for parser in PARSERS), "all"], said
+    assert sorted(name for name, _ in tried[:-1]) == sorted(one.name for one in PARSERS), said
     assert tried[-1][1] == f"{INPUTS * len(PARSERS):,}"
 
 
