@@ -19,7 +19,7 @@ from ensemble.report.status import judge_submission
 from ensemble.report.steps import Climb, climb
 from ensemble.report.training import Trainings, collect_trainings
 from ensemble.submission.history import read_expected, read_history
-from ensemble.vocabulary import STAGES, Stage
+from ensemble.vocabulary import STAGES, VIEWS, Stage, View
 
 EDITED = "The recipe was changed by hand since: these are the scores of the one before."
 TERM_WORDS = dict(zip(TERMS, ("SSIM", "masked SSIM", "hue"), strict=True))
@@ -213,7 +213,7 @@ def _table_members(project: Project, stage: Stage, recipe: StageRecipe, found: S
             text_cell(member.name),
             text_cell(member.kind),
             number_cell(weight, "share", weight),
-            text_cell(" ".join(recipe.views.get(member.name, ()) if weight else ())),
+            text_cell(_name_views(recipe.views.get(member.name, ()) if weight else ())),
             *(number_cell(row.get(term)) for term in (*terms, "score")),
             number_cell(worth.get(member.name), "gain"),
         )
@@ -255,6 +255,10 @@ def _table_folds(found: Summary) -> Table:
         for row in found["rows"]
     ]
     return Table("Score by fold", ("blend", *(f"fold {fold}" for fold in folds)), tuple(rows))
+
+
+def _name_views(views: Sequence[View]) -> str:
+    return f"all {len(VIEWS)}" if set(views) == set(VIEWS) else " ".join(views)
 
 
 def _table_views(found: Summary) -> Table:

@@ -40,7 +40,7 @@ from ensemble.report.page import Picture, embed
 from ensemble.vocabulary import Stage
 from ensemble.workspace import atomic_write
 
-VERSION = 1
+VERSION = 2
 """Raise it when what is kept of a photograph changes."""
 SIDE = 320
 INPUT, SLIDES_WAY = "damaged input", "slides' way"
@@ -172,7 +172,7 @@ def list_steps(recipe: Recipe, members: Mapping[Stage, Sequence[Member]]) -> tup
     add("inpainting", restoration=_plain_mean(members["restoration"]))
     add("moved hues", hue=goal.hue, prior_weight=goal.prior_weight)
     add("data range", data_range=goal.data_range)
-    tuned = Step("tuned blend", recipe.restoration, recipe.colorization, goal)
+    tuned = Step("recipe's blend", recipe.restoration, recipe.colorization, goal)
     if tuned.content != steps[-1].content:
         steps.append(tuned)
     return tuple(steps)

@@ -65,7 +65,7 @@ def _plot(member: Member, folds: Mapping[Fold, Columns]) -> Iterator[Plot]:
             yield draw_lines(
                 lines,
                 name=f"{member.stage}-{member.name}-{column}",
-                title=member.name,
+                title=f"{member.stage}: {member.name}",
                 x="epoch",
                 y=what,
                 text=f"{what} of {member.stage} {member.name} by epoch: {', '.join(ends)}.",

@@ -93,14 +93,14 @@ def test_each_step_changes_one_thing_and_one_that_changes_nothing_is_left_out(pr
         restoration=tuned, colorization=gray, composition=goal, folds=(0,), made_from={}
     )
     found = list_steps(recipe, members)
-    names = ["slides' way", "paste-back", "luma lock", "moved hues", "tuned blend"]
+    names = ["slides' way", "paste-back", "luma lock", "moved hues", "recipe's blend"]
     assert [step.name for step in found] == names
     assert found[0].options == SLIDES
     assert found[-1].content == [tuned, gray, goal]
     for before, after in pairwise(found):
         assert before.content != after.content
     slides = Recipe(**{**recipe.model_dump(), "composition": SLIDES, "restoration": tuned})
-    assert [step.name for step in list_steps(slides, members)] == ["slides' way", "tuned blend"]
+    assert [step.name for step in list_steps(slides, members)] == ["slides' way", "recipe's blend"]
 
 
 def test_the_head_tells_what_to_expect_and_what_was_decided(
