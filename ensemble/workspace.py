@@ -283,9 +283,7 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def exclusive_lock(
-    path: Path, *, what: str, wait: bool = False, poll_seconds: float = _POLL_SECONDS
-) -> Iterator[None]:
+def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
     """Hold the artefact at `path` alone.
 
     The lock is the system's (flock; on Windows, msvcrt): it vanishes with the process that held
@@ -297,21 +295,19 @@ def exclusive_lock(
         path: The artefact; the lock file lies beside it and ends in `.lock`.
         what: What is being done, for the message.
         wait: Wait for another process that holds it, instead of refusing at once.
-        poll_seconds: How often to ask while waiting.
 
     Raises:
         LockedError: Another process holds it, and `wait` is False; or the file system has no locks.
         ConfigError: It is a link to a folder.
         OSError: As the block raises it; one that names no file names `path`.
     """
-    lock_file = path.parent / f".{path.name}.lock"
-    make_folder(lock_file.parent)
-    lock = FileLock(lock_file, blocking=wait, poll_interval=poll_seconds)
+    make_folder(path.parent)
+    lock = make_lock(path, wait=wait)
     try:
-        _acquire(lock)
+        acquire(lock)
     except Timeout:
         raise LockedError(
-            f"only one process at a time may be {what}, but another holds `{lock_file}`; "
+            f"only one process at a time may be {what}, but another holds `{lock.lock_file}`; "
             "wait for it to end, then run this again"
         ) from None
     try:
@@ -325,7 +321,18 @@ def exclusive_lock(
         lock.release()
 
 
-def _acquire(lock: FileLock) -> None:
+def make_lock(path: Path, *, wait: bool, poll_seconds: float = _POLL_SECONDS) -> FileLock:
+    """The lock of the artefact at `path`, not yet held; see `acquire`.
+
+    Args:
+        path: The artefact; the lock file lies beside it and ends in `.lock`.
+        wait: Whether acquiring waits for another process that holds it.
+        poll_seconds: How often it then asks.
+    """
+    return FileLock(path.parent / f".{path.name}.lock", blocking=wait, poll_interval=poll_seconds)
+
+
+def acquire(lock: FileLock) -> None:
     """Acquire a lock of the system's.
 
     Raises:
@@ -359,7 +366,7 @@ def _make_scratch(path: Path) -> tuple[Path, FileLock]:
         )
         in_use = FileLock(scratch / _IN_USE, blocking=False)
         try:
-            _acquire(in_use)
+            acquire(in_use)
         except LockedError:  # no locks here: nothing is swept either
             pass
         except (Timeout, FileNotFoundError):  # another process took it for a dead one's
@@ -379,7 +386,7 @@ def _sweep(folder: Path) -> None:
             if not (scratch / _IN_USE).exists():
                 scratch.rmdir()  # its writer died right after mkdtemp, or else will try again
                 continue
-            _acquire(in_use)
+            acquire(in_use)
             _remove_scratch(scratch)
         in_use.release()
 

@@ -30,7 +30,7 @@ from ensemble.errors import ConfigError, EnsembleError, StaleArtefactError
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, Say, count_cores
 from ensemble.reading import file_status, shorten
-from ensemble.workspace import exclusive_lock
+from ensemble.workspace import acquire, make_lock, name_in_errors
 
 JOURNAL = "journal:///"
 _POLL_SECONDS = 0.01
@@ -73,6 +73,7 @@ class _Journal(JournalFileBackend):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._path = path
+        self._held = make_lock(path, wait=True, poll_seconds=_POLL_SECONDS)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append a line a log, after a line that a killed writer left unfinished was removed.
@@ -83,12 +84,14 @@ class _Journal(JournalFileBackend):
             OSError: The file cannot be written; the error names it.
         """
         lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
-        with exclusive_lock(
-            self._path, what="writing a study", wait=True, poll_seconds=_POLL_SECONDS
-        ):
-            _cut_unfinished_line(self._path)
-            with self._path.open("ab") as file:
-                file.write(lines.encode())
+        with name_in_errors(self._path):
+            acquire(self._held)
+            try:
+                _cut_unfinished_line(self._path)
+                with self._path.open("ab") as file:
+                    file.write(lines.encode())
+            finally:
+                self._held.release()
 
 
 def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
