@@ -10,7 +10,8 @@ from tests.crash.disturb import KILL
 from tests.crash.forks import Ended, Forks
 from tests.crash.verbs import Prepared, differing, digest_artefacts, restore_state, run_again
 
-NAMED = re.compile(r"`[^`]*/[^`]*`")
+NAME, FILE = re.compile(r"`[^`]+`"), re.compile(r"`[^`]*/[^`]*`")
+"""What a message must hold: a name, such as that of a member; or a path."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def try_point(forks: Forks, prepared: Prepared, root: Path, fault: str, at: int)
     if ended.killed != (fault == KILL):
         return Outcome("other", f"status {ended.status}: {ended.text[-2000:]}")
     name = "killed" if ended.killed else "refused" if ended.status else "done"
-    if not ended.killed and (wrong := find_fault(ended)):
+    if not ended.killed and (wrong := find_fault(ended, due=FILE)):
         return Outcome(name, wrong)
     again = run_again(forks, prepared.step, root)
     if again.status:
@@ -45,10 +46,10 @@ def try_point(forks: Forks, prepared: Prepared, root: Path, fault: str, at: int)
     return Outcome(name, f"left behind: {', '.join(litter)}" if litter else "")
 
 
-def find_fault(ended: Ended) -> str:
+def find_fault(ended: Ended, due: re.Pattern[str] = NAME) -> str:
     """What is wrong about how a command ended that was not killed; empty if nothing is."""
     if ended.status not in (0, 1, 2) or "Traceback" in ended.text:
         return f"status {ended.status}: {ended.text[-3000:]}"
-    if ended.status and not NAMED.search(ended.text):
-        return f"refused, but no file is named: {ended.text}"
+    if ended.status and not due.search(ended.text):
+        return f"refused, but nothing is named: {ended.text}"
     return ""
