@@ -86,13 +86,13 @@ def cache_folder() -> Path | None:
     NUMBA_CACHE_DIR, beside this file, or the user's cache; None where none of them can.
     """
     given = os.environ.get("NUMBA_CACHE_DIR")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     for base in [Path(given)] if given else [PACKAGE / "__pycache__", home / "ens"]:
-        folder = base / f"kernels-{digest_sources(PACKAGE)[:16]}"
         try:
+            folder = base.expanduser() / f"kernels-{digest_sources(PACKAGE)[:16]}"
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
-        except OSError:
+        except (OSError, RuntimeError):  # RuntimeError: a user without a home, as in a container
             continue
         return folder
     return None

@@ -8,6 +8,7 @@ of the registry. Nothing here needs torch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -214,10 +215,12 @@ def resolve(
     """
     known = dict(MEMBERS[check_stage(stage)])
     tables = [table for table in custom if table.stage == stage]
+    counts = Counter(table.name for table in tables)
     for table in tables:
-        known[table.name] = _member_of(table, [other.name for other in tables])
+        known[table.name] = _member_of(table, alone=counts[table.name] == 1)
+    named = Counter(names)
     for name in names:
-        if names.count(name) > 1:
+        if named[name] > 1:
             raise ConfigError(f"a member takes part once, but `{name}` is named twice for {stage}")
         if name not in known:
             raise ConfigError(unknown_name(f"member of {stage}", name, known))
@@ -233,9 +236,13 @@ def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
     found = resolve(stage, getattr(config, stage).members, custom=config.member)
     if stage == "colorization":
         return found
-    modes = [config.of_member(stage, member.name).restoration.input_mode for member in found]
-    pairs = zip(found, modes, strict=True)
-    return tuple(replace(m, input_mode=mode) if m.kind == "trained" else m for m, mode in pairs)
+    own = {table.name: table.settings() for table in config.member if table.stage == stage}
+
+    def shown(name: str) -> InputMode:
+        mode: InputMode = own.get(name, {}).get("input_mode", config.restoration.input_mode)
+        return mode
+
+    return tuple(replace(m, input_mode=shown(m.name)) if m.kind == "trained" else m for m in found)
 
 
 def custom_member(table: CustomMember) -> Member:
@@ -274,11 +281,16 @@ def _onnx_member(table: CustomMember) -> Member:
     return replace(fixed, arch=ONNX_ARCH, file=table.file, sha256=sha256, adapter=table.adapter)
 
 
-def _member_of(table: CustomMember, names: Sequence[str]) -> Member:
-    """The member that a table describes, or whose settings it changes; `names` are all tables'."""
+def _member_of(table: CustomMember, *, alone: bool) -> Member:
+    """The member that a table describes, or whose settings it changes.
+
+    Args:
+        table: The table.
+        alone: Whether no other table has its name.
+    """
     name, stage = table.name, table.stage
     registered = MEMBERS[stage].get(name)
-    if names.count(name) > 1 or (table.arch and registered):
+    if not alone or (table.arch and registered):
         raise ConfigError(
             f"a [[member]] table needs a name of its own, but `{name}` is already a member of "
             f"{stage}; choose another, or leave out `arch` to change that member's settings"

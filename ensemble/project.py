@@ -119,7 +119,17 @@ class Project:
         Raises:
             ConfigError: A name is unknown or given twice.
         """
-        return configured_members(self.config, stage)
+        return tuple(self._by_name(stage).values())
+
+    def _by_name(self, stage: Stage) -> dict[str, Member]:
+        if stage not in self._members:
+            found = configured_members(self.config, stage)
+            self._members[stage] = {member.name: member for member in found}
+        return self._members[stage]
+
+    @cached_property
+    def _members(self) -> dict[Stage, dict[str, Member]]:
+        return {}
 
     def all_members(self) -> tuple[Member, ...]:
         """The members of both stages, restoration first."""
@@ -131,7 +141,7 @@ class Project:
         Raises:
             ConfigError: `ens.toml` names no such member; the valid ones are listed.
         """
-        found = {member.name: member for member in self.members(stage)}
+        found = self._by_name(stage)
         if name not in found:
             raise ConfigError(unknown_name(f"member of {stage} in ens.toml", name, found))
         return found[name]

@@ -458,6 +458,19 @@ def name_in_errors(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def suppress_read_only() -> Iterator[None]:
+    """Pass over that something cannot be kept, which only saves time, where nothing may be written.
+
+    Any other error, such as a full disk, is raised.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+
+
 def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:
     """Refuse what a disk has no room for, before it is begun.
 

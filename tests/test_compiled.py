@@ -81,3 +81,21 @@ def test_every_kernel_releases_the_lock_and_is_cached() -> None:
     """No module but `compiled` may take numba's own decorators."""
     sources = [path for path in (ROOT / "ensemble").rglob("*.py") if path.name != "compiled.py"]
     assert [path.name for path in sources if "njit" in path.read_text(encoding="utf-8")] == []
+
+
+def test_a_user_without_a_home_compiles_at_each_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container whose user has no entry in /etc/passwd, on a package read only."""
+
+    def expand(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", expand)
+    compiled.cache_folder.cache_clear()
+    try:
+        assert compiled.cache_folder() is None
+    finally:
+        compiled.cache_folder.cache_clear()

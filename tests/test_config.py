@@ -149,8 +149,8 @@ def test_the_heading_is_a_comment(tmp_path: Path):
         (
             MEMBER.replace('"mine"', '"../../victim"'),
             "`member.name`: the name of a member must be 1 to 64 letters, digits, `-`, `_` or `.`, "
-            "beginning with a letter or digit, because files are named after it, but got "
-            "'../../victim'; choose another",
+            "beginning with a letter or digit and not ending in `.`, and no device of Windows as "
+            "`con` is, because files are named after it, but got '../../victim'; choose another",
         ),
         ('[colorization]\nmembers = ["gray", ".."]', "`colorization.members`: the name of a mem"),
     ],

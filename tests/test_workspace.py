@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -25,6 +26,7 @@ from ensemble.workspace import (
     exclusive_lock,
     links_in,
     remove_folder,
+    suppress_read_only,
 )
 
 
@@ -354,6 +356,14 @@ def test_what_a_killed_writer_left_goes_with_the_next_lock(tmp_path: Path):
     with exclusive_lock(tmp_path / "fold-0", what="training"):
         assert names(tmp_path / "fold-0") == ["kept"]
         assert names(tmp_path) == [".fold-0.lock", "fold-0"]
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_what_only_saves_time_is_left_out_where_nothing_may_be_written(number: int):
+    raised = OSError(number, os.strerror(number))
+    expected = pytest.raises(OSError, match="space") if number == errno.ENOSPC else nullcontext()
+    with expected, suppress_read_only():
+        raise raised
 
 
 def test_a_lock_may_be_waited_for(tmp_path: Path):

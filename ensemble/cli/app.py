@@ -6,6 +6,7 @@ Markdown takes as long to import as all the rest; the help of a verb is drawn by
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from importlib import import_module
@@ -109,9 +110,8 @@ def _open(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    from rich.console import Console
-
     from ensemble.cli.context import Context
+    from ensemble.cli.terminal import open_terminal, print_anything
     from ensemble.config import Config, load_config
     from ensemble.workspace import Workspace
 
@@ -119,7 +119,8 @@ def _open(
     # `ens init --force` replaces the settings, which need not be readable for that.
     replaced = ctx.invoked_subcommand == "init"
     config = Config() if replaced else load_config(workspace.config_file)
-    ctx.obj = Context(workspace, config, Console())
+    print_anything()
+    ctx.obj = Context(workspace, config, open_terminal())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -130,6 +131,8 @@ def main(arguments: list[str] | None = None) -> None:
     fault of the program and keeps its traceback.
     """
     threading.excepthook = _explain_in_thread
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app(arguments)
     except EnsembleError as error:

@@ -57,7 +57,7 @@ def score(
         write_columns(per_image, _columns(scores))
     mean = mean_of(list(scores.values()))
     if as_json:
-        print(json.dumps({"pictures": len(scores), "mean": mean}))
+        context.say(json.dumps({"pictures": len(scores), "mean": mean}))
         return
     columns = (Column(term, number=True) for term in mean)
     table = make_table("", Column("pictures", number=True), *columns)

@@ -38,7 +38,7 @@ from ensemble.reading import read_json
 from ensemble.report.holes import judge_hole
 from ensemble.report.page import Picture, embed
 from ensemble.vocabulary import Stage
-from ensemble.workspace import atomic_write
+from ensemble.workspace import atomic_write, suppress_read_only
 
 VERSION = 2
 """Raise it when what is kept of a photograph changes."""
@@ -209,7 +209,8 @@ class _Maker:
         kept = _read(path)
         if kept is None:
             kept = self._make(image_id)
-            atomic_write(path, json.dumps(asdict(kept)))
+            with suppress_read_only():
+                atomic_write(path, json.dumps(asdict(kept)))
         return kept
 
     def _compose(self, step: Step, sample: Sample) -> tuple[Rgb, NDArray[np.float64]]:
