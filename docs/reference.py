@@ -116,7 +116,12 @@ def write_api() -> str:
         "Pictures are uint8: (H, W) gray, (H, W, 3) RGB; masks are bool, True where lost.\n",
     ]
     names = [name for name in ensemble.__all__ if name != "__version__"]
-    return "\n".join(head + [f"::: {_home(name)}\n" for name in names])
+    return "\n".join(head + [_reference(name) for name in names])
+
+
+def _reference(name: str) -> str:
+    """What is replaced by the docstring of a public name, under that name."""
+    return f"::: {_home(name)}\n    options:\n      heading: {name}\n      toc_label: {name}\n"
 
 
 def _home(name: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import griffe
 import pytest
 
 from ensemble.cli.app import VERBS, load_verb
@@ -121,6 +123,20 @@ def test_the_korean_readme_is_the_twin_of_the_english_one() -> None:
     ):
         found = [sorted(re.findall(pattern, text, re.MULTILINE)) for text in (english, korean)]
         assert found[0] == found[1], pattern
+
+
+def test_examples_in_docstrings_are_shown_as_code() -> None:
+    text = "A sum.\n\n>>> 1 + 1\n2\n>>> 2 + 2\n4\n\nSource: none.\n"
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        from examples import FenceExamples
+    finally:
+        sys.path.pop(0)
+    shown = griffe.Function("add", docstring=griffe.Docstring(text))
+    FenceExamples().on_object(obj=shown)
+    assert shown.docstring is not None
+    fenced = "```pycon\n>>> 1 + 1\n2\n>>> 2 + 2\n4\n```"
+    assert shown.docstring.value == f"A sum.\n\n{fenced}\n\nSource: none."
 
 
 def test_the_page_of_files_names_every_artefact() -> None:

@@ -205,6 +205,8 @@ def _print_outcome(context: Context, project: Project, entries: Sequence[Entry])
         if entry.reason and entry.state != "done":
             context.say(f"{entry.job}: {entry.reason}", "red")
     folders = [context.workspace.checkpoints, context.workspace.oof]
+    if all(entry.job.fold == FULL for entry in entries):
+        folders.pop()  # nothing is predicted out of fold
     written = [str(folder) for folder in folders if folder.exists()]
     if written:
         context.say(f"wrote {' and '.join(written)}")
