@@ -109,7 +109,7 @@ def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
     text = str(where)
     if text.startswith(JOURNAL) or "://" not in text:
         path = Path(text.removeprefix(JOURNAL))
-        with _name_damage(f"the study file `{path}`"):
+        with name_damage(f"the study file `{path}`"):
             return _open_journal(path)
     from ensemble.blending.database import open_database  # SQLAlchemy takes a while to import
 
@@ -135,14 +135,14 @@ def name_study(stage: str, *, evidence: str, space: SearchSpace, plan: Plan) -> 
 def open_study(storage: BaseStorage | None, name: str) -> optuna.Study:
     """Open or make a study; None keeps it in memory."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with _name_damage(_name_kept(name)):
+    with name_damage(name_kept(name)):
         return optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
 
 
 @contextmanager
-def _name_damage(what: str) -> Iterator[None]:
+def name_damage(what: str) -> Iterator[None]:
     """Turn whatever a damaged storage makes Optuna raise into an error with a remedy."""
     try:
         yield
@@ -155,13 +155,14 @@ def _name_damage(what: str) -> Iterator[None]:
         ) from None
 
 
-def _name_kept(study_name: str) -> str:
+def name_kept(study_name: str) -> str:
+    """A study, and where it is kept, at the head of a sentence."""
     return f"the study `{study_name}`, kept in oof/study.log unless --storage names another file,"
 
 
 def _require_whole(study: optuna.Study, space: SearchSpace) -> None:
     """Refuse trials that the search cannot have made."""
-    with _name_damage(_name_kept(study.study_name)):
+    with name_damage(name_kept(study.study_name)):
         for trial in study.get_trials(deepcopy=False):
             foreign = trial.state == TrialState.COMPLETE and (
                 trial.params.keys() != space.distributions.keys()

@@ -218,7 +218,8 @@ class Competition:
         if not path.exists():
             return None
         with open_zip(path, remedy="download it again") as archive:
-            return tuple(sorted(i.filename for i in archive.infolist() if not i.is_dir()))
+            # An entry without a name, which `ZipInfo.is_dir` does not survive, is no folder.
+            return tuple(sorted(n for n in archive.namelist() if not n.endswith("/")))
 
     def digest(self, progress: Progress = silent) -> str:
         """SHA-256 of the training data: names, contents, size, and the seed of simulated damage.

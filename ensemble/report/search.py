@@ -10,8 +10,7 @@ import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
-from ensemble.blending.search import JOURNAL, open_storage
-from ensemble.errors import EnsembleError
+from ensemble.blending.search import JOURNAL, name_damage, name_kept, open_storage
 from ensemble.report.plots import Plot, draw_bars, draw_search
 
 FEWEST_TRIALS = 16
@@ -29,11 +28,21 @@ def plot_search(storage: str | Path, study_name: str, *, stage: str) -> Iterator
 
     Raises:
         ConfigError: There is no such storage.
+        StaleArtefactError: It is damaged.
     """
     study = _load(storage, study_name)
-    trials = study.get_trials(states=(TrialState.COMPLETE,)) if study else []
-    values = [float(trial.value or 0.0) for trial in trials]
-    if study is None or not values:
+    if study is None:
+        return
+    with name_damage(name_kept(study_name)):
+        trials = study.get_trials(states=(TrialState.COMPLETE,))
+        values = [float(trial.value or 0.0) for trial in trials]
+        telling = len(values) >= FEWEST_TRIALS and np.ptp(values) > 0
+        found = (
+            get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+            if telling
+            else {}
+        )
+    if not np.isfinite(values).all() or not values:
         return
     yield draw_search(
         values,
@@ -41,8 +50,7 @@ def plot_search(storage: str | Path, study_name: str, *, stage: str) -> Iterator
         title=f"{stage}: {len(values)} trials",
         text=f"The best of {len(values)} trials rises from {values[0]:.4f} to {max(values):.4f}.",
     )
-    if len(values) >= FEWEST_TRIALS and np.ptp(values) > 0:
-        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    if found:
         shares = {_words(name): share for name, share in list(found.items())[:MOST_OPTIONS]}
         first = next(iter(shares))
         yield draw_bars(
@@ -68,9 +76,9 @@ def _load(storage: str | Path, study_name: str) -> optuna.Study | None:
     file = Path(text.removeprefix(JOURNAL))
     if (text.startswith(JOURNAL) or "://" not in text) and not file.exists():
         return None  # opening it would make it
-    try:
-        return optuna.load_study(study_name=study_name, storage=open_storage(storage))
-    except EnsembleError:
-        raise
-    except Exception:  # a damaged storage makes Optuna raise anything; the page does without it
-        return None
+    opened = open_storage(storage)
+    with name_damage(name_kept(study_name)):
+        try:
+            return optuna.load_study(study_name=study_name, storage=opened)
+        except KeyError:
+            return None

@@ -275,6 +275,10 @@ def test_the_sample_submission_is_listed(load, data: Path):
         archive.writestr("TEST_000.png", b"")
         archive.mkdir("folder")
     assert load().sample_submission_names() == ("TEST_000.png", "TEST_001.png")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", b"")
+    path.write_bytes(path.read_bytes().replace(b"x", b"\0"))
+    assert load().sample_submission_names() == ("",)
     path.write_bytes(b"no zip")
     with pytest.raises(DataError, match=re.escape(f"`{path}` must be a zip")):
         load().sample_submission_names()

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 Mutation = Callable[[bytes, random.Random], bytes]
@@ -96,7 +97,7 @@ def _mutate_value(value: Any, rng: random.Random) -> Any:
         case 4:
             holder[key] = _nested(holder[key], rng)
         case _:
-            holder[key] = rng.choice(VALUES)
+            holder[key] = deepcopy(rng.choice(VALUES))
     return value
 
 
