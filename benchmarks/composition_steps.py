@@ -164,7 +164,7 @@ class _Chain:
             found = self._source("restoration", recipe, fold).predict(
                 [image_id], Shown(damaged[None], hole[None])
             )
-            self._known[key] = blend_gray(recipe, found[0])
+            self._known[key] = blend_gray(recipe, found[0], hole)
         known: NDArray[np.float32] = self._known[key]
         return known
 

@@ -81,7 +81,7 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
     said = StageSource.open(project, "restoration", recipe, 0).predict(
         [""], Shown(damaged[None], hole[None])
     )
-    blend = blend_gray(recipe, said[0])
+    blend = blend_gray(recipe, said[0], hole)
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
     prior = mean_prior(priors, gray)
     faded = stand_in(target, gray, share=FADED, blur=1 / 64)

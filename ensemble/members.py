@@ -34,7 +34,7 @@ ADAPTERS: Mapping[str, Stage] = MappingProxyType(
     }
 )
 """How a network in an ONNX file is fed and read, by name, with its stage; see docs/onnx.md."""
-EQUIVARIANT = frozenset({"harmonic", "biharmonic", "spline", "gray"})
+EQUIVARIANT = frozenset({"harmonic", "biharmonic", "spline", "rows", "gray"})
 """Fixed members that make of a flipped picture the flipped prediction: no flip adds anything."""
 _LEARNED_FROM: Mapping[Stage, InputMode | Literal["restored"]] = {
     "restoration": "prefilled",
@@ -168,6 +168,7 @@ _RESTORATION = (
     _fixed("restoration", "harmonic"),
     _fixed("restoration", "biharmonic"),
     _fixed("restoration", "spline"),
+    _fixed("restoration", "rows"),
 )
 
 _COLORIZATION = (

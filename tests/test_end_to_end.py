@@ -18,6 +18,7 @@ from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.data.png import read_rgb
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Shown
+from ensemble.oof.collect import collect
 from ensemble.oof.priors import read_priors, read_recipe_priors
 from ensemble.project import open_project
 from ensemble.provenance import read_recipe
@@ -193,19 +194,27 @@ def test_a_damaged_archive_is_made_anew(ens, finished):
     assert ens(finished, "submit --force").status == 0
 
 
-@pytest.mark.parametrize("look", ["recipe", "slides", "median"])
-def test_what_is_sent_is_what_was_scored(finished, look):
+@pytest.mark.parametrize("look", ["recipe", "slides", "median", "minimum risk"])
+def test_what_is_sent_is_what_was_scored(ens, finished, look, request):
     """A training photograph, submitted with its fold's networks, equals its out-of-fold answer."""
     project = open_project(finished)
     recipe = read_recipe(project)
     priors = {0: read_priors(project.workspace.priors_file)[0]}
     options = {
-        "recipe": recipe.composition,
         "slides": SLIDES,
         "median": Composition(hue="natural", chroma="median", prior_weight=0.4),
-    }[look]
+    }.get(look, recipe.composition)
     colors = StageRecipe.plain_mean(["tint", "gray"])
     update = {"folds": (0,), "composition": options, "colorization": colors}
+    if look == "minimum risk":
+        every = [member.name for member in project.members("restoration")]
+        risk = StageRecipe.plain_mean(every, ("identity",)).model_copy(
+            update={"decode": "minimum-risk"}
+        )
+        recipe = recipe.model_copy(update={"restoration": risk})
+        for member in project.members("colorization"):
+            collect(project, member, 0, restoration=risk)
+        request.addfinalizer(lambda: ens(finished, "oof --fold 0"))
     evidence = ArchivedEvidence(
         project,
         project.members("colorization"),

@@ -14,6 +14,7 @@ from ensemble.presets import preset_config, preset_names, preset_text
 from ensemble.vocabulary import STAGES
 
 NAMES = [
+    "best",
     "h200-two-hours",
     "slides-all",
     "slides-b4-resnext",
@@ -27,7 +28,11 @@ NAMES = [
 
 def members(name: str) -> list[Member]:
     config = preset_config(name)
-    return [member for stage in STAGES for member in resolve(stage, getattr(config, stage).members)]
+    return [
+        member
+        for stage in STAGES
+        for member in resolve(stage, getattr(config, stage).members, custom=config.member)
+    ]
 
 
 def test_the_shipped_presets() -> None:

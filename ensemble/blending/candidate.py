@@ -67,7 +67,7 @@ def make_picture(
     """
     options = candidate.composition
     if stage == "restoration":
-        blend = blend_gray(candidate.recipe, read)
+        blend = blend_gray(candidate.recipe, read, subject.located)
         return compose_gray(
             blend=blend, damaged=subject.gray, lost_mask=subject.located, options=options
         )

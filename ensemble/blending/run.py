@@ -93,6 +93,7 @@ class _Run:
             views=evidence.views,
             fixed=Composition(hue="none"),
             views_per=self.settings.views_per,
+            minimum_risk=sum(map(len, evidence.views.values())) > 1,
         )
         return self._tune(evidence, space, self.settings)
 

@@ -45,6 +45,7 @@ class SearchSpace:
             searched too.
         data_range: Values of `Composition.data_range`, likewise.
         views_per: Whether all members share one set of views, or each has its own.
+        minimum_risk: Whether the picture of minimum risk is compared, once the means are searched.
     """
 
     views: Mapping[str, tuple[View, ...]]
@@ -54,6 +55,7 @@ class SearchSpace:
     hue: tuple[str, ...] = ()
     data_range: tuple[str, ...] = ()
     views_per: Literal["stage", "member"] = "stage"
+    minimum_risk: bool = False
 
     def __post_init__(self) -> None:
         if not set(self.views) - self.histogram_members:

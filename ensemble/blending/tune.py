@@ -13,10 +13,12 @@ import optuna
 from ensemble.blending.candidate import Candidate, Terms, score_exactly
 from ensemble.blending.decide.cross_fit import Verdict, choose_step, cross_fit, divide
 from ensemble.blending.decide.shortlist import (
+    MINIMUM_RISK,
     PLAIN,
     TUNED,
     TUNED_COMPOSITION,
     Shortlist,
+    decode_for_minimum_risk,
     list_finalists,
     make_shortlist,
     rank_compositions,
@@ -225,10 +227,11 @@ def _cross_fit(
     folds = [evidence.folds[image_id] for image_id in ids]
     notes = (HALVES,) if len(set(folds)) == 1 else ()
     parts = divide(folds, groups, seed=settings.seed)
-    crossed = {}
+    crossed: dict[str, Terms] = {}
+    searched: dict[bytes, SearchResult] = {}
     try:
         for step in steps:
-            fit = partial(_fit, objective, step, settings)
+            fit = partial(_fit, objective, step, settings, searched)
             with progress(f"{evidence.stage}: cross-fitting the {step}", len(ids)) as advance:
                 crossed[step] = cross_fit(
                     evidence, ids, parts, fit, jobs=settings.threads, advance=advance
@@ -238,15 +241,30 @@ def _cross_fit(
     return crossed, notes
 
 
-def _fit(objective: Objective, step: str, settings: Settings, rows: Rows) -> Candidate:
-    """Tune on some rows only: as on all, but in memory and with fewer exact scores."""
+def _fit(
+    objective: Objective,
+    step: str,
+    settings: Settings,
+    searched: dict[bytes, SearchResult],
+    rows: Rows,
+) -> Candidate:
+    """Tune on some rows only: as on all, but in memory and with fewer exact scores.
+
+    Two steps want the same search: it is kept in `searched`, by its rows.
+    """
     if step == TUNED_COMPOSITION:
         return rank_compositions(objective, rows)[0]
-    value = partial(objective.value, rows=rows)
-    found = _search(value, open_study(None, "cross-fit"), objective.space, settings)
+    key = rows.tobytes()
+    if key not in searched:
+        value = partial(objective.value, rows=rows)
+        searched[key] = _search(value, open_study(None, "cross-fit"), objective.space, settings)
+    found = searched[key]
     if found.missing:
         raise KeyboardInterrupt
-    listed = list_finalists(objective, found, rows)
+    if step == MINIMUM_RISK:
+        listed = decode_for_minimum_risk(objective.space, [one for one, _ in found.ranked])
+    else:
+        listed = list_finalists(objective, found, rows)
     ids = [objective.image_ids[rows[place]] for place in _space_out(len(rows))]
     exact = score_exactly(objective.evidence, listed, ids, jobs=settings.threads)
     return listed[int(weigh(objective.evidence.stage, exact).mean(axis=1).argmax())]

@@ -13,6 +13,7 @@ from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_gray, compose_rgb
 from ensemble.composition.hue_target import hue_histogram, hue_target
+from ensemble.composition.minimum_risk import minimum_risk
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.vocabulary import HUE_BINS, View
@@ -21,19 +22,23 @@ Read = Callable[[str, View], NDArray[Any]]
 """Gives the prediction of a member for a view of one photograph."""
 
 
-def blend_gray(recipe: StageRecipe, read: Read) -> NDArray[np.float32]:
-    """Blend the restored grays: their weighted mean.
+def blend_gray(recipe: StageRecipe, read: Read, lost_mask: Mask) -> NDArray[np.float32]:
+    """Blend the restored grays: their weighted mean, or the picture of minimum risk.
 
     Args:
-        recipe: Members, views and weights.
+        recipe: Members, views, weights, and which of the two.
         read: Gives (H, W) uint8.
+        lost_mask: (H, W) bool, the located hole.
 
     Returns:
         (H, W) float32 on the scale 0..255, not yet pasted back or rounded.
     """
     terms = recipe.terms()
     shares = np.array([weight for *_, weight in terms], dtype=np.float32)
-    return weighted_mean((read(member, view) for member, view, _ in terms), shares)
+    pictures = (read(member, view) for member, view, _ in terms)
+    if recipe.decode == "minimum-risk":
+        return minimum_risk(list(pictures), shares, lost_mask)
+    return weighted_mean(pictures, shares)
 
 
 def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:

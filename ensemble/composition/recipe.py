@@ -21,6 +21,7 @@ from ensemble.reading import explain
 from ensemble.vocabulary import VIEWS, View
 
 ChromaMode = Literal["mean", "median", "preserving"]
+Decode = Literal["mean", "minimum-risk"]
 
 
 class _Frozen(BaseModel):
@@ -33,10 +34,13 @@ class StageRecipe(_Frozen):
     Attributes:
         weights: Weight of each member that takes part; positive, with sum 1.
         views: The flips that each of these members averages, equally weighted.
+        decode: Which picture the predictions give, in restoration: their `mean`, or the one of
+            `minimum-risk`, which has the greatest expected masked SSIM to them.
     """
 
     weights: dict[str, float]
     views: dict[str, tuple[View, ...]]
+    decode: Decode = "mean"
 
     @field_validator("weights")
     @classmethod

@@ -179,10 +179,10 @@ def add_ssim(
     """
     values, products, sums = room
     windows = x.shape[0] - WINDOW + 1
-    _sum_windows(values[0, :windows], x)
-    _sum_windows(values[1, :windows], y)
-    _sum_windows(products[0, :windows], squares)
-    _sum_windows(products[1, :windows], cross)
+    sum_windows(values[0, :windows], x)
+    sum_windows(values[1, :windows], y)
+    sum_windows(products[0, :windows], squares)
+    sum_windows(products[1, :windows], cross)
     for j in range(windows):
         sx, sy = np.float64(values[0, j]), np.float64(values[1, j])
         product, power = sx * sy, sx * sx + sy * sy
@@ -201,7 +201,8 @@ def multiply(squares: Any, cross: Any, x: Any, y: Any) -> None:
 
 
 @kernel
-def _sum_windows(out: Any, x: Any) -> None:
+def sum_windows(out: Any, x: Any) -> None:
+    """Fill (N - 6,) with the sums of each 7 neighbors of (N,)."""
     for j in range(out.shape[0]):
         out[j] = x[j] + x[j + 1] + x[j + 2] + x[j + 3] + x[j + 4] + x[j + 5] + x[j + 6]
 

@@ -120,9 +120,9 @@ def restore(
 def _restored(
     project: Project, predictions: ArchivedPredictions, restoration: StageRecipe, image_id: str
 ) -> NDArray[np.uint8]:
-    blend = blend_gray(restoration, partial(predictions.read, image_id))
-    photographs = project.photographs
-    return restored_gray(blend, photographs.damaged(image_id), photographs.located(image_id))
+    located = project.photographs.located(image_id)
+    blend = blend_gray(restoration, partial(predictions.read, image_id), located)
+    return restored_gray(blend, project.photographs.damaged(image_id), located)
 
 
 def _open_or_create(

@@ -38,7 +38,10 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "and averaged.",
         "passes": "How many times a network runs for one photograph.",
         "weight": "Share of a member in the blend.",
-        "blend": "What the members of a stage make together: their weighted mean.",
+        "blend": "What the members of a stage make together: their weighted mean, or the picture "
+        "of minimum risk.",
+        "minimum risk": "Instead of the mean of the predictions, the picture with the greatest "
+        "mean masked SSIM to them: minimum Bayes risk, where each may be the truth.",
         "plain mean": "The blend with equal weights and every view: what tuning must beat.",
         "damaged input": "What the competition gives: the gray photograph with one hole. Sent "
         "as it is, it is what any answer should beat.",

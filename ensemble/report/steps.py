@@ -216,10 +216,11 @@ class _Maker:
     def _compose(self, step: Step, sample: Sample) -> tuple[Rgb, NDArray[np.float64]]:
         """The answer, and the wanted hue histogram; empty where no hue is moved."""
         image_id, options = sample.image_id, step.options
+        located = self.photographs.located(image_id)
         gray = compose_gray(
-            blend=blend_gray(step.restoration, self.restoration.reader(image_id)),
+            blend=blend_gray(step.restoration, self.restoration.reader(image_id), located),
             damaged=sample.damaged,
-            lost_mask=self.photographs.located(image_id),
+            lost_mask=located,
             options=options,
         )
         colors = blend_colors(step.colorization, self.colorization.reader(image_id), options)

@@ -241,11 +241,12 @@ def blend_fold(recipe: Recipe, source: FoldSource, batch: Batch) -> Iterator[Ble
     """
     if batch.shown.lost_masks.any():
         reads = source.restoration.predict(batch.image_ids, batch.shown)
-        blends = [blend_gray(recipe.restoration, read) for read in reads]
+        pairs = zip(reads, batch.shown.lost_masks, strict=True)
+        blends = [blend_gray(recipe.restoration, read, lost_mask) for read, lost_mask in pairs]
     else:  # nothing is lost: all of the blend would be pasted over
         blends = list(batch.shown.grays.astype(np.float32))
-    pairs = list(zip(batch.frames, blends, strict=True))
-    grays = np.stack([frame.reduce(frame.restore(blend)) for frame, blend in pairs])
+    restored = map(Frame.restore, batch.frames, blends)
+    grays = np.stack(list(map(Frame.reduce, batch.frames, restored)))
     shown = Shown(grays, np.stack([frame.colored_mask for frame in batch.frames]))
     colored = source.colorization.predict(batch.image_ids, shown)
     for blend, read in zip(blends, colored, strict=True):

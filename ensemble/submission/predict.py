@@ -41,7 +41,7 @@ Hole = Literal["mask", "located", "doubtful", "none"]
 """Where a hole was drawn by hand, was located, was located but should be looked at, or is none."""
 
 FILLS = ("spline", "telea")
-"""The restorers without training: those of `ens init --preset training-free`."""
+"""The restorers without training, as smooth as the eye likes them: a mean, no minimum risk."""
 
 LEAST_CONFIDENCE = 0.5
 """Of a located hole. The locator always proposes a region; in a whole photograph with less."""

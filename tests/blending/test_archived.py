@@ -72,8 +72,8 @@ def test_colorization_starts_from_the_restored_gray(collected):
     subject = evidence.subject(image_id)
     predictions = ArchivedPredictions(collected, collected.members("restoration"), (0, 1))
     sample = collected.competition.train_sample(image_id)
-    blend = blend_gray(RECIPE, partial(predictions.read, image_id))
     hole = locate_hole(sample.damaged).lost_mask
+    blend = blend_gray(RECIPE, partial(predictions.read, image_id), hole)
     due = np.where(hole, np.rint(blend), sample.damaged).astype(np.uint8)
     assert np.array_equal(subject.gray, due)
     assert np.array_equal(evidence.read(image_id, "gray", "hflip"), np.repeat(due[..., None], 3, 2))

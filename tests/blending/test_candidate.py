@@ -47,16 +47,18 @@ def test_histogram_members_have_no_picture(color_evidence):
     assert np.array_equal(*pictures)
 
 
-def test_grays_are_scored_as_they_are_shown_to_stage_2(gray_evidence):
+@pytest.mark.parametrize("decode", ["mean", "minimum-risk"])
+def test_grays_are_scored_as_they_are_shown_to_stage_2(gray_evidence, decode):
+    recipe = RECIPE.model_copy(update={"decode": decode})
     evidence = gray_evidence(count=2)
     subject, read = evidence.subject("P1"), evidence.reader("P1")
     shown = compose_gray(
-        blend=blend_gray(RECIPE, read),
+        blend=blend_gray(recipe, read, subject.located),
         damaged=subject.gray,
         lost_mask=subject.located,
         options=Composition(),
     )
-    scored = make_picture("restoration", subject, read, Candidate(RECIPE))
+    scored = make_picture("restoration", subject, read, Candidate(recipe))
     assert np.array_equal(scored, shown)
     assert np.array_equal(scored[~subject.located], subject.gray[~subject.located])
 

@@ -8,11 +8,13 @@ import pytest
 from ensemble.blending import tune as module
 from ensemble.blending.candidate import Candidate, score_exactly
 from ensemble.blending.decide.shortlist import (
+    MINIMUM_RISK,
     PLAIN,
     SLIDES_PLAIN,
     TUNED,
     TUNED_COMPOSITION,
     Shortlist,
+    decode_for_minimum_risk,
 )
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
@@ -63,6 +65,41 @@ def test_a_step_is_kept_only_where_it_is_convincing(tuned):
     ]
     assert result.kept_name == (convincing[-1].removeprefix("the ") if convincing else PLAIN)
     assert result.kept == result.rows[result.kept_name]
+
+
+def test_minimum_risk_is_a_step_of_its_own_after_the_means(gray_evidence, monkeypatch):
+    searches = []
+    real = module._search
+
+    def count(*args, **options):
+        searches.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(module, "_search", count)
+    evidence = gray_evidence(count=12)
+    space = space_of(evidence, minimum_risk=True)
+    result = tune(evidence, space, evidence.image_ids, SETTINGS)
+    assert list(result.cross_fitted) == [TUNED, MINIMUM_RISK]
+    assert [v.name for v in result.verdicts] == [f"the {TUNED}", f"the {MINIMUM_RISK}"]
+    parts = len(set(evidence.folds.values()))
+    assert len(searches) == 1 + parts  # both steps are fitted from one search
+    plain, ours = result.rows[PLAIN], result.rows[MINIMUM_RISK]
+    assert plain.recipe.decode == "mean"
+    # Members that are the truth but for noise: their mean is better, and is kept as the step's.
+    assert ours == plain or ours.recipe.decode == "minimum-risk"
+
+
+def test_candidates_of_minimum_risk_have_several_pictures():
+    views = {"a": ("identity", "hflip"), "b": ("identity",), "c": ("identity",)}
+    space = SearchSpace(views=views, fixed=PLAIN_OPTIONS, minimum_risk=True)
+    singles = list(space.singles().values())
+    listed = decode_for_minimum_risk(space, singles)
+    assert {one.recipe.decode for one in listed} == {"minimum-risk"}
+    assert all(one.forward_passes > 1 for one in listed)
+    weights = [set(one.recipe.weights) for one in listed]
+    # `a` alone, all with all views and with one, all but one.
+    assert weights == [{"a"}, {*"abc"}, {*"abc"}, {*"bc"}, {*"ac"}, {*"ab"}]
+    assert len({one.key for one in listed}) == len(listed)
 
 
 def test_force_tuned_overrides(color_evidence):

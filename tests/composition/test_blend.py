@@ -18,6 +18,8 @@ TERMS = [
     ("a", "identity", 0.3),
     *(("b", view, 0.7 / 3) for view in ("identity", "vflip", "hvflip")),
 ]
+LOST = np.ones((6, 7), dtype=bool)
+LOST[0] = False
 
 
 class Predictions:
@@ -48,14 +50,22 @@ def opencv_hues(rgb: np.ndarray) -> np.ndarray:
 
 def test_gray_is_the_mean_over_members_of_the_mean_over_their_views() -> None:
     predictions = Predictions(6, 7)
-    blend = blend_gray(RECIPE, predictions)
+    blend = blend_gray(RECIPE, predictions, LOST)
     assert blend.dtype == np.float32
     np.testing.assert_allclose(blend, mean(predictions), atol=1e-3)
 
 
+def test_minimum_risk_decides_in_the_hole_alone() -> None:
+    predictions = Predictions(6, 7)
+    decoded = RECIPE.model_copy(update={"decode": "minimum-risk"})
+    plain, ours = (blend_gray(recipe, predictions, LOST) for recipe in (RECIPE, decoded))
+    assert np.array_equal(ours[~LOST], plain[~LOST])
+    assert np.abs(ours - plain)[LOST].min() > 0
+
+
 def test_only_what_takes_part_is_read_and_once() -> None:
     predictions = Predictions(6, 7)
-    blend_gray(RECIPE, predictions)
+    blend_gray(RECIPE, predictions, LOST)
     assert sorted(predictions.was_read) == sorted((member, view) for member, view, _ in TERMS)
     colored = Predictions(6, 7, 3)
     blend_colors(RECIPE, colored, Composition(chroma="mean"))

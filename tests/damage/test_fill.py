@@ -71,7 +71,7 @@ def test_without_a_hole_a_copy(gray: Gray) -> None:
 
 
 def test_refusals_state_the_rule(gray: Gray, hole: Mask) -> None:
-    with pytest.raises(ConfigError, match="one of navier-stokes, .*, spline, but is 'ns'"):
+    with pytest.raises(ConfigError, match="one of navier-stokes, .*, rows, but is 'ns'"):
         fill_hole(gray, hole, method="ns")
     with pytest.raises(ArrayError, match="at least one pixel that is not lost"):
         fill_hole(gray, np.ones(gray.shape, bool))
@@ -93,7 +93,7 @@ def test_biharmonic_is_that_of_scikit_image(oblong: Gray, seed: int) -> None:
     assert np.abs(fill_hole(oblong, lost, method="biharmonic") - due).max() <= 1
 
 
-@pytest.mark.parametrize("method", ["harmonic", "biharmonic", "spline"])
+@pytest.mark.parametrize("method", ["harmonic", "biharmonic", "spline", "rows"])
 def test_surfaces_stay_within_the_known_grays(method: str) -> None:
     picture = np.full((40, 40), 100, dtype=np.uint8)
     picture[:, :20] = 10 * np.arange(20, dtype=np.uint8)[::-1] + 10
@@ -104,9 +104,30 @@ def test_surfaces_stay_within_the_known_grays(method: str) -> None:
     assert filled.max() <= picture[~lost].max()
 
 
-@pytest.mark.parametrize("method", ["harmonic", "biharmonic", "spline"])
+@pytest.mark.parametrize("method", ["harmonic", "biharmonic", "spline", "rows"])
 def test_one_known_pixel_is_enough(method: str) -> None:
     lost = np.ones((20, 13), dtype=bool)
     lost[3, 4] = False
     picture = np.full((20, 13), 77, np.uint8)
     assert np.array_equal(fill_hole(picture, lost, method=method), picture)
+
+
+def test_rows_are_lines_between_their_ends(gray: Gray) -> None:
+    rng = np.random.default_rng(0)
+    lost = rng.random(gray.shape) < 0.8
+    lost[7] = True  # the whole row
+    lost[9, :-1], lost[9, -1] = True, False
+    filled = fill_hole(gray, lost, method="rows")
+    x = np.arange(gray.shape[1])
+    for row in np.flatnonzero(~lost.all(axis=1)):
+        known = np.flatnonzero(~lost[row])
+        due = np.interp(x, known, gray[row, known].astype(float))
+        assert np.abs(filled[row] - due).max() <= 0.5 + 1e-9
+    assert np.array_equal(filled[7], fill_hole(gray, lost)[7])
+    assert np.array_equal(filled[9], np.full(gray.shape[1], gray[9, -1]))
+    for flip in (np.fliplr, np.flipud):
+        flipped = fill_hole(
+            np.ascontiguousarray(flip(gray)), np.ascontiguousarray(flip(lost)), method="rows"
+        )
+        rows = np.arange(80) != 7  # the spline is the same to a gray level
+        assert np.array_equal(flip(flipped)[rows], filled[rows])

@@ -60,9 +60,9 @@ def same_masks(one: Arrays, other: Arrays) -> bool:
 
 
 def same_fills(one: Arrays, other: Arrays) -> bool:
-    """Whether all fills agree but for rounding: one level in one pixel of a hundred."""
-    names = {name for name in one | other if name.startswith("fill ")}
-    if not all(name in one and name in other for name in names):
+    """Whether all fills of the other agree but for rounding: a level in one pixel of a hundred."""
+    names = {name for name in other if name.startswith("fill ")}
+    if not names <= one.keys():
         return False
     differences = [np.abs(one[name].astype(int) - other[name]) for name in names]
     return all(d.max() <= 1 and (d > 0).mean() <= 0.01 for d in differences)
@@ -83,7 +83,8 @@ def find_fault(new: Arrays, pinned: Arrays) -> str:
                 f"by the old ones would pass for new: raise {name} in ensemble/damage/__init__.py, "
                 f"then run `{COMMAND}`; or undo the change"
             )
-    return ""
+    missing = sorted(new.keys() - pinned.keys())
+    return f"{', '.join(missing)} is new: run `{COMMAND}`" if missing else ""
 
 
 def test_other_masks_and_fills_have_another_version() -> None:
@@ -101,7 +102,10 @@ def test_a_change_is_noticed_and_told() -> None:
     fill = pinned[name]
     for changed in (fill ^ 1, np.where(np.arange(len(fill)) == 7, fill ^ 4, fill)):
         assert "raise FILL_VERSION in" in find_fault(pinned | {name: changed}, pinned)
-    assert "raise FILL_VERSION in" in find_fault(pinned | {"fill other": fill}, pinned)
+    assert "raise FILL_VERSION in" in find_fault(pinned, pinned | {"fill other": fill})
+    assert (
+        find_fault(pinned | {"fill other": fill}, pinned) == f"fill other is new: run `{COMMAND}`"
+    )
     rounded = np.where(np.arange(len(fill)) == 7, fill ^ 1, fill)
     assert find_fault(pinned | {name: rounded}, pinned) == ""
 

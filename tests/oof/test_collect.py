@@ -162,7 +162,7 @@ def test_colorization_starts_from_the_blend_of_the_same_fold(project):
         shown = restored.read(image_id, "identity")
         assert np.array_equal(archive.read(image_id, "identity"), np.stack([shown] * 3, axis=-1))
         assert np.array_equal(shown[~hole], sample.damaged[~hole])
-        blend = blend_gray(recipe, partial(predictions.read, image_id))
+        blend = blend_gray(recipe, partial(predictions.read, image_id), hole)
         assert np.abs(shown[hole] - blend[hole]).max() <= 0.5
 
 

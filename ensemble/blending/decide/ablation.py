@@ -64,7 +64,8 @@ def _drop_each_member(blend: Candidate, histogram_members: frozenset[str]) -> di
             whole = sum(rest.values())
             weights = {name: weight / whole for name, weight in rest.items()}
             views = {name: recipe.views[name] for name in rest}
-            found[member] = Candidate(StageRecipe(weights=weights, views=views), blend.composition)
+            one = StageRecipe(weights=weights, views=views, decode=recipe.decode)
+            found[member] = Candidate(one, blend.composition)
     return found
 
 
@@ -79,6 +80,6 @@ def _add_view_by_view(
             member: tuple(v for v in available[member] if v in chosen) or available[member][:1]
             for member in recipe.weights
         }
-        one = StageRecipe(weights=recipe.weights, views=views)
+        one = StageRecipe(weights=recipe.weights, views=views, decode=recipe.decode)
         found[join_views(chosen)] = Candidate(one, blend.composition)
     return found

@@ -1,12 +1,14 @@
 """List the candidates that are scored exactly: the baselines, and the best of each step of tuning.
 
 Each step tunes more than the one before: the composition of the plain mean, where there is a
-choice, then weights, views and composition together.
+choice, then weights, views and composition together. In restoration the last step gives up the
+mean: a few recipes are decoded for minimum risk. No estimate knows such pictures, so they are only
+scored exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +18,7 @@ from ensemble.blending.candidate import Candidate, Terms
 from ensemble.blending.search import SearchResult
 from ensemble.blending.space import OPTIONS, PRIOR_STEP, SearchSpace
 from ensemble.blending.statistics.objective import Objective, Rows
-from ensemble.composition.recipe import SLIDES
+from ensemble.composition.recipe import SLIDES, StageRecipe
 from ensemble.metric.score import weigh
 from ensemble.vocabulary import Stage
 
@@ -27,6 +29,7 @@ PRIOR_WEIGHTS = tuple(round(step * PRIOR_STEP, 9) for step in range(0, 21, 2))
 
 PLAIN, SLIDES_PLAIN = "plain mean", "slides' plain mean"
 TUNED_COMPOSITION, TUNED = "tuned composition", "tuned blend"
+MINIMUM_RISK = "minimum risk"
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ def make_shortlist(objective: Objective, found: SearchResult) -> Shortlist:
         best.setdefault(options, candidate)
     tuned = [candidate for candidate, _ in found.ranked[:SHORTLIST]]
     tuned += [*best.values(), *space.singles().values()]
+    if space.minimum_risk:
+        risks = decode_for_minimum_risk(space, tuned)
+        return Shortlist(space, {TUNED: tuple(tuned), MINIMUM_RISK: tuple(risks)})
     if len(space.compositions()) == 1:
         return Shortlist(space, {TUNED: tuple(tuned)})
     composed = rank_compositions(objective, np.arange(len(objective.image_ids)))[:SHORTLIST]
@@ -113,6 +119,27 @@ def list_finalists(objective: Objective, found: SearchResult, rows: Rows) -> lis
         by_hue.setdefault(candidate.composition.hue, candidate)
     listed += [*by_hue.values(), *rank_compositions(objective, rows)[:1]]
     return list({one.key: one for one in listed}.values())
+
+
+def decode_for_minimum_risk(space: SearchSpace, tuned: Sequence[Candidate]) -> list[Candidate]:
+    """Some recipes, decoded for minimum risk.
+
+    The best tuned ones; all members alike; and, with one view each, all but one alike.
+
+    Args:
+        space: The candidates.
+        tuned: Tuned ones, best first.
+    """
+    every = list(space.members)
+    fewer = [[name for name in every if name != gone] for gone in every] if len(every) > 2 else []
+    first = [StageRecipe.plain_mean(names, ("identity",)) for names in (every, *fewer)]
+    recipes = [*(one.recipe for one in tuned[:SHORTER]), space.plain_mean().recipe, *first]
+    decoded = [
+        Candidate(recipe.model_copy(update={"decode": "minimum-risk"}), space.fixed)
+        for recipe in recipes
+        if len(recipe.terms()) > 1
+    ]
+    return list({one.key: one for one in decoded}.values())
 
 
 def rank_compositions(objective: Objective, rows: Rows) -> list[Candidate]:
