@@ -16,7 +16,13 @@ from ensemble.data.competition import Competition
 from ensemble.data.photographs import Photographs
 from ensemble.members import Member
 from ensemble.networks.build import build
-from ensemble.networks.device import autocast, best_device, choose_precision, free_memory
+from ensemble.networks.device import (
+    autocast,
+    best_device,
+    choose_precision,
+    free_memory,
+    raise_out_of_memory,
+)
 from ensemble.parallel import map_in_order
 from ensemble.training.batches import Shape, TrainingBatches
 from ensemble.training.fit import make_task
@@ -93,7 +99,8 @@ def time_network(
     step, photo, gpu_bytes = math.nan, math.nan, 0
     while math.isnan(step):
         try:
-            step, photo, gpu_bytes = _time_steps(trial)
+            with raise_out_of_memory():
+                step, photo, gpu_bytes = _time_steps(trial)
         except torch.OutOfMemoryError:
             if trial.parts == trial.count:
                 break

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 Precision = Literal["float32", "bf16", "fp16"]
 
+_OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED")
 _HAS_BF16 = (8, 0)
 _HAS_TENSOR_CORES = (7, 0)
 
@@ -70,8 +71,9 @@ class Forward:
         while True:
             size = min(self._most or len(batch), len(batch))
             try:
-                parts = [self.predict(part) for part in torch.split(batch, size)]
-                return parts[0] if len(parts) == 1 else torch.cat(parts)
+                with raise_out_of_memory():
+                    parts = [self.predict(part) for part in torch.split(batch, size)]
+                    return parts[0] if len(parts) == 1 else torch.cat(parts)
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
@@ -81,6 +83,19 @@ class Forward:
                 f"{size} photographs at once do not fit into the GPU's memory; from now on "
                 f"{self._most} are predicted at once"
             )
+
+
+@contextmanager
+def raise_out_of_memory() -> Iterator[None]:
+    """Raise OutOfMemoryError also where cuBLAS or cuDNN, which allocate by themselves, ran out."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        if not any(text in str(error) for text in _OUT_OF_MEMORY):
+            raise
+        raise torch.OutOfMemoryError(str(error)) from None
 
 
 def free_memory() -> None:

@@ -15,7 +15,7 @@ from ensemble.errors import EnsembleError
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
-from ensemble.networks.device import free_memory
+from ensemble.networks.device import free_memory, raise_out_of_memory
 from ensemble.project import Project
 from ensemble.provenance import full_epochs
 from ensemble.training.batches import Shape
@@ -139,7 +139,7 @@ class _Run:
         while True:
             parts = read_parts(self.files)
             try:
-                with silence_lightning():
+                with silence_lightning(), raise_out_of_memory():
                     return self._learn(task, earlier, origin, shape, parts)
             except torch.OutOfMemoryError:
                 possible = double_parts(self.job, self.files, parts, shape.most)

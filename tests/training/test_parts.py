@@ -173,7 +173,16 @@ def test_fp16_trains_with_a_gradient_scaler_whose_state_is_kept(
     assert trainer.precision_plugin.state_dict()["scale"] == 65536
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
 def test_predictions_of_a_batch_that_does_not_fit_are_the_same(
+    error: RuntimeError,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     seen = []
@@ -181,7 +190,7 @@ def test_predictions_of_a_batch_that_does_not_fit_are_the_same(
     def predict(batch: torch.Tensor) -> torch.Tensor:
         seen.append(len(batch))
         if len(batch) > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return 2 * batch
 
     forward, batch = Forward(predict), torch.arange(7.0)
@@ -197,3 +206,12 @@ def test_predictions_of_a_batch_that_does_not_fit_are_the_same(
     ]
     with pytest.raises(torch.OutOfMemoryError):
         Forward(lambda batch: torch.cat([predict(batch), predict(torch.ones(3))]))(batch)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    def predict(batch: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
+
+    with pytest.raises(RuntimeError, match="EXECUTION_FAILED") as caught:
+        Forward(predict)(torch.ones(2))
+    assert not isinstance(caught.value, torch.OutOfMemoryError)
