@@ -8,6 +8,7 @@ goes on from the last checkpoint.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,7 +44,11 @@ def connect(address: str) -> Client:
     try:
         import distributed
     except ImportError:
-        raise ConfigError("`--dask` needs Dask; install it with `ensemble[dask]`") from None
+        raise ConfigError(
+            "`--dask` needs Dask; install it by `pip install dacon-ens[dask]`"
+        ) from None
+    for name in ("distributed", "distributed.client"):  # they log tracebacks of what is told here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         # A client would wait for ever for an answer of what is no scheduler.
         kind = asyncio.run(_identify(address))

@@ -191,8 +191,8 @@ def _import_runtime() -> ModuleType:
         import onnxruntime
     except ImportError:
         raise ConfigError(
-            'members with `arch = "onnx"` need onnxruntime; install it with `ensemble[onnx]`, or '
-            "onnxruntime-gpu for a GPU"
+            'members with `arch = "onnx"` need onnxruntime; install it by '
+            "`pip install dacon-ens[onnx]`, or onnxruntime-gpu for a GPU"
         ) from None
     onnxruntime.set_default_logger_severity(3)  # errors only
     return onnxruntime

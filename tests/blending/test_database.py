@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -36,8 +36,22 @@ def said():
 
 
 @pytest.fixture
-def study(tmp_path, said, hurried):
-    return open_study(open_storage(f"sqlite:///{tmp_path}/s.db?timeout=0.01", said.append), "s")
+def open_url(hurried):
+    """Opens studies, and closes their connections."""
+    opened = []
+
+    def run(url, say=lambda _: None):
+        opened.append(open_storage(url, say))
+        return open_study(opened[-1], "s")
+
+    yield run
+    for storage in opened:
+        storage._storage._backend.engine.dispose()
+
+
+@pytest.fixture
+def study(tmp_path, said, open_url):
+    return open_url(f"sqlite:///{tmp_path}/s.db?timeout=0.01", said.append)
 
 
 def test_a_locked_database_is_waited_for_with_one_line(study, said, tmp_path):
@@ -66,7 +80,7 @@ def test_patience_ends_in_one_line_and_a_next_call_does_not_wait(study, said, tm
 
 
 def test_a_fault_that_does_not_pass_is_told_at_once(study, said, tmp_path):
-    with sqlite3.connect(tmp_path / "s.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         connection.execute("DROP TABLE trials")
     with pytest.raises(StudyError, match=r"is not \(no such table: trials\)"):
         study.ask()
@@ -101,7 +115,7 @@ def test_a_missing_driver_is_named_with_the_extra(monkeypatch):
         open_storage("postgresql://127.0.0.1:9/ens")
 
 
-def test_tables_that_another_process_makes_meanwhile_are_found(tmp_path, hurried, monkeypatch):
+def test_tables_that_another_process_makes_meanwhile_are_found(tmp_path, open_url, monkeypatch):
     honest, refusals = database.RDBStorage, [OperationalError, IntegrityError]
 
     def refuse(url):
@@ -110,5 +124,5 @@ def test_tables_that_another_process_makes_meanwhile_are_found(tmp_path, hurried
         return honest(url)
 
     monkeypatch.setattr(database, "RDBStorage", refuse)
-    assert open_study(open_storage(f"sqlite:///{tmp_path}/s.db"), "s").study_name == "s"
+    assert open_url(f"sqlite:///{tmp_path}/s.db").study_name == "s"
     assert not refusals

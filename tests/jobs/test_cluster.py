@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ensemble.config_text import config_text
 from ensemble.errors import ConfigError, TrainingError
 from ensemble.jobs import cluster
 from ensemble.jobs.cluster import connect, run_on_cluster
@@ -145,13 +147,21 @@ class Cluster:
         return subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
 
+@contextmanager
+def run_cluster() -> Iterator[Cluster]:
+    found = Cluster()
+    try:
+        yield found
+    finally:
+        for process in found.processes:
+            process.kill()
+            process.wait()
+
+
 @pytest.fixture
 def machines() -> Iterator[Cluster]:
-    found = Cluster()
-    yield found
-    for process in found.processes:
-        process.kill()
-        process.wait()
+    with run_cluster() as found:
+        yield found
 
 
 def connect_soon(address: str, *refusals: type[Exception]) -> Any:
@@ -177,6 +187,55 @@ def test_a_scheduler_without_workers_is_refused_and_a_worker_is_no_scheduler(
         (worker,) = client.scheduler_info()["workers"]
         with pytest.raises(ConfigError, match=r"is the address of a Worker\); start one"):
             connect(worker)
+
+
+def test_the_same_command_goes_on_after_its_scheduler_was_killed(
+    make_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "shared", **SETTINGS)
+    project.workspace.config_file.write_text(config_text(project.config))
+    files = RESTORER.files(project.workspace)
+    with run_cluster() as first:
+        first.start_worker()
+        command = start_train(project, first.address)
+        while not files.last.exists():
+            assert command.poll() is None
+            time.sleep(0.01)
+        first.scheduler.kill()
+        assert not files.weights.exists()
+        said = command.communicate()[0]
+        assert command.returncode == 2
+        assert re.search(r"\nerror: .*the connection to it is lost .*goes on from its last", said)
+        assert "Traceback" not in said
+        # The first worker still runs: it must not keep the job from the next.
+        with run_cluster() as second:
+            second.start_worker()
+            command = start_train(project, second.address)
+            assert command.communicate()[0].strip().endswith("blend --trials 200")
+            assert command.returncode == 0
+
+    alone = make_project(tmp_path / "alone", **SETTINGS)
+    run_job(RESTORER, alone)
+    ours, theirs = (load_file(RESTORER.files(p.workspace).weights) for p in (project, alone))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def start_train(project: Project, address: str) -> subprocess.Popen[str]:
+    flags = ["--fold", "0", "--stage", RESTORER.stage, "--dask", address]
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "ensemble.cli.app",
+            "--root",
+            project.workspace.root,
+            "train",
+            *flags,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 @pytest.mark.usefixtures("impatient")
