@@ -259,6 +259,11 @@ def custom_member(table: CustomMember) -> Member:
     if table.arch == ONNX_ARCH:
         return _onnx_member(table)
     if table.arch == "external":
+        if table.encoder or table.options:
+            raise ConfigError(
+                f"[[member]] `{table.name}` is made elsewhere and has neither `encoder` nor "
+                "`options`; delete them"
+            )
         return Member(table.name, table.stage, "external", "external", "", options, mode)
     arch = table.arch.lower()
     return Member(table.name, table.stage, "trained", arch, table.encoder, options, mode)

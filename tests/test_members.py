@@ -149,6 +149,7 @@ def settings_of(member: str, **keys: object) -> CustomMember:
             "[[member]] `telea` sets `epochs`, which changes nothing for it (it is fixed, not "
             "trained); delete that line",
         ),
+        (table(arch="external"), "is made elsewhere and has neither `encoder` nor `options`"),
         (
             table(arch="external", encoder="", seed=1),
             "sets `seed`, which changes nothing for it (it is external, not trained)",

@@ -12,7 +12,7 @@ from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.data.competition import Competition, Sample
 from ensemble.data.png import read_mask, same_size
 from ensemble.data.scan import Facts, Scan, describe_sample, find_lost
-from ensemble.errors import DataError
+from ensemble.errors import DataError, unknown_name
 from ensemble.manifest import digest_file, digest_json
 from ensemble.parallel import Progress, map_with_bar, silent
 
@@ -168,7 +168,7 @@ def drawn_mask(competition: Competition, image_id: str) -> Mask | None:
     """The mask drawn by hand for a test photograph, (H, W) bool; None where there is none.
 
     Raises:
-        DataError: It is unreadable, of another size, or marks nothing.
+        DataError: It is unreadable, of another size, or marks nothing or everything.
     """
     path = mask_file(competition, image_id)
     if not competition.is_test(image_id) or not path.is_file():
@@ -176,6 +176,8 @@ def drawn_mask(competition: Competition, image_id: str) -> Mask | None:
     mask = read_mask(path, check_size=same_size(str(path), competition.size))
     if not mask.any():
         raise DataError(f"`{path}` must be white where the photograph is lost, but is all black")
+    if mask.all():
+        raise DataError(f"`{path}` must be black where the photograph is known, but is all white")
     return mask
 
 
@@ -185,6 +187,16 @@ def mask_file(competition: Competition, image_id: str) -> Path:
 
 
 def masks_digest(competition: Competition) -> str:
-    """SHA-256 of all masks drawn by hand; changes when one is added, edited or removed."""
+    """SHA-256 of all masks drawn by hand; changes when one is added, edited or removed.
+
+    Raises:
+        DataError: A mask has the name of no test photograph, and would be passed over.
+    """
+    for path in sorted((competition.folder / MASK_FOLDER).glob("*.png")):
+        if not competition.is_test(path.stem):
+            raise DataError(
+                unknown_name("test photograph", str(path.stem), competition.test_ids, at_most=3)
+                + f"; rename `{path}`, or move it away"
+            )
     paths = [mask_file(competition, image_id) for image_id in competition.test_ids]
     return digest_json({path.name: digest_file(path) for path in paths if path.is_file()})

@@ -191,4 +191,10 @@ def _timm_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
             f"member `{member.name}` cannot be built: timm's {member.encoder} with options "
             f"{options}: {error}; change its encoder or options"
         ) from error
+    if getattr(network, "num_classes", None) != member.out_channels:
+        raise ConfigError(
+            f"member `{member.name}` must answer with {member.out_channels} numbers, but timm's "
+            f"{member.encoder} with options {options} does not; leave out `features_only` and the "
+            "like"
+        )
     return network

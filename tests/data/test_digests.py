@@ -82,6 +82,16 @@ def test_a_file_that_just_changed_is_not_remembered(tmp_path: Path):
     assert digest_files([path], folder=tmp_path) == {"a": sha(b"new")}
 
 
+def test_a_file_of_the_future_is_read_each_time(tmp_path: Path, read_names: list[str]):
+    """As after the clock was set back: what was changed since could not be told apart."""
+    path = write(tmp_path / "a.png", b"old!", mtime_ns=time.time_ns() + 10**15)
+    future = path.stat().st_mtime_ns
+    assert digest_files([path], folder=tmp_path) == {"a.png": sha(b"old!")}
+    write(path, b"new!", mtime_ns=future)
+    assert digest_files([path], folder=tmp_path) == {"a.png": sha(b"new!")}
+    assert read_names == ["a.png", "a.png"]
+
+
 def test_two_sets_of_files_share_the_cache(tmp_path: Path, read_names: list[str]):
     first, second = (write(tmp_path / name, name.encode()) for name in ("a", "b"))
     digest_files([first], folder=tmp_path)

@@ -431,6 +431,7 @@ def test_validation_never_sees_a_drawn_mask(workspace_data: Competition):
     [
         (np.ones((10, 10), dtype=bool), "must be as large as its photograph, 48 x 48 px, but is"),
         (np.zeros((48, 48), dtype=bool), "but is all black"),
+        (np.ones((48, 48), dtype=bool), "but is all white"),
     ],
 )
 def test_a_useless_drawn_mask_is_refused(workspace_data: Competition, mask, message: str):
@@ -451,3 +452,10 @@ def test_the_digest_tells_drawn_masks_apart(workspace_data: Competition):
     assert len(set(digests)) == 4
     mask_file(workspace_data, "TEST_000").unlink()
     assert masks_digest(workspace_data) == digests[0]
+
+
+def test_a_drawn_mask_of_no_photograph_is_not_passed_over(workspace_data: Competition):
+    write_png(mask_file(workspace_data, "TEST_0"), np.eye(48, dtype=bool))
+    path = re.escape(str(mask_file(workspace_data, "TEST_0")))
+    with pytest.raises(DataError, match=f"`TEST_0` is no test photograph; .*; rename `{path}`"):
+        masks_digest(workspace_data)

@@ -54,3 +54,9 @@ def test_weights_of_ones_own_are_no_option(option: str) -> None:
         build(member, encoder_weights="none")
     with pytest.raises(ConfigError, match=option):
         check_member(member)
+
+
+def test_a_network_that_gives_features_is_refused() -> None:
+    wrong = replace(MEMBER, name="mine", options=(("features_only", True),))
+    with pytest.raises(ConfigError, match="member `mine` must answer with 180 numbers, but timm's"):
+        build(wrong, encoder_weights="none")
