@@ -37,7 +37,7 @@ def test_files_that_unfold_are_refused_within_memory() -> None:
     assert [name for name, *_ in lines] == list(BOMBS)
     for name, _, grown, said in lines:
         assert int(grown) << 20 < MEMORY, (name, grown)
-        assert re.match(r"`|the `|`--storage`|accepted", said), (name, said)
+        assert not re.match(r"\w+: ", said), (name, said)  # an error of another kind
         assert (said == "accepted") == (name == "png with a text of 300 MiB"), (name, said)
 
 
