@@ -217,7 +217,8 @@ def test_arrays_are_answered_as_files_are(
 def test_a_hole_without_a_mask_is_located(photograph: np.ndarray) -> None:
     damage = draw_damage(size=(512, 512), seed=3)
     damaged = apply_damage(luma(photograph), damage)
-    whole, restored = predict([photograph, damaged])
+    whole, restored, pixel = predict([photograph, damaged, np.full((1, 1), 7, np.uint8)])
+    assert pixel.tolist() == [[[7, 7, 7]]]
     assert np.array_equal(luma(whole), luma(photograph))
     assert (luma(restored) != damaged).sum() > damage.lost_mask().sum() / 2
 
