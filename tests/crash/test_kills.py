@@ -16,7 +16,7 @@ from tests.crash.ordeal import try_point
 from tests.crash.verbs import STEPS, Prepared
 
 KILLS = int(os.environ.get("ENS_KILLS", "1"))
-"""Kills of each step; as many faults of the machine."""
+"""Kills of each step; the faults of the machine are of every other step."""
 NUMBERS = {step.name: number for number, step in enumerate(STEPS)}
 
 
@@ -37,11 +37,11 @@ def test_a_killed_command_that_runs_again_leaves_what_one_run_leaves(
         assert outcome.ended == "killed"
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", list(NUMBERS)[::2])
 def test_a_full_disk_is_told_in_a_line_and_nothing_is_lost(
     name: str, prepared: dict[str, Prepared], forks: Forks, folder: Path
 ) -> None:
-    one, fault = prepared[name], ("ENOSPC", "EIO", "EDQUOT")[NUMBERS[name] % 3]
+    one, fault = prepared[name], ("ENOSPC", "EIO", "EDQUOT")[NUMBERS[name] // 2 % 3]
     sites = [at for at in find_sites(one.points) if one.points[at][0] not in FREEING]
     for at in spread(sites, KILLS, NUMBERS[name]):
         outcome = try_point(forks, one, folder / "chain/work", fault, at)

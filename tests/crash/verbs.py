@@ -102,7 +102,7 @@ def _keep_zip(root: Path) -> None:
 STEPS = (
     Step("init", "init --preset training-free"),
     Step("demo", "demo --size 48 --train 8 --test 2", lambda root: (root / "ens.toml").unlink()),
-    Step("init --force", "init --force"),
+    Step("init --force", "init --force", warms_up=False),
     Step("folds", "folds", _settle),
     Step("explore", "explore --photographs 4"),
     Step("damage", "damage --split train --shown 4"),
@@ -113,12 +113,12 @@ STEPS = (
         f"oof import mate --oof ROOT/{ASIDE}/train_gt --test ROOT/{ASIDE}/test_target",
     ),
     Step("train", "train --fold all --member small"),
-    Step("train --restart", "train --fold 0 --member small --restart"),
-    Step("train --fold full", "train --fold full --member small"),
+    Step("train --restart", "train --fold 0 --member small --restart", warms_up=False),
+    Step("train --fold full", "train --fold full --member small", warms_up=False),
     Step("blend", "blend --trials 14"),
-    Step("blend more", "blend --trials 18 --force-tuned"),
+    Step("blend more", "blend --trials 18 --force-tuned", warms_up=False),
     Step("submit", "submit"),
-    Step("submit --force", "submit --force --full", _keep_zip),
+    Step("submit --force", "submit --force --full", _keep_zip, warms_up=False),
     Step("report", "report --photographs 3"),
     Step("history", "history --name submission --public 0.5"),
     Step("predict", "predict ROOT/data/test_input --out ROOT/out --colorizer gray"),
@@ -127,11 +127,11 @@ STEPS = (
         "score --pred ROOT/submissions/submission.zip --target ROOT/data/test_target "
         "--input ROOT/data/test_input --per-image ROOT/scores.csv",
     ),
-    Step("compare", f"compare submission ROOT/{ASIDE}/b.zip"),
-    Step("oof sample", "oof sample --output ROOT/sample.csv"),
-    Step("oof import again", f"oof import mate --oof ROOT/{ASIDE}/train_gt"),
-    Step("folds --force", "folds --force --seed 5"),
-    Step("demo --force", "demo --size 48 --train 9 --test 2 --force"),
+    Step("compare", f"compare submission ROOT/{ASIDE}/b.zip", warms_up=False),
+    Step("oof sample", "oof sample --output ROOT/sample.csv", warms_up=False),
+    Step("oof import again", f"oof import mate --oof ROOT/{ASIDE}/train_gt", warms_up=False),
+    Step("folds --force", "folds --force --seed 5", warms_up=False),
+    Step("demo --force", "demo --size 48 --train 9 --test 2 --force", warms_up=False),
 )
 
 
