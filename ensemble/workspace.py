@@ -221,7 +221,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     with name_in_errors(path):
         make_folder(path.parent)
-        _sweep(path.parent)
+        sweep(path.parent)
         scratch, in_use = _make_scratch(path)
         temporary = scratch / path.name
         try:
@@ -378,7 +378,7 @@ def _make_scratch(path: Path) -> tuple[Path, FileLock]:
 
 
 @cache
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what killed writers left in a folder; once a process, for it takes a listing."""
     for scratch in _list_scratches(folder):
         in_use = FileLock(scratch / _IN_USE, blocking=False)

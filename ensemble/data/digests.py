@@ -15,7 +15,7 @@ from ensemble.errors import DataError
 from ensemble.manifest import digest_file
 from ensemble.parallel import Progress, map_in_order, silent
 from ensemble.reading import file_status, read_json
-from ensemble.workspace import atomic_write
+from ensemble.workspace import atomic_write, sweep
 
 CACHE_NAME = ".ens-digests.json"
 
@@ -48,6 +48,7 @@ def digest_files(
         MissingFileError: A file is not there.
         DataError: Instead of a file there is a folder, a pipe or a loop of links.
     """
+    sweep(folder)  # nothing is written where everything is known
     files = {os.path.relpath(path, folder): path for path in paths}
     fingerprints = {name: fingerprint(path) for name, path in files.items()}
     cache = _read_cache(folder / CACHE_NAME)

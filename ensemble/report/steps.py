@@ -38,7 +38,7 @@ from ensemble.reading import read_json
 from ensemble.report.holes import judge_hole
 from ensemble.report.page import Picture, embed
 from ensemble.vocabulary import Stage
-from ensemble.workspace import atomic_write, suppress_read_only
+from ensemble.workspace import atomic_write, suppress_read_only, sweep
 
 VERSION = 2
 """Raise it when what is kept of a photograph changes."""
@@ -203,6 +203,7 @@ class _Maker:
         self.folder = project.workspace.cache / "report" / digest_json([VERSION, *digests])[:16]
         if not self.folder.exists():  # what was kept of another recipe is of no use
             shutil.rmtree(self.folder.parent, ignore_errors=True)
+        sweep(self.folder)  # nothing is written where all is made
 
     def show(self, image_id: str) -> Shown:
         path = self.folder / f"{image_id}.json"

@@ -14,6 +14,7 @@ from ensemble.data import digests
 from ensemble.data.digests import CACHE_NAME, digest_files
 from ensemble.errors import DataError, MissingFileError
 from ensemble.parallel import Advance
+from ensemble.workspace import sweep
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
 
@@ -146,3 +147,14 @@ def test_what_was_read_before_an_interruption_is_remembered(
     read_names.clear()
     assert digest_files(paths, folder=tmp_path) == {name: sha(name.encode()) for name in "abc"}
     assert read_names == ["c"]
+
+
+def test_what_a_killed_writer_left_goes_though_nothing_is_written(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", b"a")
+    digest_files([path], folder=tmp_path)
+    left = tmp_path / f".{CACHE_NAME}.abcd1234.part"
+    left.mkdir()
+    (left / ".lock").touch()
+    sweep.cache_clear()  # as in another process
+    digest_files([path], folder=tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [CACHE_NAME, "a"]
