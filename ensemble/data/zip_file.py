@@ -52,7 +52,7 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     if entry.file_size > LARGEST_FILE:
         raise DataError(
             f"`{path}` must hold files of at most {LARGEST_FILE >> 20} MiB, but `{name}` has "
-            f"{entry.file_size >> 20:,}; make the zip again"
+            f"{entry.file_size >> 20:,} MiB; make the zip again"
         )
     if entry.compress_type not in _METHODS:
         raise DataError(
