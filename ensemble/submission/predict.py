@@ -35,6 +35,7 @@ from ensemble.submission.chain import (
 )
 from ensemble.submission.frame import Frame
 from ensemble.vocabulary import STAGES
+from ensemble.workspace import sweep
 
 Look = Literal["none", "natural", "score"]
 Hole = Literal["mask", "located", "doubtful", "none"]
@@ -356,6 +357,7 @@ def predict_files(
         holes: Where holes come from.
         force: Replace a picture that is there; else its photograph is passed over.
     """
+    sweep(out)  # nothing is written where every picture is there
     sources = {path.resolve() for path in photographs}
     taken: dict[Path, Path] = {}
     for photograph in photographs:
