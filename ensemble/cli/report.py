@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ensemble.cli.context import Context
+from ensemble.errors import MissingArtefactError
 from ensemble.workspace import atomic_write
 
 
@@ -36,6 +37,8 @@ def report(
     from ensemble.report.results import write_results
 
     summaries = read_scores(workspace.table_file)["stages"]
+    if not workspace.recipe_file.exists():
+        raise MissingArtefactError(f"`{workspace.recipe_file}` is not there; run `ens blend`")
     project = context.open_project()
     headline, page = write_results(
         project,

@@ -33,7 +33,8 @@ def test_scores_of_another_version_are_refused(ens, blended: Workspace) -> None:
         blended.table_file.write_text(content)
         said = ens(blended.root, "report")
         assert said.status == 2
-        assert f"`{blended.table_file}` is not what `ens blend` writes; run it again" in said.err
+        assert f"`{blended.table_file}` is not what `ens blend` writes (" in said.err
+        assert said.err.endswith("); run it again\n")
 
 
 def test_the_page_needs_the_data(ens, blended: Workspace) -> None:
