@@ -212,7 +212,7 @@ def resolve(
 
     Raises:
         ConfigError: A name is unknown (the message lists the valid ones, nearest first) or given
-            twice, or a table does not fit its member.
+            twice, or two differ only in capitals, or a table does not fit its member.
     """
     known = dict(MEMBERS[check_stage(stage)])
     tables = [table for table in custom if table.stage == stage]
@@ -220,11 +220,17 @@ def resolve(
     for table in tables:
         known[table.name] = _member_of(table, alone=counts[table.name] == 1)
     named = Counter(names)
+    folders = Counter(name.lower() for name in named)
     for name in names:
         if named[name] > 1:
             raise ConfigError(f"a member takes part once, but `{name}` is named twice for {stage}")
         if name not in known:
             raise ConfigError(unknown_name(f"member of {stage}", name, known))
+        if folders[name.lower()] > 1:
+            raise ConfigError(
+                f"members must differ in more than capitals, but two of {stage} are "
+                f"`{name.lower()}`: on some disks they would share a folder; rename one"
+            )
     return tuple(known[name] for name in names)
 
 

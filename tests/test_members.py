@@ -96,6 +96,16 @@ def test_an_unknown_stage() -> None:
         resolve("restore", [])
 
 
+def test_names_that_would_share_a_folder_on_some_disks() -> None:
+    tables = [
+        CustomMember(name=name, stage="restoration", arch="unet", encoder="resnet18")
+        for name in ("mine", "Mine")
+    ]
+    assert len(resolve("restoration", ["Mine"], custom=tables)) == 1
+    with pytest.raises(ConfigError, match=r"differ in more than capitals, .* `mine`: .* rename"):
+        resolve("restoration", ["mine", "telea", "Mine"], custom=tables)
+
+
 def test_a_name_given_twice() -> None:
     with pytest.raises(ConfigError, match="`telea` is named twice for restoration"):
         resolve("restoration", ["telea", "telea"])

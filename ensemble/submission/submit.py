@@ -168,7 +168,13 @@ def submit(
 
 def _read_others(mix: Mix, competition: Competition) -> dict[str, Rgb]:
     """The other submission's pictures by image id, each of the right size."""
-    verify_zip(mix.zip_file, names=competition.test_names, size=competition.size, sample=None)
+    verify_zip(
+        mix.zip_file,
+        names=competition.test_names,
+        size=competition.size,
+        sample=None,
+        remedy="ask for a zip that can be submitted as it is",
+    )
     source = PngSource(mix.zip_file)
     return {
         image_id: decode_rgb(source.read(name), name=f"{mix.zip_file}/{name}")

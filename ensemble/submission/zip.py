@@ -44,6 +44,7 @@ def verify_zip(
     size: tuple[int, int],
     sample: Sequence[str] | None,
     called: Path | None = None,
+    remedy: str = "build it again with `ens submit`",
 ) -> None:
     """Check a submission against the test photographs and the sample submission.
 
@@ -53,25 +54,23 @@ def verify_zip(
         size: (H, W) of each.
         sample: The names in `sample_submission.zip`; None where there is none.
         called: What to call the zip in the message; `path` by default.
+        remedy: What the message advises.
 
     Raises:
         SubmissionError: A name is missing, foreign or there twice, lies in a folder, or a picture
             is not a whole RGB PNG of the right size. The message names every kind of fault.
     """
-    faults = _name_faults(_entry_names(path), names, f"{len(names)} test photographs")
+    faults = _name_faults(_entry_names(path, remedy), names, f"{len(names)} test photographs")
     if sample is not None:
         faults += _name_faults(sorted(names), sample, "sample submission")
     faults = faults or _picture_faults(path, size)
     if faults:
-        raise SubmissionError(
-            f"`{called or path}` would be refused: {'; '.join(faults)}; build it again with "
-            "`ens submit`"
-        )
+        raise SubmissionError(f"`{called or path}` would be refused: {'; '.join(faults)}; {remedy}")
 
 
-def _entry_names(path: Path) -> list[str]:
+def _entry_names(path: Path, remedy: str) -> list[str]:
     try:
-        with open_zip(path, remedy="build it again") as archive:
+        with open_zip(path, remedy=remedy) as archive:
             return archive.namelist()
     except DataError as error:
         raise SubmissionError(str(error)) from None

@@ -264,5 +264,5 @@ def test_another_zip_is_mixed_in_and_marked_as_not_scored(project, tmp_path):
     with pytest.raises(StaleArtefactError, match="--force --mix .*theirs.zip --mix-weight 0.25"):
         require_current_submission(project, other, made.zip_file)
     build_zip(path, list(others.items())[:1])
-    with pytest.raises(SubmissionError, match="would be refused: .* missing"):
+    with pytest.raises(SubmissionError, match="would be refused: .* missing.*ask for a zip"):
         submit(project, recipe, name="m", force=True, mix=Mix(path, 0.5), advance=lambda _: None)
