@@ -115,7 +115,7 @@ def test_a_prediction_of_another_size_is_named(ens, tmp_path: Path, truth) -> No
     write_png(tmp_path / "pred/TEST_002.png", np.zeros((40, 48, 3), np.uint8))
     said = ens(tmp_path, *call(tmp_path))
     assert said.status == 2
-    for words in ("TEST_002.png", "(40, 48", "(48, 48"):
+    for words in ("TEST_002.png", "is 40 x 48 px", "its target, 48 x 48 px"):
         assert words in said.err
 
 

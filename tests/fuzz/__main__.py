@@ -135,7 +135,9 @@ def hunt_with_each(parsers: Sequence[Any], minutes: float, **options: Any) -> tu
         shares = [other.slow for other in parsers[number:]]
         seconds = max(1.0, end - time.monotonic()) * shares[0] / sum(shares)
         found = Child(partial(hunt, parser, seconds=seconds, **options)).result()
-        print(f"{parser.name:22}{found[0]:9,} inputs{found[1]:5} failures", flush=True)
+        # One write: the lines of two jobs must not run into each other.
+        sys.stdout.write(f"{parser.name:22}{found[0]:9,} inputs{found[1]:5} failures\n")
+        sys.stdout.flush()
         tried, failures = tried + found[0], failures + found[1]
     return tried, failures
 

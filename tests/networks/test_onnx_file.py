@@ -140,7 +140,7 @@ def test_without_onnxruntime_it_says_what_to_install(
         return real(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", fail)
-    with pytest.raises(ConfigError, match=r"need onnxruntime; install it with `ensemble\[onnx\]`"):
+    with pytest.raises(ConfigError, match=r"need onnxruntime; .*`pip install dacon-ens\[onnx\]`"):
         open_inpainter(tmp_path / "any.onnx")
 
 
