@@ -95,6 +95,9 @@ class Chain:
                     )
         options = choose_look(recipe.composition, look)
         recipe = recipe.model_copy(update={"composition": options})
+        if look != "score":  # minimum risk may leave streaks along the rows
+            mean = recipe.restoration.model_copy(update={"decode": "mean"})
+            recipe = recipe.model_copy(update={"restoration": mean})
         folds, sources = recipe_folds(recipe, full=full), []
         with progress("loading networks, by folds", len(folds)) as advance:
             for fold in folds:

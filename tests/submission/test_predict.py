@@ -60,6 +60,20 @@ def test_a_test_photograph_is_answered_as_it_is_sent(project: Project, recipe: R
         assert np.ptp(answer.picture, axis=-1).any(), "some colors are to be compared"
 
 
+def test_holes_are_decoded_for_minimum_risk_only_for_the_score(
+    project: Project, recipe: Recipe
+) -> None:
+    risk = recipe.restoration.model_copy(update={"decode": "minimum-risk"})
+    changed = recipe.model_copy(update={"restoration": risk})
+    image_id = project.competition.test_ids[0]
+    shown = image_id, project.photographs.damaged(image_id), project.photographs.located(image_id)
+    mean = Chain.open(project, look="none").answer(*shown).gray
+    atomic_write(project.workspace.recipe_file, changed.to_json())
+    assert np.array_equal(Chain.open(project, look="none").answer(*shown).gray, mean)
+    assert np.array_equal(Chain.open(project, look="natural").answer(*shown).gray, mean)
+    assert not np.array_equal(Chain.open(project, look="score").answer(*shown).gray, mean)
+
+
 @pytest.mark.parametrize("shape", [(300, 451), (40, 40), (7, 90)])
 def test_the_luma_is_that_of_the_photograph_at_its_own_size(
     project: Project, recipe: Recipe, photograph: np.ndarray, shape: tuple[int, int]
