@@ -72,7 +72,8 @@ def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            # Unbuffered: else what was printed earlier may follow the error in the log.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
 
