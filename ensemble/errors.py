@@ -26,7 +26,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class EnsembleError(Exception):
@@ -106,13 +106,19 @@ def unknown_name(what: str, name: str, valid: Iterable[str], *, at_most: int | N
         valid: The names that are.
         at_most: Give only so many of a long list.
     """
-    ranked = nearest_first(name, valid)
-    shown = ranked[:at_most]
-    rest = len(ranked) - len(shown)
-    listed = ", ".join(f"`{candidate}`" for candidate in shown)
-    return f"`{name}` is no {what}; valid, nearest first: {listed}" + (
-        f" and {rest} more" if rest else ""
-    )
+    ranked = [f"`{candidate}`" for candidate in nearest_first(name, valid)]
+    return f"`{name}` is no {what}; valid, nearest first: {list_some(ranked, at_most)}"
+
+
+def list_some(words: Sequence[str], at_most: int | None) -> str:
+    """Words with commas, the first of many; None lists all.
+
+    >>> list_some(["a", "b", "c"], 2), list_some(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    shown = words[:at_most]
+    rest = len(words) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
 
 
 def explain_os_error(error: OSError) -> str:

@@ -88,6 +88,14 @@ def read_json(path: Path, schema: Any) -> Any:
         raise DataError(explain(error)) from None
 
 
+def read_json_or_none(path: Path, schema: Any) -> Any:
+    """As `read_json` a file that nothing depends on; None where it is missing or damaged."""
+    try:
+        return read_json(path, schema)
+    except DataError:
+        return None
+
+
 def explain(error: ValidationError) -> str:
     """The first fault that pydantic found, and where, on one short line."""
     fault = error.errors(include_url=False, include_input=False, include_context=False)[0]

@@ -25,8 +25,10 @@ from ensemble.provenance import read_recipe
 from ensemble.submission.chain import predict_test
 from ensemble.submission.submit import FULL_NOTE
 from tests.reference.ens import Said
+from tests.reference.small import SMALL_RESTORER
 
-SETTINGS = """
+SETTINGS = (
+    """
 [data]
 size = 48
 [folds]
@@ -40,17 +42,13 @@ encoder_weights = "none"
 epochs = 2
 batch_size = 4
 [[member]]
-name = "small"
-stage = "restoration"
-arch = "Unet"
-encoder = "tu-test_efficientnet"
-options = {encoder_depth = 3, decoder_channels = [16, 8, 8]}
-[[member]]
 name = "tint"
 stage = "colorization"
 arch = "FPN"
 encoder = "tu-test_efficientnet"
 """
+    + SMALL_RESTORER
+)
 
 TRAINED = [
     f"checkpoints/{stage}/{member}/fold-{fold}/{file}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ensemble.cli.context import Context
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, list_some
 from ensemble.vocabulary import counted
 
 if TYPE_CHECKING:
@@ -137,5 +137,4 @@ def _conclude(context: Context, out: Path, outcomes: list[Outcome]) -> None:
 
 
 def _list(paths: list[Path]) -> str:
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return ", ".join(map(str, paths[:NAMED])) + more
+    return list_some([str(path) for path in paths], NAMED)

@@ -11,10 +11,9 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from ensemble.errors import DataError
 from ensemble.manifest import digest_file
 from ensemble.parallel import Progress, map_in_order, silent
-from ensemble.reading import file_status, read_json
+from ensemble.reading import file_status, read_json_or_none
 from ensemble.workspace import atomic_write, sweep
 
 CACHE_NAME = ".ens-digests.json"
@@ -91,10 +90,7 @@ def remember_digests(known: Mapping[Path, tuple[Fingerprint, str]], *, folder: P
 
 def _read_cache(path: Path) -> dict[str, tuple[Fingerprint, str]]:
     """What is remembered; a file that is not a cache remembers nothing."""
-    try:
-        content = read_json(path, _Remembered)
-    except DataError:
-        return {}
+    content = read_json_or_none(path, _Remembered) or {}
     return {name: ((size, mtime), sha) for name, (size, mtime, sha) in content.items()}
 
 

@@ -264,7 +264,8 @@ class Scan:
             "damaged": sample.damaged,
             "lost": np.packbits(sample.lost_mask, axis=-1),
         }
-        sums = [_sum({"rows": row, **pictures}[name]) for name in _SUMMED]
+        parts = {"rows": row, **pictures}
+        sums = [_sum(parts[name]) for name in _SUMMED]
         return row, {"sums": np.array(sums, "<u4").view(np.uint8), **pictures}
 
     def _stamp(self, image_id: str) -> list[Fingerprint]:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ensemble.errors import WeightsError
+from ensemble.errors import WeightsError, list_some
 from ensemble.workspace import atomic_path
 
 SHOWN = 5
@@ -106,6 +106,4 @@ def _ask(url: str, deadline_s: float, answered: threading.Event) -> None:
 
 
 def _list_few(keys: Iterable[str]) -> str:
-    names = sorted(keys)
-    listed = ", ".join(f"`{name}`" for name in names[:SHOWN])
-    return listed + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return list_some([f"`{key}`" for key in sorted(keys)], SHOWN)

@@ -10,7 +10,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.hue_target import hue_histogram, hue_target
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.data.competition import Sample
-from ensemble.errors import DataError, MissingArtefactError, StaleArtefactError
+from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
 from ensemble.members import Member
@@ -34,7 +33,7 @@ from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.oof.priors import Priors, read_recipe_priors
 from ensemble.parallel import Progress, count_cores, silent
 from ensemble.project import Project
-from ensemble.reading import read_json
+from ensemble.reading import read_json_or_none
 from ensemble.report.holes import judge_hole
 from ensemble.report.page import Picture, embed
 from ensemble.vocabulary import Stage
@@ -207,7 +206,7 @@ class _Maker:
 
     def show(self, image_id: str) -> Shown:
         path = self.folder / f"{image_id}.json"
-        kept = _read(path)
+        kept: Shown | None = read_json_or_none(path, Shown)
         if kept is None:
             kept = self._make(image_id)
             with suppress_read_only():
@@ -313,12 +312,3 @@ def _find_archived(
 
 def _shares(counts: NDArray[np.float64]) -> list[float]:
     return [round(share, 6) for share in (counts / max(counts.sum(), 1e-9)).tolist()]
-
-
-def _read(path: Path) -> Shown | None:
-    """What was kept; None where it is missing or damaged."""
-    try:
-        kept: Shown = read_json(path, Shown)
-    except DataError:
-        return None
-    return kept

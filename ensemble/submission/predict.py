@@ -93,11 +93,10 @@ class Chain:
                         f"the recipe blends `{name}`, which was made elsewhere and cannot predict "
                         "other photographs; take it out of ens.toml and run `ens blend` again"
                     )
-        options = choose_look(recipe.composition, look)
-        recipe = recipe.model_copy(update={"composition": options})
+        changed: dict[str, Any] = {"composition": choose_look(recipe.composition, look)}
         if look != "score":  # minimum risk may leave streaks along the rows
-            mean = recipe.restoration.model_copy(update={"decode": "mean"})
-            recipe = recipe.model_copy(update={"restoration": mean})
+            changed["restoration"] = recipe.restoration.model_copy(update={"decode": "mean"})
+        recipe = recipe.model_copy(update=changed)
         folds, sources = recipe_folds(recipe, full=full), []
         with progress("loading networks, by folds", len(folds)) as advance:
             for fold in folds:

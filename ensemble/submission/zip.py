@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ensemble.arrays import Rgb
 from ensemble.data.png import decode_rgb, encode_png, same_size
 from ensemble.data.zip_file import open_zip, read_entry
-from ensemble.errors import DataError, SubmissionError
+from ensemble.errors import DataError, SubmissionError, list_some
 from ensemble.parallel import map_in_order
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -83,7 +83,11 @@ def _name_faults(found: Sequence[str], due: Sequence[str], against: str) -> list
         f"not due, against the {against}": set(found) - set(due),
         "there twice": twice,
     }
-    return [f"{_list_some(names)} {kind}" for kind, names in kinds.items() if names]
+    return [
+        f"{list_some([f'`{name}`' for name in sorted(names)], SHOWN)} {kind}"
+        for kind, names in kinds.items()
+        if names
+    ]
 
 
 def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
@@ -95,8 +99,3 @@ def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
             except DataError as error:
                 faults.append(str(error))
     return faults[:SHOWN]
-
-
-def _list_some(names: Collection[str]) -> str:
-    listed = ", ".join(f"`{name}`" for name in sorted(names)[:SHOWN])
-    return listed + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
 
-from ensemble.errors import DataError
 from ensemble.manifest import MANIFEST
 from ensemble.provenance import METRICS, WEIGHTS
-from ensemble.reading import read_json
+from ensemble.reading import read_json_or_none
 from ensemble.vocabulary import Fold, Stage
 from ensemble.workspace import Workspace
 
@@ -123,22 +122,16 @@ class JobFiles:
 
     def read_progress(self) -> Reached | None:
         """How far the training is; None if nothing whole was written yet."""
-        return _read(self.progress, Reached)
+        found: Reached | None = read_json_or_none(self.progress, Reached)
+        return found
 
     def read_parts(self) -> Parts | None:
         """In how many parts a batch fits; None unless memory has run out."""
-        return _read(self.parts, Parts)
+        found: Parts | None = read_json_or_none(self.parts, Parts)
+        return found
 
     def kept_epochs(self) -> tuple[int, ...]:
         """The epochs whose weights are there, in order."""
         found = self.folder.glob("epoch-*.safetensors")
         numbers = [path.stem.removeprefix("epoch-") for path in found]
         return tuple(sorted(int(number) for number in numbers if number.isdecimal()))
-
-
-def _read(path: Path, schema: Any) -> Any:
-    """A file that nothing depends on; None where it is missing or damaged."""
-    try:
-        return read_json(path, schema)
-    except DataError:
-        return None

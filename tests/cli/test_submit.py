@@ -4,17 +4,7 @@ import zipfile
 
 import pytest
 
-from ensemble.config_text import config_text
 from ensemble.workspace import Workspace
-from tests.cli.test_status import FIXED, tune
-
-
-@pytest.fixture
-def workspace(make_workspace) -> Workspace:
-    workspace, config = make_workspace(n_train=4, n_test=2, **FIXED)
-    workspace.config_file.write_text(config_text(config))
-    tune(workspace, config)
-    return workspace
 
 
 def test_it_says_what_it_wrote_and_what_is_next(ens, workspace: Workspace) -> None:

@@ -15,8 +15,10 @@ import numpy as np
 from ensemble.data.png import read_rgb, write_png
 from tests.crash.disturb import Point
 from tests.crash.forks import Ended, Forks, Run
+from tests.reference.small import SMALL_RESTORER
 
-SETTINGS = """
+SETTINGS = (
+    """
 [data]
 size = 48
 [folds]
@@ -31,16 +33,12 @@ epochs = 2
 batch_size = 4
 num_workers = 0
 [[member]]
-name = "small"
-stage = "restoration"
-arch = "Unet"
-encoder = "tu-test_efficientnet"
-options = {encoder_depth = 3, decoder_channels = [16, 8, 8]}
-[[member]]
 name = "mate"
 stage = "colorization"
 arch = "external"
 """
+    + SMALL_RESTORER
+)
 LONG_AGO = 1_600_000_000
 """When the photographs were written: new ones are not remembered by their time."""
 
