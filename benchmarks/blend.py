@@ -71,19 +71,16 @@ class Outcome:
         return sum(self.seconds.values())
 
 
-def ours(
-    evidence: Evidence, *, trials: int, seed: int, sampler: str, folder: Path, jobs: int = 2
-) -> Outcome:
+def ours(evidence: Evidence, *, trials: int, seed: int, sampler: str, folder: Path) -> Outcome:
     ids, clock = evidence.image_ids, [time.perf_counter()]
-    objective = Objective(
-        evidence, space(), ids, plan=Plan.for_photographs(len(ids), seed=seed), jobs=jobs
-    )
+    plan = Plan.for_photographs(len(ids), seed=seed)
+    objective = Objective(evidence, space(), ids, plan=plan)
     clock.append(time.perf_counter())
     study = open_study(open_storage(folder / f"{time.time_ns()}.log"), "benchmark")
     found = search(study, space(), objective.value, sampler=sampler, trials=trials, seed=seed)
     clock.append(time.perf_counter())
     listed = list(make_shortlist(objective, found).candidates.values())
-    exact = weigh("colorization", score_exactly(evidence, listed, ids, jobs=jobs)).mean(axis=1)
+    exact = weigh("colorization", score_exactly(evidence, listed, ids)).mean(axis=1)
     clock.append(time.perf_counter())
     parts = ("collect", "trials", f"exact scores of {len(listed)}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -100,7 +97,7 @@ def exact_search(
     ids = evidence.image_ids
 
     def value(candidate: Candidate) -> float:
-        terms = score_exactly(evidence, [candidate], ids, jobs=2)
+        terms = score_exactly(evidence, [candidate], ids)
         return float(weigh("colorization", terms).mean())
 
     study = open_study(None, "exact")
@@ -210,9 +207,7 @@ def report_quality(evidence: StoredEvidence, options: argparse.Namespace, folder
         table.add_row(f"{seed}", f"{fast:.5f}", f"{best:.5f}", f"{fast - best:+.5f}")
     say = Console(width=100).print
     say(table)
-    objective = Objective(
-        some, space(), some.image_ids, plan=Plan.for_photographs(count, seed=0), jobs=2
-    )
+    objective = Objective(some, space(), some.image_ids, plan=Plan.for_photographs(count, seed=0))
     off = np.array([objective.value(one) for one, _ in exact]) - [value for _, value in exact]
     say(
         f"Estimates of these {len(off)} candidates, less their exact scores: mean "

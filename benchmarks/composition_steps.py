@@ -118,7 +118,7 @@ def answers(
     Stage 2 is predicted once for each way of restoring, and serves every step after it.
     """
     chain = _Chain(project, views)
-    priors = fit_priors(project, chain.folds, threads=2)
+    priors = fit_priors(project, chain.folds)
     for step in steps:
         pictures = []
         for image_id in project.competition.test_ids:

@@ -69,7 +69,7 @@ def of_network(project: Project, member: str, fold: int) -> Histograms:
 def guesses(project: Project, member: str, fold: int) -> dict[str, Histograms]:
     """By name, (N, 180) or (180,) for the validation photographs of a fold."""
     ids = project.folds.validation(fold)
-    prior = fit_priors(project, [fold], threads=2)[fold]
+    prior = fit_priors(project, [fold])[fold]
     ridge = centered(np.stack([prior.predict(luma(project.competition.target(i))) for i in ids]))
     network = centered(of_network(project, member, fold))
     return {

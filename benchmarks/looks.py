@@ -102,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     workspace = Workspace(options.work)
     project = Project.open(workspace, load_config(workspace.config_file))
-    priors = fit_priors(project, range(project.folds.n_folds), threads=2)
+    priors = fit_priors(project, range(project.folds.n_folds))
     pictures, captions = [], []
     for seed, name in enumerate(PHOTOGRAPHS):
         pictures += rows(project, priors, photograph(name, options.size), seed)

@@ -133,7 +133,7 @@ def main() -> None:
         fill_hole(project.competition.train_sample(i).damaged, project.photographs.located(i))
         for i in ids
     ]
-    fitted = fit_priors(project, [options.fold], threads=1)[options.fold]
+    fitted = fit_priors(project, [options.fold])[options.fold]
     prior = centered(np.stack([fitted.predict(gray) for gray in grays]))
     seen = [project.competition.target(i) for i in project.folds.training(options.fold)]
     natural = float(np.mean([measure_chroma(one.astype(np.float32)) for one in seen]))

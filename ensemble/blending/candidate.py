@@ -14,7 +14,7 @@ from ensemble.blending.evidence import Evidence, Subject, map_photographs
 from ensemble.composition.blend import Read, blend_colors, blend_gray, compose_answer
 from ensemble.composition.compose import compose_gray, finish_rgb
 from ensemble.composition.recipe import Composition, StageRecipe
-from ensemble.metric.score import TERMS, prepare, prepare_gray
+from ensemble.metric.score import STAGE_TERMS, TERMS, prepare, prepare_gray, weigh
 from ensemble.parallel import Advance
 from ensemble.vocabulary import Stage
 
@@ -24,12 +24,7 @@ Terms = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Candidate:
-    """Weights and views of a stage's members, and the options of composition.
-
-    Attributes:
-        recipe: The blend.
-        composition: The options.
-    """
+    """Weights and views of a stage's members, and the options of composition."""
 
     recipe: StageRecipe
     composition: Composition = field(default_factory=Composition)
@@ -56,12 +51,6 @@ def make_picture(
 ) -> NDArray[np.uint8]:
     """Make the picture that is scored, by the functions that make the one that is sent.
 
-    Args:
-        stage: The stage that is blended.
-        subject: The photograph.
-        read: Gives the prediction of a member for a view of it.
-        candidate: The blend and the options.
-
     Returns:
         (H, W) uint8 for restoration, (H, W, 3) for colorization.
     """
@@ -75,28 +64,23 @@ def make_picture(
     return compose_answer(colors, gray=subject.gray, prior=subject.prior, options=options)
 
 
+def mean_terms(stage: Stage, terms: Terms) -> dict[str, float]:
+    """The mean score over (N, T) terms, then the mean of each term that the stage has."""
+    means = dict(zip(TERMS, map(float, terms.mean(axis=0)), strict=True))
+    own = {name: means[name] for name in STAGE_TERMS[stage]}
+    return {"score": float(weigh(stage, terms).mean()), **own}
+
+
 def score_exactly(
     evidence: Evidence,
     candidates: Sequence[Candidate],
     image_ids: Sequence[str],
-    *,
-    jobs: int = 1,
     advance: Advance = lambda _: None,
 ) -> Terms:
-    """Compose and score every candidate on every photograph, as it would be sent.
+    """Compose and score C candidates on N photographs, as they would be sent: (C, N, T) float64.
 
-    Each prediction is read once for all candidates; at most `jobs` photographs are in memory. Terms
-    are kept with the evidence, because cross-fitting and ablation ask for many of them again.
-
-    Args:
-        evidence: Predictions and targets.
-        candidates: C of them.
-        image_ids: N photographs.
-        jobs: joblib's number of jobs.
-        advance: Called with 1 for each photograph that is done.
-
-    Returns:
-        (C, N, T) float64.
+    Each prediction is read once for all candidates. Terms are kept with the evidence, because
+    cross-fitting and ablation ask for many of them again.
 
     Raises:
         ScoreError: A candidate's picture has no score; the message names the photograph.
@@ -112,7 +96,7 @@ def score_exactly(
             known.update(zip(due, terms, strict=True))
         return np.array([known[one.key] for one in candidates])
 
-    return np.stack(map_photographs(score, image_ids, jobs=jobs, advance=advance), axis=1)
+    return np.stack(map_photographs(score, image_ids, advance), axis=1)
 
 
 def _score_photograph(evidence: Evidence, candidates: Sequence[Candidate], image_id: str) -> Terms:

@@ -31,7 +31,7 @@ _PAUSE_SECONDS = 0.5
 _TRIES = 10
 
 OWN_TABLES = {"studies", "version_info"}
-"""Of Optuna; another process may be making the rest."""
+"""Tables of Optuna that are made first; another process may be making the rest."""
 
 _MEANWHILE = re.compile("already exists|locked")
 """What a database says where another process makes the same tables."""
@@ -123,11 +123,7 @@ class _Waiting:
                 return answer
 
     def _wait(self, error: Exception) -> None:
-        """Wait for a moment.
-
-        Raises:
-            StudyError: The fault does not pass by itself, or has not within `PATIENCE_SECONDS`.
-        """
+        """Wait for a moment; StudyError where the fault does not pass, or has not in time."""
         if self._lost is None and _may_pass(error):
             self._lost = time.monotonic()
             self._say(

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensemble.blending.candidate import Candidate, score_exactly
+from ensemble.blending.candidate import Candidate, mean_terms, score_exactly
 from ensemble.blending.decide.cross_fit import PairedGain, measure_gain
 from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.composition.recipe import Composition, Recipe
 from ensemble.errors import ConfigError
 from ensemble.folds.sample import sample_groups
-from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
+from ensemble.metric.score import weigh
 from ensemble.oof.priors import read_recipe_priors
-from ensemble.parallel import Progress, count_cores, silent
+from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.provenance import read_recipe, read_recipe_file
 from ensemble.vocabulary import STAGES, Stage
@@ -22,15 +22,7 @@ from ensemble.vocabulary import STAGES, Stage
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One stage of two recipes, on the same photographs.
-
-    Attributes:
-        stage: Which stage.
-        photographs: How many.
-        kept: Mean score and terms of the recipe that is kept.
-        other: The same of the other.
-        gain: The other's score less the kept one's.
-    """
+    """One stage of two recipes on the same photographs: mean scores, and the other's gain."""
 
     stage: Stage
     photographs: int
@@ -54,16 +46,10 @@ def read_other_recipe(path: Path) -> Recipe:
 def evaluate(
     project: Project, other: Recipe, *, sample: int, seed: int, progress: Progress = silent
 ) -> list[Evaluated]:
-    """Score both stages of a recipe beside those of the kept one.
+    """Score both stages of a recipe, of any members of the project, beside those of the kept one.
 
     Colors are scored on the restored gray of the kept recipe, which is the one that is archived.
-
-    Args:
-        project: Its recipe and archives.
-        other: Any members of the project, with weights, views and options.
-        sample: Score on this many photographs, whole groups; 0 for all.
-        seed: Draws them, as in blending.
-        progress: Opens a progress bar.
+    The photographs are `sample` of them in whole groups, drawn as in blending; 0 for all.
 
     Raises:
         ConfigError: `other` names another member or other folds than the project has.
@@ -93,17 +79,13 @@ def evaluate(
             priors=priors if colored else None,
         )
         options = [r.composition if colored else Composition() for r in (kept, other)]
-        candidates = [Candidate(*pair) for pair in zip(recipes, options, strict=True)]
+        candidates = list(map(Candidate, recipes, options))
         ids = sample_groups(evidence.folds, evidence.groups, count=sample, seed=seed)
         with progress(f"{stage}: scoring both recipes", len(ids)) as advance:
-            terms = score_exactly(evidence, candidates, ids, jobs=count_cores(), advance=advance)
+            terms = score_exactly(evidence, candidates, ids, advance)
         scores = weigh(stage, terms)
         groups = [evidence.groups[image_id] for image_id in ids]
-        means = [
-            {"score": float(score.mean())}
-            | {name: float(term[:, TERMS.index(name)].mean()) for name in STAGE_TERMS[stage]}
-            for score, term in zip(scores, terms, strict=True)
-        ]
         gain = measure_gain(scores[1] - scores[0], groups, seed=seed)
-        found.append(Evaluated(stage, len(ids), means[0], means[1], gain))
+        first, second = (mean_terms(stage, each) for each in terms)
+        found.append(Evaluated(stage, len(ids), first, second, gain))
     return found

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import joblib
 import numpy as np
@@ -21,13 +21,11 @@ from ensemble.manifest import digest_json
 from ensemble.members import Member
 from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_restored
 from ensemble.oof.priors import Priors, priors_digest
-from ensemble.parallel import Advance
+from ensemble.parallel import Advance, Result, count_cores
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
 
 PRIOR_SAMPLE = 2000
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +57,7 @@ class Evidence(ABC):
 
     Attributes:
         stage: The members' stage.
-        views: The views each member has, by member.
+        views: The views each member has.
         histogram_members: Members that predict a hue histogram and no picture.
         folds: The fold that validates each photograph, by image id, in reading order.
         groups: The group of each photograph, by image id.
@@ -88,7 +86,7 @@ class Evidence(ABC):
 
     @cached_property
     def scored(self) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """The exact terms (T,) that were computed so far, by image id and `Candidate.key`."""
+        """The exact terms (T,) computed so far, by image id and `Candidate.key`."""
         return {}
 
     def reader(self, image_id: str) -> Read:
@@ -97,18 +95,9 @@ class Evidence(ABC):
 
 
 class ArchivedEvidence(ArchivedPredictions, Evidence):
-    """Evidence from the archives of a project.
+    """Evidence from the archives of a project; see `ArchivedPredictions` for arguments and errors.
 
-    Args:
-        project: Data and folds.
-        members: Members of one stage.
-        folds: Folds that all of them finished.
-        restoration: For colorization, the blend of stage 1 that it started from.
-        priors: Hue prior of each fold, see `fit_priors`.
-
-    Raises:
-        MissingArtefactError: An archive is missing or not complete.
-        StaleArtefactError: An archive was made from something else than the present things.
+    `priors` are the hue prior of each fold, see `fit_priors`; without them no hue is predicted.
     """
 
     def __init__(
@@ -151,44 +140,30 @@ class ArchivedEvidence(ArchivedPredictions, Evidence):
 def map_photographs(
     function: Callable[[str], Result],
     image_ids: Sequence[str],
-    *,
-    jobs: int,
     advance: Advance = lambda _: None,
 ) -> list[Result]:
-    """Apply a function to each photograph, in threads of joblib, in order.
-
-    Args:
-        function: Takes an image id.
-        image_ids: The photographs.
-        jobs: joblib's number of jobs.
-        advance: Called with 1 for each photograph that is done.
-    """
+    """Apply a function to each photograph, in order, by a thread of joblib on each core."""
 
     def apply(image_id: str) -> Result:
         result = function(image_id)
         advance(1)
         return result
 
-    parallel = joblib.Parallel(n_jobs=jobs, prefer="threads")
+    parallel = joblib.Parallel(n_jobs=count_cores(), prefer="threads")
     return list(parallel(joblib.delayed(apply)(image_id) for image_id in image_ids))
 
 
-def fit_priors(project: Project, folds: Sequence[int], *, threads: int) -> dict[int, HuePrior]:
+def fit_priors(project: Project, folds: Sequence[int]) -> dict[int, HuePrior]:
     """Fit the hue prior of each fold to photographs that its networks learn from.
 
     Up to `PRIOR_SAMPLE` photographs are read, whole groups drawn with the settings' seed. The
     validation photographs of a fold are left out of its prior.
-
-    Args:
-        project: Data and folds.
-        folds: Which folds.
-        threads: joblib's number of jobs.
     """
     fold_of = project.folds.fold_of
     ids = sample_groups(
         fold_of, project.folds.group_of, count=PRIOR_SAMPLE, seed=project.config.seed
     )
-    pairs = map_photographs(partial(_describe_target, project), ids, jobs=threads)
+    pairs = map_photographs(partial(_describe_target, project), ids)
     statistics, histograms = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
     labels = np.array([fold_of[image_id] for image_id in ids])
     return {

@@ -32,17 +32,13 @@ class Lineup:
 
 
 def choose_lineup(project: Project, folds: Sequence[int], names: Sequence[str] = ()) -> Lineup:
-    """Choose the folds by the members that are not fixed; fixed members follow them.
+    """Choose among some folds by the members that are not fixed; fixed members follow them.
 
-    A fixed member is finished on every fold without training, so it must not decide: of the sets
-    of folds that trained and external members have in common, the one with the most finished
-    trainings is taken, then the one with the most members. Fixed members alone are blended only
-    where no other member has finished a fold.
-
-    Args:
-        project: Whose trainings.
-        folds: Folds that may be used.
-        names: Members that may be used; a stage of which none is named has all of its members.
+    A fixed member is finished on every fold without training, so it must not decide: of the sets of
+    folds that trained and external members have in common, the one with the most finished trainings
+    is taken, then the one with the most members. Fixed members alone are blended only where no
+    other member has finished a fold. A stage of which `names` has no member may use all of its
+    members.
 
     Raises:
         ConfigError: There is no member of such a name.
@@ -69,17 +65,15 @@ def choose_lineup(project: Project, folds: Sequence[int], names: Sequence[str] =
 
     best = max(usable, key=size)
     members = _members_of(finished, best)
+    unnamed = [
+        f"left out: {one.stage} `{one.name}`, which --member does not name"
+        for one in project.all_members()
+        if one not in chosen_members
+    ]
     return Lineup(
         {stage: tuple(m for m in members if m.stage == stage) for stage in STAGES},
         tuple(sorted(best)),
-        (
-            *_explain(finished, members, best, folds),
-            *(
-                f"left out: {one.stage} `{one.name}`, which --member does not name"
-                for one in project.all_members()
-                if one not in chosen_members
-            ),
-        ),
+        (*_explain(finished, members, best, folds), *unnamed),
     )
 
 

@@ -102,7 +102,7 @@ class _Run:
         recipe, settings = first.kept.recipe, self.settings
         self._restore(recipe)
         self._collect(members, recipe)
-        priors = fit_priors(self.project, folds, threads=settings.threads)
+        priors = fit_priors(self.project, folds)
         evidence = ArchivedEvidence(self.project, members, folds, restoration=recipe, priors=priors)
         pictures = [v for m in members if m.output == "rgb" for v in m.views]
         space = SearchSpace(
@@ -132,7 +132,7 @@ class _Run:
             )
         tuned = tune(evidence, space, drawn, settings, progress=self.progress, say=self.say)
         with self.progress(f"{evidence.stage}: leaving out each member", len(drawn)) as advance:
-            ablation = ablate(evidence, tuned.kept, drawn, jobs=settings.threads, advance=advance)
+            ablation = ablate(evidence, tuned.kept, drawn, advance)
         summary = summarize(evidence, tuned, ablation)
         self.show(summary)
         return tuned, summary

@@ -28,7 +28,7 @@ from ensemble.blending.statistics.moments import VERSION
 from ensemble.blending.statistics.sampling import Plan
 from ensemble.errors import ConfigError, EnsembleError, StaleArtefactError
 from ensemble.manifest import digest_json
-from ensemble.parallel import Advance, Say, count_cores
+from ensemble.parallel import Advance, Say
 from ensemble.reading import file_status, shorten
 from ensemble.workspace import acquire, make_lock, name_in_errors
 
@@ -44,13 +44,7 @@ Value = Callable[[Candidate], float]
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The result of a search.
-
-    Attributes:
-        ranked: Distinct candidates with their estimates, best first.
-        done: Finished trials of the study, by all processes.
-        wanted: Trials that were asked for.
-    """
+    """The distinct candidates with their estimates, best first, and the trials of all processes."""
 
     ranked: tuple[tuple[Candidate, float], ...]
     done: int
@@ -95,11 +89,11 @@ class _Journal(JournalFileBackend):
 
 
 def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
-    """Open or make a storage of studies.
+    """Open or make a storage of studies; several processes may share it.
 
     Args:
-        where: A path, or `journal:///PATH`, of a journal file; or a database URL of Optuna.
-            Several processes may share any of them, a journal also over a network file system.
+        where: A path, or `journal:///PATH`, of a journal file, which may lie on a network file
+            system; or a database URL of Optuna.
         say: Called with a sentence when a database is out of reach for a while.
 
     Raises:
@@ -119,11 +113,8 @@ def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
 def name_study(stage: str, *, evidence: str, space: SearchSpace, plan: Plan) -> str:
     """Name a study after everything that its trials depend on.
 
-    Args:
-        stage: The stage.
-        evidence: `Evidence.digest`, of what was sampled of it.
-        space: The candidates.
-        plan: How much of each photograph is read.
+    `evidence` is the `Evidence.digest` and what was sampled of it; `plan`, how much of each
+    photograph is read.
     """
     coding = {name: str(value) for name, value in space.distributions.items()}
     views = {member: list(views) for member, views in space.views.items()}
@@ -169,14 +160,12 @@ def _require_whole(study: optuna.Study, space: SearchSpace) -> None:
                 or trial.value is None
                 or not math.isfinite(trial.value)
             )
-            if foreign or any(not _allows(trial, name) for name in trial.params):
+            if foreign or not all(_draws(space, *one) for one in trial.params.items()):
                 raise ValueError(f"trial {trial.number} is not one of this search")
 
 
-def _allows(trial: FrozenTrial, name: str) -> bool:
-    """Whether a value is one that its distribution draws."""
-    distribution: Any = trial.distributions[name]
-    value = trial.params[name]
+def _draws(space: SearchSpace, name: str, value: Any) -> bool:
+    distribution: Any = space.distributions[name]
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     return bool(distribution.low <= value <= distribution.high)
@@ -193,7 +182,7 @@ def search(
     jobs: int = 1,
     advance: Advance = lambda _: None,
 ) -> SearchResult:
-    """Run trials until the study has `trials` finished ones.
+    """Run trials until the study has `trials` finished ones, baselines included.
 
     The baselines come first. A study that has trials is continued, those first that an earlier
     process began and did not finish: their numbers are drawn again, so a search that was killed
@@ -206,10 +195,9 @@ def search(
         space: The candidates.
         value: The objective, to be maximized.
         sampler: One of `SAMPLERS`.
-        trials: Finished trials wanted in the study, baselines included.
-        seed: Seed of what is drawn; with one job and one process, the result depends on nothing
-            else.
-        jobs: Threads that run trials, by joblib; -1 for all cores.
+        trials: Finished trials wanted in the study.
+        seed: Of what is drawn; with one job and one process, the result depends on nothing else.
+        jobs: Threads that run trials, by joblib.
         advance: Called with 1 for each trial that finished here.
 
     Returns:
@@ -231,13 +219,8 @@ def search(
             advance(1)
 
     try:
-        count = jobs if jobs > 0 else count_cores()
-        if count == 1:
-            work()
-        else:
-            joblib.Parallel(n_jobs=count, backend="threading")(
-                joblib.delayed(work)() for _ in range(count)
-            )
+        parallel = joblib.Parallel(n_jobs=jobs, backend="threading")
+        parallel(joblib.delayed(work)() for _ in range(jobs))
     except KeyboardInterrupt:
         stop.set()
     # The earliest, so that all processes of a study end with the same trials.
@@ -253,9 +236,11 @@ def _open_journal(path: Path) -> JournalStorage:
             "not there; remove the link"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
+    head = b""
     if path.exists():
         file_status(path)
-    head = _read_head(path) if path.exists() else b""
+        with path.open("rb") as file:
+            head = file.read(len(SQLITE_HEAD))
     if head.startswith(SQLITE_HEAD):
         raise ConfigError(
             f"`--storage` must be a journal file or a URL, but `{path}` is an SQLite study; give "
@@ -268,11 +253,6 @@ def _open_journal(path: Path) -> JournalStorage:
             "file; give another name"
         )
     return JournalStorage(_Journal(path))
-
-
-def _read_head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(len(SQLITE_HEAD))
 
 
 def _cut_unfinished_line(path: Path) -> None:

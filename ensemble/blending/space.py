@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -20,7 +20,6 @@ from ensemble.blending.weights import (
     to_weights,
 )
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
-from ensemble.errors import ConfigError
 from ensemble.vocabulary import VIEWS, View
 
 Params = dict[str, Any]
@@ -37,7 +36,7 @@ class SearchSpace:
     """The candidates of one stage, and their coding as a trial's parameters.
 
     Attributes:
-        views: The views each member has.
+        views: The views each member has; one member at least predicts pictures.
         histogram_members: Members that predict a hue histogram and no picture.
         fixed: The options of composition that are not searched.
         chroma: Values of `Composition.chroma` to search; empty keeps that of `fixed`.
@@ -56,13 +55,6 @@ class SearchSpace:
     data_range: tuple[str, ...] = ()
     views_per: Literal["stage", "member"] = "stage"
     minimum_risk: bool = False
-
-    def __post_init__(self) -> None:
-        if not set(self.views) - self.histogram_members:
-            raise ConfigError(
-                "a blend needs one member at least that predicts pictures, but got "
-                f"{sorted(self.views) or 'none'}"
-            )
 
     @cached_property
     def members(self) -> tuple[str, ...]:
@@ -88,11 +80,7 @@ class SearchSpace:
         return found
 
     def decode(self, params: Mapping[str, Any]) -> Candidate:
-        """The candidate of a trial's parameters, weights rounded as they will be kept.
-
-        Args:
-            params: A value for each of `distributions`.
-        """
+        """The candidate of a trial's parameters, weights rounded as they will be kept."""
         weights = to_weights([params[f"weight/{member}"] for member in self.members])
         return self.make_candidate(weights.tolist(), params)
 
@@ -117,8 +105,8 @@ class SearchSpace:
 
     def plain_mean(self) -> Candidate:
         """Equal weights and every view of all members, composition as by default."""
-        weights = StageRecipe.plain_mean(list(self.members)).weights
-        return Candidate(StageRecipe(weights=weights, views=dict(self.views)), self._defaults)
+        recipe = StageRecipe.plain_mean(list(self.members))
+        return Candidate(recipe.model_copy(update={"views": dict(self.views)}), self._defaults)
 
     def singles(self) -> dict[str, Candidate]:
         """Each member that predicts pictures alone, with every view."""
@@ -130,14 +118,15 @@ class SearchSpace:
 
     def compositions(self) -> tuple[Composition, ...]:
         """Every combination of the options that are searched, without the prior's weight."""
-        base = self._defaults.model_dump()
+        base = self._defaults
+        choices = product(
+            self.hue or (base.hue,),
+            self.chroma or (base.chroma,),
+            self.data_range or (base.data_range,),
+        )
         return tuple(
-            Composition.model_validate(
-                {**base, "chroma": chroma, "hue": hue, "data_range": data_range}
-            )
-            for hue in self.hue or (base["hue"],)
-            for chroma in self.chroma or (base["chroma"],)
-            for data_range in self.data_range or (base["data_range"],)
+            base.model_copy(update={"hue": hue, "chroma": chroma, "data_range": data_range})
+            for hue, chroma, data_range in choices
         )
 
     def every_composition(self) -> tuple[Composition, ...]:
@@ -162,25 +151,25 @@ class SearchSpace:
 
     def _choose_options(self, params: Mapping[str, Any]) -> Composition:
         """The options of composition. Those without effect stay as by default."""
-        options = self._defaults.model_dump()
-        options |= {name: params[name] for name in OPTIONS if name in params}
-        if options["hue"] != "none" and "prior_weight" in params:
-            # A multiple of the step as one writes it, not 0.35000000000000003.
-            options["prior_weight"] = round(params["prior_weight"], 9)
-        return Composition.model_validate(options)
+        chosen = {name: params[name] for name in OPTIONS if name in params}
+        options = self._defaults.model_copy(update=chosen)
+        if options.hue == "none" or "prior_weight" not in params:
+            return options
+        # A multiple of the step as one writes it, not 0.35000000000000003.
+        return options.model_copy(update={"prior_weight": round(params["prior_weight"], 9)})
 
     @cached_property
     def _defaults(self) -> Composition:
         """`fixed`, with the first value of each searched option that does not allow its own."""
-        base = self.fixed.model_dump()
+        chosen: Params = {}
         for option in OPTIONS:
             values = getattr(self, option)
-            if values and base[option] not in values:
-                base[option] = values[0]
+            if values and getattr(self.fixed, option) not in values:
+                chosen[option] = values[0]
         if self._with_prior:
             steps = round(self.fixed.prior_weight / PRIOR_STEP)
-            base["prior_weight"] = round(steps * PRIOR_STEP, 9)
-        return Composition.model_validate(base)
+            chosen["prior_weight"] = round(steps * PRIOR_STEP, 9)
+        return self.fixed.model_copy(update=chosen)
 
     @property
     def _with_prior(self) -> bool:

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from ensemble.blending.candidate import Terms
+from ensemble.blending.candidate import mean_terms
 from ensemble.blending.decide.ablation import Ablation
 from ensemble.blending.decide.cross_fit import Verdict, measure_gain
 from ensemble.blending.decide.shortlist import PLAIN
 from ensemble.blending.evidence import Evidence
 from ensemble.blending.scores_file import Summary
 from ensemble.blending.tune import Tuned
-from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
+from ensemble.metric.score import weigh
 from ensemble.vocabulary import Stage
 
 
 def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
-    """Collect all exact scores of one stage.
-
-    Args:
-        evidence: Predictions and targets.
-        tuned: The tuned stage.
-        ablation: Scores of the kept blend without each member, and with fewer views.
-
-    Returns:
-        JSON values only, see `ensemble.report.blend_tables`.
-    """
+    """Collect all exact scores of one stage as JSON values, see `scores_file`."""
     stage = evidence.stage
-    kept = _mean_score(stage, tuned.terms[tuned.kept_name])
+    kept = mean_terms(stage, tuned.terms[tuned.kept_name])["score"]
+    without = {member: mean_terms(stage, terms) for member, terms in ablation.without.items()}
     folds = np.array([evidence.folds[image_id] for image_id in tuned.image_ids])
     rows = [
         {
             "name": name,
             "forward_passes": tuned.rows[name].forward_passes,
-            **_mean_terms(stage, terms),
-            "folds": {str(k): _mean_terms(stage, terms[folds == k]) for k in np.unique(folds)},
+            **mean_terms(stage, terms),
+            "folds": {str(k): mean_terms(stage, terms[folds == k]) for k in np.unique(folds)},
         }
         for name, terms in tuned.terms.items()
     ]
@@ -49,15 +41,11 @@ def summarize(evidence: Evidence, tuned: Tuned, ablation: Ablation) -> Summary:
         "study": tuned.study,
         "trials": {"done": tuned.found.done, "wanted": tuned.found.wanted},
         "rows": rows,
-        "cross_fitted": {name: _mean_terms(stage, terms) for name, terms in crossed},
+        "cross_fitted": {name: mean_terms(stage, terms) for name, terms in crossed},
         "judged": [_list_numbers(verdict) for verdict in tuned.verdicts],
         "leave_one_out": [
-            {
-                "member": member,
-                **_mean_terms(stage, terms),
-                "worth": kept - _mean_score(stage, terms),
-            }
-            for member, terms in ablation.without.items()
+            {"member": member, **means, "worth": kept - means["score"]}
+            for member, means in without.items()
         ],
         "views": _list_views(stage, ablation),
         "notes": list(tuned.notes),
@@ -78,16 +66,6 @@ def _expect(evidence: Evidence, tuned: Tuned) -> Summary:
     }
 
 
-def _mean_score(stage: Stage, terms: Terms) -> float:
-    return float(weigh(stage, terms).mean())
-
-
-def _mean_terms(stage: Stage, terms: Terms) -> dict[str, float]:
-    means = dict(zip(TERMS, map(float, terms.mean(axis=0)), strict=True))
-    own = {name: means[name] for name in STAGE_TERMS[stage]}
-    return {**own, "score": _mean_score(stage, terms)}
-
-
 def _list_numbers(verdict: Verdict) -> Summary:
     gain = verdict.cross_fitted
     return {
@@ -106,7 +84,7 @@ def _list_numbers(verdict: Verdict) -> Summary:
 def _list_views(stage: Stage, ablation: Ablation) -> list[Summary]:
     rows: list[Summary] = []
     for name, (passes, terms) in ablation.views.items():
-        score = _mean_score(stage, terms)
+        score = mean_terms(stage, terms)["score"]
         gain = score - rows[-1]["score"] if rows else 0.0
         rows.append({"views": name, "forward_passes": passes, "score": score, "gain": gain})
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -17,7 +17,6 @@ from ensemble.blending.decide.shortlist import (
     PLAIN,
     TUNED,
     TUNED_COMPOSITION,
-    Shortlist,
     decode_for_minimum_risk,
     list_finalists,
     make_shortlist,
@@ -36,7 +35,7 @@ from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.objective import Objective, Rows
 from ensemble.blending.statistics.sampling import Plan
 from ensemble.metric.score import weigh
-from ensemble.parallel import Advance, Progress, Say, count_cores, silent
+from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.vocabulary import Stage
 
 FIT_PHOTOGRAPHS = 96
@@ -61,8 +60,7 @@ class Settings:
         trials: Trials of the study.
         sampler: One of `SAMPLERS`.
         seed: Seed of everything drawn.
-        jobs: joblib jobs that run trials; with more than one the result is not reproducible.
-        threads: joblib jobs that collect and score; changes no result.
+        jobs: Trials at once; with more than one the result is not reproducible.
         storage: Where the study is kept, see `open_storage`; None for memory.
         force_tuned: Keep the tuned blend whatever cross-fitting says.
         sample: Tune and score on this many photographs; 0 for all.
@@ -73,7 +71,6 @@ class Settings:
     sampler: str = "tpe"
     seed: int = 0
     jobs: int = 1
-    threads: int = field(default_factory=count_cores)
     storage: str | None = None
     force_tuned: bool = False
     sample: int = 0
@@ -118,31 +115,20 @@ def tune(
     progress: Progress = silent,
     say: Say = lambda _: None,
 ) -> Tuned:
-    """Search, score the best exactly, cross-fit, and decide.
-
-    Args:
-        evidence: Predictions and targets.
-        space: The candidates.
-        image_ids: Which photographs.
-        settings: How.
-        progress: Opens a progress bar.
-        say: Called with each sentence for the user.
-    """
+    """Search, score the best exactly, cross-fit, and decide, on some photographs."""
     ids, stage = tuple(image_ids), evidence.stage
     plan = Plan.for_photographs(len(ids), seed=settings.seed)
     with progress(f"{stage}: collecting statistics", len(ids)) as advance:
-        objective = Objective(
-            evidence, space, ids, plan=plan, jobs=settings.threads, advance=advance
-        )
+        objective = Objective(evidence, space, ids, plan=plan, advance=advance)
     study = _open_shared_study(objective, plan, settings, say)
     with progress(f"{stage}: trials", settings.trials) as advance:
         found = _search(objective.value, study, space, settings, advance)
     listed = make_shortlist(objective, found)
     if len(ids) > FIT_PHOTOGRAPHS:
         few = [ids[row] for row in _space_out(len(ids))]
-        listed = listed.narrow(stage, _score_listed(evidence, listed, few, settings))
+        listed = listed.narrow(stage, listed.score(evidence, few))
     with progress(f"{stage}: scoring the best exactly", len(ids)) as advance:
-        exact = _score_listed(evidence, listed, ids, settings, advance)
+        exact = listed.score(evidence, ids, advance)
     rows = {**listed.baselines, **listed.choose_best(stage, exact)}
     terms = {name: exact[one.key] for name, one in rows.items()}
     fewer = replace(settings, trials=min(found.done, settings.trials))
@@ -167,19 +153,6 @@ def tune(
         image_ids=ids,
         notes=notes,
     )
-
-
-def _score_listed(
-    evidence: Evidence,
-    listed: Shortlist,
-    image_ids: Sequence[str],
-    settings: Settings,
-    advance: Advance = lambda _: None,
-) -> dict[str, Terms]:
-    """Exact terms (N, T) of every candidate, by key."""
-    candidates = list(listed.candidates.values())
-    scored = score_exactly(evidence, candidates, image_ids, jobs=settings.threads, advance=advance)
-    return dict(zip(listed.candidates, scored, strict=True))
 
 
 def _space_out(count: int) -> list[int]:
@@ -233,9 +206,7 @@ def _cross_fit(
         for step in steps:
             fit = partial(_fit, objective, step, settings, searched)
             with progress(f"{evidence.stage}: cross-fitting the {step}", len(ids)) as advance:
-                crossed[step] = cross_fit(
-                    evidence, ids, parts, fit, jobs=settings.threads, advance=advance
-                )
+                crossed[step] = cross_fit(evidence, ids, parts, fit, advance)
     except KeyboardInterrupt:
         return {}, (*notes, NOT_CROSS_FITTED)
     return crossed, notes
@@ -248,13 +219,10 @@ def _fit(
     searched: dict[bytes, SearchResult],
     rows: Rows,
 ) -> Candidate:
-    """Tune on some rows only: as on all, but in memory and with fewer exact scores.
-
-    Two steps want the same search: it is kept in `searched`, by its rows.
-    """
+    """Tune on some rows only: as on all, but in memory and with fewer exact scores."""
     if step == TUNED_COMPOSITION:
         return rank_compositions(objective, rows)[0]
-    key = rows.tobytes()
+    key = rows.tobytes()  # two steps want the same search
     if key not in searched:
         value = partial(objective.value, rows=rows)
         searched[key] = _search(value, open_study(None, "cross-fit"), objective.space, settings)
@@ -266,7 +234,7 @@ def _fit(
     else:
         listed = list_finalists(objective, found, rows)
     ids = [objective.image_ids[rows[place]] for place in _space_out(len(rows))]
-    exact = score_exactly(objective.evidence, listed, ids, jobs=settings.threads)
+    exact = score_exactly(objective.evidence, listed, ids)
     return listed[int(weigh(objective.evidence.stage, exact).mean(axis=1).argmax())]
 
 

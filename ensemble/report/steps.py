@@ -31,7 +31,7 @@ from ensemble.members import Member
 from ensemble.metric.score import TERMS, prepare, weigh
 from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.oof.priors import Priors, read_recipe_priors
-from ensemble.parallel import Progress, count_cores, silent
+from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.reading import read_json_or_none
 from ensemble.report.holes import judge_hole
@@ -134,7 +134,7 @@ def climb(project: Project, recipe: Recipe, *, count: int, progress: Progress = 
     colors = maker.colorization
     ids = sample_groups(colors.folds, colors.groups, count=count, seed=project.config.seed)
     with progress("scoring each step", len(ids)) as advance:
-        found = map_photographs(maker.show, ids, jobs=count_cores(), advance=advance)
+        found = map_photographs(maker.show, ids, advance)
     shown = dict(zip(ids, found, strict=True))
     groups = {image_id: colors.groups[image_id] for image_id in ids}
     names = [INPUT, *(step.name for step in maker.steps)]

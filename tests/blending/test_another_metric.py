@@ -68,7 +68,7 @@ found = {}
 for evidence in (make_gray_evidence(), make_color_evidence()):
     space = SearchSpace(views=evidence.views, fixed=Composition(hue="none"))
     ids, rng, psnr = evidence.image_ids, np.random.default_rng(0), TERMS.index("psnr")
-    tuned = tune(evidence, space, ids, Settings(trials=20, threads=1))
+    tuned = tune(evidence, space, ids, Settings(trials=20))
     summary = summarize(evidence, tuned, ablate(evidence, tuned.kept, ids))
     pictures = [
         make_picture(evidence.stage, evidence.subject(i), evidence.reader(i), tuned.kept)

@@ -66,7 +66,7 @@ def test_restoration_reads_the_damaged_gray_and_its_truth(collected):
 
 
 def test_colorization_starts_from_the_restored_gray(collected):
-    priors = fit_priors(collected, (0, 1), threads=1)
+    priors = fit_priors(collected, (0, 1))
     evidence = colorization(collected, priors)
     image_id = evidence.image_ids[-1]
     subject = evidence.subject(image_id)
@@ -81,7 +81,7 @@ def test_colorization_starts_from_the_restored_gray(collected):
 
 
 def test_a_prior_is_applied_once_a_photograph(collected, monkeypatch):
-    evidence = colorization(collected, fit_priors(collected, (0, 1), threads=1))
+    evidence = colorization(collected, fit_priors(collected, (0, 1)))
     calls = []
     predict = HuePrior.predict
 
@@ -112,7 +112,7 @@ def test_of_one_picture_no_way_to_blend_chroma_is_searched(collected, monkeypatc
 
 
 def test_a_prior_sees_nothing_of_its_own_fold(project):
-    priors = fit_priors(project, (0, 1), threads=2)
+    priors = fit_priors(project, (0, 1))
     for fold in (0, 1):
         seen = [project.competition.target(i) for i in project.folds.training(fold)]
         due = HuePrior.fit(
@@ -124,7 +124,7 @@ def test_a_prior_sees_nothing_of_its_own_fold(project):
 
 
 def test_the_digest_changes_with_what_is_read(collected):
-    priors = fit_priors(collected, (0, 1), threads=1)
+    priors = fit_priors(collected, (0, 1))
     digests = {
         restoration(collected).digest,
         colorization(collected).digest,

@@ -3,16 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ensemble.blending import evidence as collecting
 from ensemble.blending.candidate import Candidate, score_exactly
 from ensemble.blending.decide.ablation import ablate
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.metric.score import gray_score, score, weigh
 from tests.reference.evidence import ArrayEvidence
-
-IDS = [f"P{i:03d}" for i in range(200)]
-FOLDS = {image_id: (i // 4) % 5 for i, image_id in enumerate(IDS)}
-GROUPS = {image_id: f"g{i // 4}" for i, image_id in enumerate(IDS)}
 
 
 def test_a_prediction_that_is_not_there_is_named(gray_evidence):
@@ -29,11 +26,12 @@ def test_a_reader_reads_each_prediction_once(gray_evidence, monkeypatch):
     assert calls == [("P0", "a", "identity")]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_exact_scores_are_the_metrics(color_evidence, gray_evidence, jobs):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_exact_scores_are_the_metrics(color_evidence, gray_evidence, monkeypatch, threads):
+    monkeypatch.setattr(collecting, "count_cores", lambda: threads)
     one = Candidate(StageRecipe.single("b"), SLIDES)
     for evidence, metric in ((color_evidence(), score), (gray_evidence(), gray_score)):
-        terms = score_exactly(evidence, [one], evidence.image_ids, jobs=jobs)
+        terms = score_exactly(evidence, [one], evidence.image_ids)
         assert terms.shape == (1, 8, 3)
         for image_id, found in zip(evidence.image_ids, terms[0], strict=True):
             subject = evidence.subject(image_id)

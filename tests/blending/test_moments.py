@@ -10,7 +10,6 @@ from ensemble.blending.statistics.kernels import blend_range
 from ensemble.blending.statistics.moments import collect_moments, estimate_moved_hue
 from ensemble.blending.statistics.sampling import Plan, draw_places
 from ensemble.composition.hue_target import centered, hue_histogram, hue_target
-from ensemble.errors import ArrayError
 from ensemble.metric.score import gray_score, score
 
 SIZE = (40, 44)
@@ -168,9 +167,3 @@ def test_a_hole_smaller_than_a_run(scene, lost):
     tiny = replace(one, lost_mask=mask)
     due = score(pred=rounded(tiny, WEIGHTS), target=tiny.target, lost_mask=mask)
     assert moments_of(tiny).estimate(WEIGHTS)[1] == pytest.approx(due.masked_ssim, abs=1e-6)
-
-
-def test_pictures_of_another_shape_are_refused(scene):
-    one = scene(1, size=SIZE, terms=3, color=True)
-    with pytest.raises(ArrayError, match=r"`a`: pictures must be \(K, \*\(40, 44, 3\)\), but are"):
-        moments_of(replace(one, pictures=one.pictures[:, :30]))

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from ensemble.blending.samplers import draw_params
 from ensemble.blending.space import SearchSpace, list_view_sets
 from ensemble.composition.recipe import Composition, StageRecipe
-from ensemble.errors import ConfigError
 from ensemble.vocabulary import VIEWS
 
 COLOR = SearchSpace(
@@ -83,11 +82,6 @@ def test_view_sets_hold_the_picture_as_it_is():
     assert all(views[0] == "identity" for views in sets)
     assert sets[0] == ("identity",)
     assert sets[-1] == VIEWS
-
-
-def test_histogram_members_only_are_refused():
-    with pytest.raises(ConfigError, match="one member at least that predicts pictures, but got"):
-        SearchSpace(views={"v": VIEWS}, histogram_members=frozenset({"v"}))
 
 
 def test_options_that_are_moot_make_no_other_candidate():

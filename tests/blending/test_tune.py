@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ensemble.blending import evidence as collecting
 from ensemble.blending import tune as module
 from ensemble.blending.candidate import Candidate, score_exactly
 from ensemble.blending.decide.shortlist import (
@@ -17,12 +18,13 @@ from ensemble.blending.decide.shortlist import (
     decode_for_minimum_risk,
 )
 from ensemble.blending.space import SearchSpace
+from ensemble.blending.statistics import objective as estimating
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import Composition
 from ensemble.metric.score import weigh
 
 PLAIN_OPTIONS = Composition(hue="none")
-SETTINGS = Settings(trials=25, threads=1)
+SETTINGS = Settings(trials=25)
 
 
 def space_of(evidence, **options):
@@ -109,13 +111,13 @@ def test_force_tuned_overrides(color_evidence):
     assert result.kept_name == TUNED
 
 
-def test_the_same_seed_gives_the_same_bit_for_bit(gray_evidence, tmp_path):
-    evidence = gray_evidence()
-    space = space_of(evidence)
-    results = [
-        tune(evidence, space, evidence.image_ids, replace(SETTINGS, threads=t, storage=storage))
-        for t, storage in ((1, None), (2, str(tmp_path / "study.log")))
-    ]
+def test_the_same_seed_gives_the_same_bit_for_bit(gray_evidence, tmp_path, monkeypatch):
+    results = []
+    for threads, storage in ((1, None), (2, str(tmp_path / "study.log"))):
+        monkeypatch.setattr(collecting, "count_cores", lambda threads=threads: threads)
+        monkeypatch.setattr(estimating, "count_cores", lambda threads=threads: threads)
+        evidence, settings = gray_evidence(), replace(SETTINGS, storage=storage)
+        results.append(tune(evidence, space_of(evidence), evidence.image_ids, settings))
     first, second = results
     assert first.kept.key == second.kept.key
     assert first.rows[TUNED].key == second.rows[TUNED].key
@@ -159,8 +161,6 @@ def test_an_interrupted_search_keeps_the_best_so_far(gray_evidence, monkeypatch)
 
 
 def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidence, monkeypatch):
-    from ensemble.blending import tune as module
-
     def interrupted(*_args, **_options):
         raise KeyboardInterrupt
 

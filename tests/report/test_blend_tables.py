@@ -42,7 +42,7 @@ def found():
         groups={image_id: image_id for image_id in ids},
     )
     space = SearchSpace(views=evidence.views, fixed=SLIDES)
-    tuned = tune(evidence, space, ids, Settings(trials=8, threads=1))
+    tuned = tune(evidence, space, ids, Settings(trials=8))
     ablation = ablate(evidence, tuned.kept, ids)
     return evidence, tuned, ablation, summarize(evidence, tuned, ablation)
 

@@ -32,23 +32,13 @@ def ablate(
     evidence: Evidence,
     blend: Candidate,
     image_ids: Sequence[str],
-    *,
-    jobs: int = 1,
     advance: Advance = lambda _: None,
 ) -> Ablation:
-    """Score a blend without each of its members, and with one, two, three, four views.
-
-    Args:
-        evidence: Predictions and targets.
-        blend: The blend.
-        image_ids: N photographs.
-        jobs: joblib's number of jobs.
-        advance: Called with 1 for each photograph that is done.
-    """
+    """Score a blend exactly without each of its members, and with one, two, three, four views."""
     without = _drop_each_member(blend, evidence.histogram_members)
     viewed = _add_view_by_view(blend, evidence.views)
     candidates = [*without.values(), *viewed.values()]
-    terms = list(score_exactly(evidence, candidates, image_ids, jobs=jobs, advance=advance))
+    terms = list(score_exactly(evidence, candidates, image_ids, advance))
     by_views = {
         name: (one.forward_passes, found)
         for (name, one), found in zip(viewed.items(), terms[len(without) :], strict=True)

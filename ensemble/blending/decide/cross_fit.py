@@ -72,12 +72,7 @@ def measure_gain(
 
 
 def divide(folds: Sequence[int], groups: Sequence[str], *, seed: int) -> list[Rows]:
-    """Divide photographs by folds; with one fold only, into two halves of its groups.
-
-    Args:
-        folds: The fold of each of N photographs.
-        groups: The group of each; a group lies in one fold.
-        seed: Seed of the halves.
+    """Divide N photographs by their folds; with one fold only, into two halves of its groups.
 
     Returns:
         The rows of each part.
@@ -103,42 +98,21 @@ def cross_fit(
     image_ids: Sequence[str],
     parts: Sequence[Rows],
     fit: Fit,
-    *,
-    jobs: int = 1,
     advance: Advance = lambda _: None,
 ) -> Terms:
-    """Score every photograph exactly with a blend that was tuned without its part.
-
-    Args:
-        evidence: Predictions and targets.
-        image_ids: N photographs.
-        parts: Their division, see `divide`.
-        fit: Tunes on rows.
-        jobs: joblib's number of jobs, for the exact scores.
-        advance: Called with 1 for each photograph that is scored.
-
-    Returns:
-        (N, T) terms.
-    """
+    """Score N photographs exactly with blends tuned without their part of `parts`: (N, T) terms."""
     terms = np.zeros((len(image_ids), len(TERMS)))
     every = np.arange(len(image_ids))
     for left_out in parts:
         tuned = fit(np.setdiff1d(every, left_out))
         ids = [image_ids[row] for row in left_out]
-        terms[left_out] = score_exactly(evidence, [tuned], ids, jobs=jobs, advance=advance)[0]
+        terms[left_out] = score_exactly(evidence, [tuned], ids, advance)[0]
     return terms
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of one step of tuning with a simpler blend.
-
-    Attributes:
-        name: The step.
-        against: The simpler blend.
-        in_sample: The gain on the photographs the step was tuned on.
-        cross_fitted: The gain on photographs it was not tuned on.
-    """
+    """The comparison of one step of tuning, in and out of sample, with a simpler blend."""
 
     name: str
     against: str

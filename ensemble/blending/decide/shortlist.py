@@ -14,12 +14,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ensemble.blending.candidate import Candidate, Terms
+from ensemble.blending.candidate import Candidate, Terms, score_exactly
+from ensemble.blending.evidence import Evidence
 from ensemble.blending.search import SearchResult
 from ensemble.blending.space import OPTIONS, PRIOR_STEP, SearchSpace
 from ensemble.blending.statistics.objective import Objective, Rows
 from ensemble.composition.recipe import SLIDES, StageRecipe
 from ensemble.metric.score import weigh
+from ensemble.parallel import Advance
 from ensemble.vocabulary import Stage
 
 SHORTLIST = 8
@@ -57,14 +59,20 @@ class Shortlist:
         listed = [*self.baselines.values(), *(one for step in self.steps.values() for one in step)]
         return {one.key: one for one in listed}
 
+    def score(
+        self,
+        evidence: Evidence,
+        image_ids: Sequence[str],
+        advance: Advance = lambda _: None,
+    ) -> dict[str, Terms]:
+        """Score `candidates` exactly: terms (N, T) on N photographs, by key."""
+        exact = score_exactly(evidence, list(self.candidates.values()), image_ids, advance)
+        return dict(zip(self.candidates, exact, strict=True))
+
     def narrow(self, stage: Stage, terms: Mapping[str, Terms]) -> Shortlist:
         """Drop the candidates of a step that are convincingly worse than the best of it.
 
-        That is, by more than two standard errors of the paired difference.
-
-        Args:
-            stage: The stage.
-            terms: Exact terms (n, T) of each of `candidates`, by key, on some photographs.
+        That is, by more than two standard errors of the paired difference of what `score` found.
         """
         scores = {key: weigh(stage, found) for key, found in terms.items()}
 
@@ -78,12 +86,7 @@ class Shortlist:
         return Shortlist(self.space, {name: rivals(step) for name, step in self.steps.items()})
 
     def choose_best(self, stage: Stage, terms: Mapping[str, Terms]) -> dict[str, Candidate]:
-        """Choose the candidate, or the plain mean, with the best exact score in each step.
-
-        Args:
-            stage: The stage.
-            terms: Exact terms (N, T) of each of `candidates`, by key.
-        """
+        """Choose the candidate, or the plain mean, with the best exact score in each step."""
 
         def score(one: Candidate) -> float:
             return float(weigh(stage, terms[one.key]).mean())

@@ -36,7 +36,6 @@ from ensemble.blending.statistics.sampling import Indices, Plan, draw_places
 from ensemble.composition.hue_target import centered
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.weighted_mean import weighted_mean
-from ensemble.errors import ArrayError
 from ensemble.metric.hue import count_hues
 from ensemble.metric.ssim import WINDOW, constants, to_planes
 from ensemble.vocabulary import HUE_BINS
@@ -111,17 +110,14 @@ class PhotoMoments:
 def estimate_moved_hue(
     products: NDArray[np.float64], weights: Sequence[float], prior_weight: float
 ) -> NDArray[np.float64]:
-    """Correlation of the true hue histogram with the wanted one, see `hue_target`.
+    """Correlation of each true hue histogram with the wanted one, see `hue_target`.
 
     Hue transport reaches a little less than that; see `Objective`.
 
     Args:
-        products: (..., K + 2, K + 2), `PhotoMoments.hue_products` of some photographs.
+        products: (..., K + 2, K + 2), `PhotoMoments.hue_products`.
         weights: (K,) of every member-view, sum 1.
         prior_weight: Share of the prior; 0 where a photograph has no prior.
-
-    Returns:
-        (...) float64.
     """
     shares = np.asarray(weights, dtype=np.float64)
     to_truth, to_prior = products[..., 0, 2:] @ shares, products[..., 1, 2:] @ shares
@@ -161,14 +157,7 @@ def collect_moments(
         histograms: (K', 180) hue histograms of all member-views, those without pictures included;
             None where hues are not moved.
         prior: (180,) hue histogram of the training photographs; None for none.
-
-    Raises:
-        ArrayError: `pictures` and `target` differ in shape.
     """
-    if pictures.shape[1:] != target.shape:
-        raise ArrayError(
-            f"`{image_id}`: pictures must be (K, *{target.shape}), but are {pictures.shape}"
-        )
     color = target.ndim == 3
     places = draw_places(plan, image_id=image_id, lost_mask=lost_mask, free=free, with_hue=color)
     read = _Reader(target, pictures, precompose)

@@ -24,7 +24,7 @@ from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.luma import lock_luma
 from ensemble.composition.recipe import Composition
 from ensemble.metric.score import TERMS, weigh
-from ensemble.parallel import Advance, count_cores
+from ensemble.parallel import Advance, count_cores, split_in_batches
 from ensemble.vocabulary import View
 
 CALIBRATED = 48
@@ -42,18 +42,10 @@ class Objective:
 
     The statistics describe a linear blend of member-views that are pasted back, or luma-locked,
     before the blend. The rest of composition is calibrated: for each combination of options, the
-    plain mean is composed and scored exactly on a few photographs, and the mean difference from
-    its estimate is added to every estimate with these options. So hue transport is done once for
-    all trials. It hardly changes either SSIM, and its hue term is close to that of the wanted
+    plain mean is composed and scored exactly on a few photographs, and the mean difference from its
+    estimate is added to every estimate with these options. So hue transport is done once for all
+    trials. It hardly changes either SSIM, and its hue term is close to that of the wanted
     histogram.
-
-    Args:
-        evidence: Predictions and targets.
-        space: The candidates.
-        image_ids: The photographs.
-        plan: How much of each to read.
-        jobs: Threads, for collecting and for estimating; -1 for all cores.
-        advance: Called with 1 for each photograph that is collected.
     """
 
     def __init__(
@@ -63,16 +55,12 @@ class Objective:
         image_ids: Sequence[str],
         *,
         plan: Plan,
-        jobs: int = 1,
         advance: Advance = lambda _: None,
     ) -> None:
         self.evidence, self.space, self.image_ids = evidence, space, tuple(image_ids)
-        self.jobs = jobs if jobs > 0 else count_cores()
         self.terms = [(m, v) for m in space.members for v in space.views[m]]
         self.drawn = [(m, v) for m, v in self.terms if m not in space.histogram_members]
-        self.moments = map_photographs(
-            partial(self._collect, plan), self.image_ids, jobs=self.jobs, advance=advance
-        )
+        self.moments = map_photographs(partial(self._collect, plan), self.image_ids, advance)
         self._kept: dict[tuple[object, ...], Terms] = {}
         every = np.linspace(0, len(image_ids) - 1, min(CALIBRATED, len(image_ids)))
         self._calibrated = np.unique(every.round().astype(np.int64))
@@ -104,9 +92,7 @@ class Objective:
         if residuals is None:
             return np.zeros(len(TERMS))
         within = np.isin(self._calibrated, rows)
-        return np.asarray(
-            residuals[within].mean(axis=0) if within.any() else residuals.mean(axis=0)
-        )
+        return np.asarray((residuals[within] if within.any() else residuals).mean(axis=0))
 
     def _estimate_blend(self, weights: list[float], rows: Rows, *, full: bool) -> Terms:
         """Terms of a linear blend; cached, because many options share one."""
@@ -126,15 +112,14 @@ class Objective:
 
         moments = [self.moments[row] for row in rows]
         # A gray estimate takes 10 microseconds, most of them under Python's lock.
-        if self.jobs == 1 or self.evidence.stage == "restoration":
+        if self.evidence.stage == "restoration":
             return estimate(moments)
-        size = -(-len(moments) // self.jobs)
-        parts = [moments[start : start + size] for start in range(0, len(moments), size)]
+        parts = split_in_batches(moments, -(-len(moments) // count_cores()))
         return np.concatenate(list(self._pool.map(estimate, parts)))
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.jobs)
+        return ThreadPoolExecutor(count_cores())
 
     @cached_property
     def _products(self) -> NDArray[np.float64]:
@@ -169,7 +154,7 @@ class Objective:
         mean = self.space.plain_mean().recipe
         anchors = [Candidate(mean, options) for options in self.space.every_composition()]
         ids = [self.image_ids[row] for row in self._calibrated]
-        exact = score_exactly(self.evidence, anchors, ids, jobs=self.jobs)
+        exact = score_exactly(self.evidence, anchors, ids)
         return {
             _calibration_key(one.composition): terms - self.estimate(one, self._calibrated)
             for one, terms in zip(anchors, exact, strict=True)

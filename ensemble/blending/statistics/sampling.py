@@ -25,13 +25,13 @@ IDLE_SHARE = 4
 class Plan:
     """How much of each photograph a search reads.
 
-    With the defaults candidates rank as whole pictures do (see docs/blending.md), at some 300 kB
-    a photograph for 12 member-views in color.
+    With the defaults candidates rank as whole pictures do (see docs/blending.md), at some 300 kB a
+    photograph for 12 member-views in color.
 
     Attributes:
         windows: 7 x 7 windows for the SSIM.
         runs: Stretches of lost pixels along the scan line for the masked SSIM.
-        run_length: Pixels of such a stretch; it holds `run_length - 6` windows.
+        run_length: Pixels of such a stretch, at least 7; it holds `run_length - 6` windows.
         hue_pixels: Pixels for the hue histogram.
         seed: Seed of what is drawn.
     """
@@ -42,24 +42,14 @@ class Plan:
     hue_pixels: int = 4096
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        if min(self.windows, self.runs, self.hue_pixels) < 1 or self.run_length < WINDOW:
-            raise ValueError(
-                "`windows, runs, hue_pixels >= 1` and `run_length >= 7` must hold, but got "
-                f"{(self.windows, self.runs, self.hue_pixels, self.run_length)}"
-            )
-
     @classmethod
     def for_photographs(cls, count: int, *, seed: int) -> Plan:
         """The defaults, or up to four times as much of each of fewer than 300 photographs."""
         times = min(MOST_TIMES, max(1.0, ENOUGH / max(count, 1)))
-        sizes = (round(times * size) for size in (cls.windows, cls.runs, cls.hue_pixels))
-        windows, runs, hue_pixels = sizes
+        windows, runs, hue_pixels = (
+            round(times * size) for size in (cls.windows, cls.runs, cls.hue_pixels)
+        )
         return cls(windows=windows, runs=runs, hue_pixels=hue_pixels, seed=seed)
-
-    def rng(self, image_id: str) -> np.random.Generator:
-        """Random generator of one photograph; independent of the other photographs."""
-        return np.random.default_rng(seed_of(self.seed, image_id, bits=128))
 
 
 @dataclass(frozen=True)
@@ -86,19 +76,19 @@ class Places:
 def draw_places(
     plan: Plan, *, image_id: str, lost_mask: Mask, free: Mask | None, with_hue: bool
 ) -> Places:
-    """Draw the places of one photograph.
+    """Draw the places of one photograph, by the plan's seed and its name.
 
-    Windows where candidates can differ and windows where they cannot (outside a hole that is
-    pasted back) are drawn separately, evenly over the picture, and weighted by their areas.
+    Windows where candidates can differ and windows where they cannot (outside a hole that is pasted
+    back) are drawn separately, evenly over the picture, and weighted by their areas.
 
     Args:
         plan: How much to draw.
-        image_id: Seeds the draw, with the plan's seed.
+        image_id: The photograph.
         lost_mask: (H, W) bool, the true mask, which the masked SSIM reads. At least 7 pixels.
         free: (H, W) bool, where candidates can differ; None for everywhere.
         with_hue: Whether hue pixels are drawn.
     """
-    rng = plan.rng(image_id)
+    rng = np.random.default_rng(seed_of(plan.seed, image_id, bits=128))
     height, width = lost_mask.shape
     corners, shares, active = _draw_windows(plan, rng, (height, width), free)
     offsets = np.add.outer(np.arange(WINDOW) * width, np.arange(WINDOW)).ravel()
