@@ -45,7 +45,7 @@ def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
     """Make the gray that stage 2 starts from, out of fold and for a test photograph.
 
     Args:
-        blend: (H, W) float on the scale 0..255, stage 1's blend, see `blend_gray`.
+        blend: (H, W) float on the scale 0..255, see `blend_gray`.
         damaged: (H, W) uint8, the input.
         lost_mask: (H, W) bool, the located hole.
 
@@ -89,8 +89,8 @@ def blend_colors(recipe: StageRecipe, read: Read, options: Composition) -> Color
     Args:
         recipe: Members, views and weights; one member at least has pictures.
         read: Gives (H, W, 3) uint8 or (180,) float32.
-        options: `chroma` says how pictures are blended; with `hue` none, which needs no
-            histograms, none are counted.
+        options: `chroma` says how pictures are blended; where `hue` is none, no histogram is
+            counted.
     """
     terms = recipe.terms()
     predictions = [read(member, view) for member, view, _ in terms]
@@ -107,16 +107,13 @@ def blend_colors(recipe: StageRecipe, read: Read, options: Composition) -> Color
 def compose_answer(
     colors: Colors, *, gray: Gray, prior: NDArray[Any] | None, options: Composition
 ) -> Rgb:
-    """Compose the uint8 picture that is scored out of fold, and sent.
+    """Compose the uint8 picture that is scored out of fold, and sent: (H, W, 3).
 
     Args:
         colors: Of one fold out of fold; of all folds for a test photograph.
         gray: (H, W) uint8, the restored gray.
         prior: (180,) of the photographs the folds' networks trained on, or None.
         options: The recipe's composition, with which `colors` were blended.
-
-    Returns:
-        (H, W, 3) uint8.
     """
     wanted = None
     if options.hue != "none":

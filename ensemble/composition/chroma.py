@@ -17,7 +17,6 @@ from ensemble.arrays import LUMA_WEIGHTS
 from ensemble.compiled import kernel
 from ensemble.composition.recipe import ChromaMode
 from ensemble.composition.weighted_mean import weighted_mean
-from ensemble.errors import ArrayError
 
 _WEIGHTS = np.array(LUMA_WEIGHTS, dtype=np.float32) / np.float32(65536)
 _TIE = 1e-6
@@ -44,9 +43,9 @@ def blend_chroma(
         (H, W, 3) float32; `preserving` and `median` may leave 0..255 a little.
 
     Raises:
-        ArrayError: Shapes do not fit, or the weights are negative or all 0.
+        ArrayError: The pictures differ in shape.
     """
-    shares = _check_weights(pictures, weights)
+    shares = (weights / weights.sum()).astype(np.float32)
     mean = weighted_mean(pictures, shares)
     if mode == "mean":
         return mean
@@ -66,39 +65,15 @@ def blend_chroma(
 def weighted_median(
     planes: NDArray[np.float32], shares: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The lower weighted median over the first axis: least value with half the weight below it.
+    """The lower weighted median over K: (K, ...) and (K,) float32 of sum 1 to (...) float32.
 
-    Where exactly half the weight is reached, the mean with the next value (the usual median).
-
-    Args:
-        planes: (K, ...) float32.
-        shares: (K,) float32, sum 1.
-
-    Returns:
-        (...) float32.
+    That is the least value with half the weight below it; where exactly half is reached, the mean
+    with the next value (the usual median).
     """
     flat = np.ascontiguousarray(planes).reshape(len(planes), -1)
     median = np.empty(flat.shape[1], dtype=np.float32)
     _fill_median(flat, shares, median)
     return median.reshape(planes.shape[1:])
-
-
-def _check_weights(pictures: Sequence[NDArray[Any]], weights: NDArray[Any]) -> NDArray[np.float32]:
-    """The weights, scaled to the sum 1."""
-    shapes = {picture.shape for picture in pictures}
-    if len(shapes) != 1 or any(len(shape) != 3 or shape[-1] != 3 for shape in shapes):
-        raise ArrayError(
-            f"`pictures` must be (K, H, W, 3), K >= 1, but got {len(pictures)} of shapes "
-            f"{sorted(shapes)}"
-        )
-    shares = np.asarray(weights, dtype=np.float64)
-    if shares.shape != (len(pictures),):
-        raise ArrayError(
-            f"one weight a picture, ({len(pictures)},), is due, but got {shares.shape}"
-        )
-    if shares.min() < 0 or not shares.sum() > 0:
-        raise ArrayError(f"weights must not be negative nor all 0, but got {shares.tolist()}")
-    return (shares / shares.sum()).astype(np.float32)
 
 
 def _luma(pictures: NDArray[np.float32]) -> NDArray[np.float32]:

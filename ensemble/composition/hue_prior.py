@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb, check_gray, luma
 from ensemble.composition.hue_target import Histogram, centered, hue_histogram, lift
-from ensemble.errors import ArrayError, StaleArtefactError
+from ensemble.errors import StaleArtefactError
 from ensemble.vocabulary import HUE_BINS
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, np.inf)
@@ -68,24 +68,16 @@ class HuePrior:
 
     @classmethod
     def fit(cls, *, statistics: NDArray[Any], histograms: NDArray[Any]) -> HuePrior:
-        """Fit to photographs.
+        """Fit to N photographs, one or more.
 
         Args:
             statistics: (N, F), `gray_statistics` of each photograph's luma.
             histograms: (N, 180), its `count_inner_hues`.
 
-        Raises:
-            ArrayError: There is no photograph, or the two differ in number.
-
         Source: leave-one-out residuals of ridge regression with an unpenalized mean, e.g. Hastie,
         Tibshirani, Friedman, "The Elements of Statistical Learning" (2009), section 7.10; reduced
         rank, there section 3.7.
         """
-        if len(statistics) == 0 or len(statistics) != len(histograms):
-            raise ArrayError(
-                "as many statistics as histograms are due, one or more, but got "
-                f"{len(statistics)} and {len(histograms)}"
-            )
         center: Matrix = np.asarray(np.mean(statistics, axis=0), dtype=np.float64)
         scale = (np.std(statistics, axis=0) + 1e-9) * np.sqrt(statistics.shape[1])
         units = centered(histograms)
@@ -154,18 +146,12 @@ def _find_extremes(gray: Gray) -> Mask:
 
 
 def gray_statistics(gray: Gray) -> NDArray[np.float64]:
-    """Measure what a gray picture shows about its colors.
+    """Measure what a gray picture, (H, W) uint8, shows about its colors: (N_STATISTICS,) float64.
 
-    How bright and how clipped it is, where it is bright, how much texture it has of which size
-    and direction and where, and of which patterns. A clear sky, a white studio background and
-    foliage differ in all of these, and so do their hues. A picture and its mirror image have the
-    same statistics.
-
-    Args:
-        gray: (H, W) uint8, any size.
-
-    Returns:
-        (N_STATISTICS,) float64.
+    How bright and how clipped it is, where it is bright, how much texture it has of which size and
+    direction and where, and of which patterns. A clear sky, a white studio background and foliage
+    differ in all of these, and so do their hues. A picture and its mirror image have the same
+    statistics.
     """
     check_gray(gray, name="gray")
     picture = _resize((gray / 255.0).astype(np.float32), _SIDE)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Rgb, check_rgb
-from ensemble.errors import ArrayError
 from ensemble.metric.hue import count_hues
 from ensemble.metric.ssim import to_planes
 from ensemble.vocabulary import HUE_BINS
@@ -24,13 +23,9 @@ Histogram = NDArray[np.float64]
 
 
 def hue_histogram(rgb: Rgb) -> Histogram:
-    """Count the pixels of each of OpenCV's 180 uint8 hues; a gray pixel has hue 0.
+    """Count the pixels of (H, W, 3) uint8 that have each of OpenCV's 180 hues: (180,) float64.
 
-    Args:
-        rgb: (H, W, 3) uint8.
-
-    Returns:
-        (180,) float64 with the sum H * W.
+    A gray pixel has hue 0.
     """
     return count_hues(to_planes(check_rgb(rgb, name="rgb"))).astype(np.float64)
 
@@ -41,8 +36,6 @@ def centered(histograms: NDArray[Any]) -> Histogram:
     The inner product of two such vectors is `cv2.HISTCMP_CORREL` of the two histograms.
     """
     counts = np.asarray(histograms, dtype=np.float64)
-    if counts.shape[-1:] != (HUE_BINS,):
-        raise ArrayError(f"hue histograms must be (..., {HUE_BINS}), but got {counts.shape}")
     spread = counts - counts.mean(axis=-1, keepdims=True)
     norm = np.linalg.norm(spread, axis=-1, keepdims=True)
     return np.divide(spread, norm, out=np.zeros_like(spread), where=norm > 1e-9)
@@ -65,30 +58,16 @@ def hue_target(
     prior: NDArray[Any] | None,
     prior_weight: float,
 ) -> Histogram:
-    """Mix the members' histograms and the prior, as centered unit vectors.
+    """Mix the members' histograms and the prior, as centered unit vectors: (180,), sum 1.
 
     Args:
-        histograms: (K, 180), one for each member and view; K may be 0 when there is a prior.
-        weights: (K,), not negative; scaled to the sum 1.
-        prior: (180,) from a `HuePrior` of the training photographs, never the validation ones;
-            None where there is none, which counts as `prior_weight` 0.
+        histograms: (K, 180), one for each member and view.
+        weights: (K,), not negative, of any positive sum.
+        prior: (180,) from a `HuePrior` of the training photographs, never the validation ones; None
+            where there is none, which counts as `prior_weight` 0.
         prior_weight: Share of the prior, in 0..1; the rest is the members'.
-
-    Returns:
-        (180,) float64, not negative, sum 1.
-
-    Raises:
-        ArrayError: Shapes do not fit, `prior_weight` is not in 0..1, or nothing has any weight.
     """
-    if not 0 <= prior_weight <= 1:
-        raise ArrayError(f"`0 <= prior_weight <= 1` must hold, but got {prior_weight}")
-    if len(histograms) != len(weights):
-        raise ArrayError(f"{len(histograms)} histograms need as many weights, got {len(weights)}")
     shares = np.asarray(weights, dtype=np.float64)
-    if len(shares) == 0 or not shares.sum() > 0:
-        if prior is None:
-            raise ArrayError("a hue target needs a member with a weight, or a prior; got neither")
-        return lift(centered(prior))
     of_members = centered((shares / shares.sum()) @ centered(histograms))
     if prior is None:
         return lift(of_members)

@@ -38,10 +38,7 @@ _LEVELS = 2 + 65536 // BLUE
 
 
 def quantize(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """Clip to 0..255 and round to the nearest level, halves to the even one.
-
-    Args:
-        picture: Any shape, on the scale 0..255; uint8 comes back as it is.
+    """Clip to 0..255 and round to the nearest level, halves to the even one; uint8 stays as it is.
 
     Raises:
         ArrayError: Some value is not finite.
@@ -60,17 +57,9 @@ def quantize(picture: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def paste_back(*, restored: Gray, damaged: Gray, lost_mask: Mask) -> Gray:
-    """Take the restored picture inside the hole and the damaged input outside it.
+    """Take the restored (H, W) uint8 inside the hole and the damaged input outside it.
 
     The input outside the hole is exactly `convert("L")` of the truth; no network can do better.
-
-    Args:
-        restored: (H, W) uint8.
-        damaged: (H, W) uint8, the input with its hole.
-        lost_mask: (H, W) bool, True where the input is lost.
-
-    Returns:
-        (H, W) uint8, a new array.
 
     Raises:
         ArrayError: A shape or dtype is not as due.
@@ -116,13 +105,8 @@ def lock_luma(*, rgb: NDArray[Any], gray: Gray) -> Rgb:
 def fill_data_range(rgb: Rgb) -> Rgb:
     """Set one channel of one pixel to 0, and one of another to 255, at the same luma.
 
-    Of all pixels the two are taken whose colors change least.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-
-    Returns:
-        (H, W, 3) uint8: `rgb` itself where it spans 0..255 already or has fewer than two pixels.
+    Of all pixels the two are taken whose colors change least. (H, W, 3) uint8 that spans 0..255
+    already, or has fewer than two pixels, comes back as it is.
     """
     check_rgb(rgb, name="rgb")
     if data_range(rgb) == 255 or rgb.shape[0] * rgb.shape[1] < 2:
@@ -202,10 +186,7 @@ def _find_extremes(colors: Any) -> tuple[int, int]:
 
 @kernel
 def _recolor(color: Any, extreme: int) -> None:
-    """Make it the nearest color of its luma with a channel at `extreme`, if there is any.
-
-    For a value of a second channel, the third is near what the luma leaves for it.
-    """
+    """Make it the nearest color of its luma with a channel at `extreme`, if there is any."""
     weights = (RED, GREEN, BLUE)
     old = (int(color[0]), int(color[1]), int(color[2]))
     wanted = _luma_of(old[0], old[1], old[2])
@@ -214,7 +195,7 @@ def _recolor(color: Any, extreme: int) -> None:
         second, third = (1 if fixed == 0 else 0), (1 if fixed == 2 else 2)
         for one in range(256):
             rest = (wanted << 16) - LUMA_HALF - weights[fixed] * extreme - weights[second] * one
-            first = max(rest // weights[third], 0)
+            first = max(rest // weights[third], 0)  # about what the luma leaves for the third
             for two in range(first, min(first + _LEVELS, 256)):
                 red = extreme if fixed == 0 else one
                 green = extreme if fixed == 1 else two if fixed == 2 else one

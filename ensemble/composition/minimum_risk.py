@@ -61,12 +61,10 @@ def minimum_risk(
 
 
 def expected_ssim(pixels: Pixels, answers: Pixels, shares: Pixels) -> tuple[float, Pixels]:
-    """The expected masked SSIM of (N,) lost pixels, N at least 7, and its gradient (N,).
+    """The expected masked SSIM of (N,) lost pixels to answers (K, N), and its gradient (N,).
 
-    Args:
-        pixels: (N,) on the scale 0..255, along the scan line.
-        answers: (K, N), what they may be.
-        shares: (K,), how likely each is; sum 1.
+    All are on the scale 0..255, along the scan line, N at least 7; `shares` (K,) of sum 1 say how
+    likely each answer is.
 
     Source: the formula in `ensemble.metric.ssim` for a data range of 255, and its derivative.
     """

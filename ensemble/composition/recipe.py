@@ -65,7 +65,7 @@ class StageRecipe(_Frozen):
         return self
 
     def terms(self) -> list[tuple[str, View, float]]:
-        """List every (member, view, weight) of the blend, weights of sum 1, in a fixed order.
+        """Every (member, view, weight) of the blend, weights of sum 1, in a fixed order.
 
         >>> StageRecipe.plain_mean(["a", "b"], views=("identity",)).terms()
         [('a', 'identity', 0.5), ('b', 'identity', 0.5)]

@@ -24,9 +24,6 @@ def weighted_mean(
         pictures: K arrays (...) of one shape, uint8 or float32; or one array (K, ...).
         shares: (K,) float32, sum 1.
 
-    Returns:
-        (...) float32.
-
     Raises:
         ArrayError: There is no picture, or they differ in shape.
     """

@@ -84,22 +84,6 @@ def test_folds_blend_as_floats_and_lock_once(pictures: np.ndarray) -> None:
     assert np.array_equal(both, lock_luma(rgb=whole, gray=gray))
 
 
-@pytest.mark.parametrize(
-    ("weights", "text"),
-    [([1.0], "one weight a picture"), ([1, 1, 1, -1], "negative"), ([0, 0, 0, 0], "all 0")],
-)
-def test_refuses_weights_that_do_not_fit(
-    pictures: np.ndarray, weights: list[float], text: str
-) -> None:
-    with pytest.raises(ArrayError, match=text):
-        blend_chroma(pictures=pictures, weights=np.array(weights), mode="mean")
-
-
-def test_refuses_no_picture(pictures: np.ndarray) -> None:
-    with pytest.raises(ArrayError, match="K >= 1"):
-        blend_chroma(pictures=pictures[:0], weights=np.ones(0), mode="mean")
-
-
 RNG = np.random.default_rng(0)
 
 

@@ -36,14 +36,7 @@ Bins = NDArray[np.uint8]
 
 
 def find_keys(rgb: Rgb) -> NDArray[np.uint16]:
-    """Find the hue that each pixel is ordered by.
-
-    Args:
-        rgb: (H, W, 3) uint8; may be wholly gray.
-
-    Returns:
-        (H * W,) uint16 in 0..KEYS-1.
-    """
+    """Find the hue that each pixel of (H, W, 3) uint8 is ordered by: (H * W,) uint16 below KEYS."""
     height, width = rgb.shape[:2]
     planes = np.empty((2, height, width), dtype=np.float32)
     _subtract_green(np.ascontiguousarray(rgb), planes)
@@ -79,7 +72,7 @@ def assign(*, keys: NDArray[np.uint16], bins: Bins, counts: NDArray[np.int64]) -
     equal keys keep their order.
 
     Args:
-        keys: (N,) in 0..KEYS-1, from `find_keys`.
+        keys: (N,), from `find_keys`.
         bins: (N,) bin of each pixel, or `UNASSIGNED`; filled in place.
         counts: (180,) not negative, sum = number of unassigned pixels.
 

@@ -47,8 +47,8 @@ def transport_hue(*, rgb: Rgb, gray: Gray, target: NDArray[Any], mode: HueMode) 
         mode: `score` or `natural`.
 
     Returns:
-        (H, W, 3) uint8 whose luma is `gray` at every pixel; `rgb` itself, copied, where its
-        histogram correlates with `target` by 0.99 or more.
+        (H, W, 3) uint8 whose luma is `gray` at every pixel; a copy of `rgb` where its histogram
+            correlates with `target` by 0.99 or more.
 
     Raises:
         ArrayError: Shapes do not fit, or `target` is no histogram.
