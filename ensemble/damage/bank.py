@@ -38,25 +38,20 @@ class PolygonBank:
     """Unit polygons by kind and number of points; make it with `make_bank`.
 
     Attributes:
-        polygons: One (EACH, P, 2) float64 array in [0, 1], (x, y) a row, for every kind and every
-            P from 3 to 20; indexed `[kind][P - 3]`.
+        polygons: One (EACH, P, 2) float64 array in [0, 1], (x, y) a row, for every kind and every P
+            from 3 to 20; indexed `[kind][P - 3]`.
     """
 
     polygons: tuple[tuple[NDArray[np.float64], ...], ...]
 
     def draw(self, rng: np.random.Generator, *, size: tuple[int, int]) -> tuple[Damage, Mask]:
-        """Draw one damage and its lost mask; a pure function of the generator's state.
+        """Draw one damage and its (H, W) bool lost mask; a pure function of the generator's state.
 
-        Args:
-            rng: Moved on by a varying number of draws; give every sample its own where order may
-                vary.
-            size: (H, W) of the picture, each at least 8.
-
-        Returns:
-            The damage and its (H, W) bool mask, equal to `damage.lost_mask()`, not drawn twice.
+        The generator moves on by a varying number of draws: give every sample its own where order
+        may vary.
 
         Raises:
-            ArrayError: `size` is too small.
+            ArrayError: A side of `size` is under 8.
         """
         rule = DamageRule.at(size)
         while True:

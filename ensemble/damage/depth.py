@@ -10,13 +10,9 @@ from ensemble.arrays import Mask
 
 
 def hole_depth(lost_mask: Mask) -> NDArray[np.float32]:
-    """Distance of each pixel to the nearest known one.
+    """Euclidean distance, in pixels, of each pixel of (H, W) to the nearest known one: float32.
 
-    Args:
-        lost_mask: (H, W) bool, True = lost; the picture's border is no rim.
-
-    Returns:
-        (H, W) float32 in pixels, Euclidean and exact: 0 where known, 1 at the rim.
+    It is 0 where known and 1 at the rim; the picture's border is no rim.
 
     >>> hole_depth(np.array([[False, True, True, True, False]]))
     array([[0., 1., 2., 1., 0.]], dtype=float32)

@@ -60,7 +60,7 @@ class Damage:
     size: tuple[int, int]
 
     def lost_mask(self) -> Mask:
-        """Return the lost pixels, (H, W) bool, at least `MIN_PIXELS`.
+        """The lost pixels, (H, W) bool, at least `MIN_PIXELS`.
 
         Not always connected: a spike thinner than a pixel is sampled at pixel centers, as by the
         generator, and becomes loose pixels.
@@ -86,10 +86,7 @@ class DamageRule:
 
     @classmethod
     def at(cls, size: tuple[int, int]) -> DamageRule:
-        """Return the rule for pictures of `size` (H, W).
-
-        Raises:
-            ArrayError: A side is under 8 px.
+        """The rule for pictures of `size` (H, W); ArrayError where a side is under 8 px.
 
         >>> DamageRule.at((512, 512)), DamageRule.at((256, 384)).min_sides
         (DamageRule(min_sides=(50, 50), min_pixels=626), (25, 38))
@@ -156,11 +153,10 @@ def apply_damage(gray: Gray, damage: Damage) -> Gray:
 def draw_unit_polygon(
     rng: random.Random, kind: str, n_points: int
 ) -> list[tuple[float, float]] | None:
-    """Draw one of polygenerator's polygons, fitted to the unit square.
+    """Draw one of polygenerator's polygons, fitted to the unit square: (row, column) pairs.
 
-    Returns:
-        `n_points` (row, column) pairs, or None where polygenerator gives up: its `random_polygon`
-        asserts that its edges form one cycle, which rounding can break.
+    None where polygenerator gives up: its `random_polygon` asserts that its edges form one cycle,
+    which rounding can break.
     """
     polygenerator = _import_polygenerator()
     vars(polygenerator)["random"] = rng
@@ -190,31 +186,26 @@ def _draw_once(
 
 
 def place(unit: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
-    """Scale a polygon of the unit square to a box and round it to whole pixels.
+    """Scale a polygon of the unit square, (P, 2) float64, to a box and round it to whole pixels.
 
-    Args:
-        unit: (P, 2) float64 in [0, 1], (x, y) a row.
-        box: (x0, y0, x1, y1).
-
-    Returns:
-        (P, 2) float64, whole numbers; halves go to even, as Python's `round` takes them.
+    Halves go to even, as Python's `round` takes them.
     """
     x0, y0, x1, y1 = box
     return np.rint(unit * np.array([x1 - x0, y1 - y0])) + np.array([x0, y0])
 
 
 def cover(points: NDArray[np.float64], box: Box, mask: Mask) -> int:
-    """Set the pixels of a placed polygon in `mask`, (H, W) bool, all False; return their number."""
+    """Set a placed polygon's pixels in `mask`, (H, W) bool, all False; return their number."""
     x0, y0, x1, y1 = box
     return rasterize(points.astype(np.int64) - np.array([x0, y0]), mask[y0:y1, x0:x1])
 
 
 def _import_polygenerator() -> ModuleType:
-    """Return this thread's own copy of polygenerator, whose `random` may be replaced."""
+    """This thread's own copy of polygenerator, whose `random` may be replaced."""
     if not hasattr(_thread, "polygenerator"):
         spec = importlib.util.find_spec("polygenerator")
-        if spec is None or spec.loader is None:
-            raise ModuleNotFoundError("damage needs the package `polygenerator`; install it")
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         _thread.polygenerator = module

@@ -59,21 +59,13 @@ def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "spline") -> Gray
     return np.where(lost_mask, fill(damaged, lost_mask), damaged)
 
 
-def _navier_stokes(damaged: Gray, lost_mask: Mask) -> Gray:
-    return _opencv(damaged, lost_mask, cv2.INPAINT_NS)
-
-
-def _telea(damaged: Gray, lost_mask: Mask) -> Gray:
-    return _opencv(damaged, lost_mask, cv2.INPAINT_TELEA)
-
-
-def _opencv(damaged: Gray, lost_mask: Mask, algorithm: int) -> Gray:
+def _opencv(damaged: Gray, lost_mask: Mask, *, algorithm: int) -> Gray:
     return np.asarray(
         cv2.inpaint(damaged, lost_mask.astype(np.uint8), _RADIUS, algorithm), dtype=np.uint8
     )
 
 
-def _surface(damaged: Gray, lost_mask: Mask, energy: Energy) -> Gray:
+def _surface(damaged: Gray, lost_mask: Mask, *, energy: Energy) -> Gray:
     """A surface, held within the known grays: one that bends can overshoot them without bound."""
     known = damaged[~lost_mask]
     filled = damaged.copy()
@@ -108,8 +100,8 @@ def _rows(damaged: Gray, lost_mask: Mask) -> Gray:
 
 _METHODS = MappingProxyType[str, Callable[[Gray, Mask], Gray]](
     {
-        "navier-stokes": _navier_stokes,
-        "telea": _telea,
+        "navier-stokes": partial(_opencv, algorithm=cv2.INPAINT_NS),
+        "telea": partial(_opencv, algorithm=cv2.INPAINT_TELEA),
         "harmonic": partial(_surface, energy=Energy(bending=0.0, tension=1.0)),
         "biharmonic": partial(_surface, energy=Energy(bending=1.0, tension=0.0)),
         "spline": partial(_surface, energy=Energy(bending=1.0, tension=_TENSION)),

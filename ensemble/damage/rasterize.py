@@ -16,14 +16,11 @@ from ensemble.compiled import kernel
 
 @kernel
 def rasterize(vertices: Any, covered: Any) -> int:
-    """Set the pixels that a polygon covers.
+    """Set the pixels that a polygon covers, and return their number.
 
     Args:
         vertices: (P, 2) int64, (x, y) a row, P >= 3; may lie outside the mask.
         covered: (H, W) bool, all False; filled in place.
-
-    Returns:
-        The number of pixels covered.
 
     Source: the crossing test of O'Rourke's "Computational Geometry in C", section 7.4, which
     scikit-image follows; equal to it pixel by pixel, self-touching polygons included.

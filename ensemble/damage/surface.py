@@ -67,15 +67,10 @@ class Energy:
 
 
 def fit_surface(picture: Plane, lost_mask: Mask, energy: Energy) -> Plane:
-    """Find the lost pixels of the surface of least energy.
+    """Find the (n,) lost pixels, in raster order, of the surface of least energy.
 
-    Args:
-        picture: (H, W) float64; what is lost is not read.
-        lost_mask: (H, W) bool, True = lost; at least one pixel is lost and one is not.
-        energy: Its weights.
-
-    Returns:
-        (n,) float64: the lost pixels in raster order, to about 0.01 of the picture's unit.
+    They are exact to about 0.01 of the unit of `picture`, (H, W) float64, of which what is lost is
+    not read. At least one pixel of `lost_mask`, (H, W) bool, is lost and one is not.
     """
     box = _box(lost_mask)
     inside = lost_mask[box]

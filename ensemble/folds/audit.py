@@ -47,13 +47,9 @@ class Audit:
 
 
 def audit(*, folds: Folds, pairs: Pairs) -> Audit:
-    """Find the most similar photographs that lie in different folds.
+    """Find the most similar photographs that lie in different folds, of the pairs of `find_pairs`.
 
     The groups that the folds name are ignored: any split can be audited, also a plain KFold.
-
-    Args:
-        folds: The split to search.
-        pairs: From `find_pairs`.
 
     Raises:
         DataError: The folds and the pairs are of different photographs.

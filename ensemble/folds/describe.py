@@ -32,14 +32,11 @@ _SEED: Final = 20240236
 
 
 def describe(rgb: Rgb, gray: Gray | None = None) -> NDArray[np.uint8]:
-    """Describe a photograph by its packed features, then an 8 * 8 thumbnail.
+    """Describe a photograph by its packed features, then an 8 * 8 thumbnail: (LENGTH,) uint8.
 
     Args:
         rgb: (H, W, 3) uint8, any size.
         gray: Its luma, (H, W) uint8, where that is known.
-
-    Returns:
-        (LENGTH,) uint8.
 
     Raises:
         ArrayError: Not an RGB picture.
@@ -51,7 +48,7 @@ def describe(rgb: Rgb, gray: Gray | None = None) -> NDArray[np.uint8]:
 
 
 def measure_traits(*, target: Rgb, gray: Gray, lost_mask: Mask) -> NDArray[np.float64]:
-    """Measure what makes a photograph hard: brightness, colorfulness, damaged area.
+    """Measure what makes a photograph hard: mean luma, colorfulness, share of lost pixels.
 
     Args:
         target: (H, W, 3) uint8.
@@ -59,7 +56,7 @@ def measure_traits(*, target: Rgb, gray: Gray, lost_mask: Mask) -> NDArray[np.fl
         lost_mask: (H, W) bool.
 
     Returns:
-        (3,): mean luma, 0..255; colorfulness, about 0..110; share of lost pixels, 0..1.
+        (3,) in 0..255, about 0..110, and 0..1.
 
     Source: Hasler and Suesstrunk, "Measuring colorfulness in natural images", 2003.
     """
@@ -80,10 +77,7 @@ def without_color(vectors: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def extract_features(gray: Gray) -> tuple[int, NDArray[np.void]]:
-    """Find the strongest features.
-
-    Args:
-        gray: (H, W) uint8, any size.
+    """Find the strongest features of (H, W) uint8.
 
     Returns:
         The width in pixels of the resized picture, and (n,) of `FEATURE`, n at most `N_FEATURES`.
@@ -154,14 +148,11 @@ def _encode(histograms: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 @cache
 def _make_contrasts() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """64 random directions of zero sum, (128, 64), and the same for mirrored histograms.
-
-    SIFT's bins are 4 rows, 4 columns, 8 directions, relative to the feature's angle a, which
-    mirroring turns into pi - a. So only the side of its axis changes: the order of the rows and of
-    the directions.
-    """
+    """64 random directions of zero sum, (128, 64), and the same for mirrored histograms."""
     directions = np.random.default_rng(_SEED).normal(size=(128, 64)).astype(np.float32)
     directions -= directions.mean(axis=0)
+    # 4 rows, 4 columns and 8 directions, relative to the feature's angle a, which mirroring turns
+    # into pi - a. So only the side of its axis changes: the order of the rows and the directions.
     bins = np.arange(128).reshape(4, 4, 8)
     mirrored = bins[::-1][:, :, -np.arange(8) % 8].ravel()
     return directions, directions[mirrored]

@@ -18,8 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
-from ensemble.errors import ConfigError, DataError
-from ensemble.folds.describe import LENGTH, N_BYTES, THUMBNAIL, mirror, unpack_features
+from ensemble.folds.describe import N_BYTES, THUMBNAIL, mirror, unpack_features
 from ensemble.folds.match_features import count_shared, find_candidates
 
 SAME_SCENE: Final = 0.5
@@ -101,15 +100,7 @@ def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs
     Args:
         image_ids: N distinct names.
         vectors: (N, LENGTH) uint8, one `describe` a row.
-
-    Raises:
-        DataError: There is not one vector of that length for every photograph.
     """
-    if vectors.shape != (len(image_ids), LENGTH):
-        raise DataError(
-            f"Descriptors of {len(image_ids)} photographs must have the shape "
-            f"({len(image_ids)}, {LENGTH}), but have {vectors.shape}"
-        )
     order = sorted(range(len(image_ids)), key=lambda row: image_ids[row])
     first, second, similarity = _link(vectors[order])
     rank = np.lexsort((second, first, -similarity))
@@ -122,22 +113,13 @@ def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs
 
 
 def find_groups(*, pairs: Pairs, max_size: int) -> Groups:
-    """Join the pairs of one scene into groups.
+    """Join the pairs of one scene into groups of at most `max_size` photographs.
 
     Near-duplicates of near-duplicates are joined too, so a chain could join everything. A component
-    larger than `max_size` is therefore built anew, most similar first; pairs that would make a
-    group too large are left out and counted.
-
-    Args:
-        pairs: From `find_pairs`.
-        max_size: Photographs in a group; a fold's share (photographs // folds) is the most that
-            leaves folds of equal size possible.
-
-    Raises:
-        ConfigError: `max_size` is under 1.
+    that is too large is therefore built anew, most similar first; pairs that would make a group too
+    large are left out and counted. A fold's share (photographs // folds) is the largest group that
+    leaves folds of equal size possible.
     """
-    if max_size < 1:
-        raise ConfigError(f"`max_size >= 1` must hold, but got {max_size}")
     close = pairs.of_one_scene()
     roots = _find_components(close)
     too_large = np.bincount(roots, minlength=len(roots)) > max_size
@@ -165,10 +147,7 @@ def merge_links(*links: Links) -> Links:
 def find_nearest(*, queries: NDArray[np.float32], rows: NDArray[np.float32], floor: float) -> Links:
     """Find, for every query, at most `N_NEAREST` rows with a cosine of at least `floor`.
 
-    Args:
-        queries: (Q, D) of unit length.
-        rows: (N, D) of unit length.
-        floor: The least cosine to report.
+    Queries (Q, D) and rows (N, D) are of unit length.
     """
     if not len(rows) or not len(queries):
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)

@@ -39,9 +39,7 @@ def find_candidates(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the pairs of photographs that share at least `MIN_VOTES` features.
 
-    Args:
-        counts: (N,) number of features of each photograph.
-        codes: (N, F, 2) codes, plain and mirrored.
+    Of (N,) numbers of features and (N, F, 2) codes, plain and mirrored.
 
     Returns:
         (P,) rows and (P,) other rows above them, each pair once, in rising order.

@@ -21,14 +21,8 @@ def sample_groups(
 ) -> tuple[str, ...]:
     """Draw whole groups at random, some `count` photographs in all, alike from each fold.
 
-    Args:
-        folds: The fold of each photograph.
-        groups: The group of each photograph.
-        count: Photographs wanted; a last group may exceed it. 0 for all.
-        seed: Seed of the draw.
-
-    Returns:
-        Image ids in the order of `folds`; all of them where there are no more than `count`.
+    The last group of a fold may exceed its share. Image ids come in the order of `folds`; all of
+    them where `count` is 0 or there are no more.
     """
     if sample_size(count, len(folds)) == len(folds):
         return tuple(folds)

@@ -23,11 +23,7 @@ from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
 
 
 class FixedPredictor(Predictor):
-    """Predicts picture by picture with numpy arrays; what is the same in each view, once.
-
-    Args:
-        member: Its spec.
-    """
+    """Predicts picture by picture with numpy arrays; what is the same in each view, once."""
 
     n_threads = 1
 
@@ -35,7 +31,7 @@ class FixedPredictor(Predictor):
         self.member = member
 
     def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
-        """Predict a batch; see `Predictor.predict`."""
+        """See `Predictor.predict`."""
         pairs = zip(shown.grays, shown.lost_masks, strict=True)
         own = list(dict.fromkeys(map(self.member.same_view, views)))
         jobs = [(gray, lost_mask, view) for gray, lost_mask in pairs for view in own]
@@ -71,9 +67,6 @@ class GrayPredictor(FixedPredictor):
 
 class ReleasedColorizer(FixedPredictor):
     """eccv16 or siggraph17 with its released weights, on the best device there is.
-
-    Args:
-        member: Its `arch` names the colorizer.
 
     Raises:
         WeightsError: The weights cannot be had (raised within seconds), or are not genuine.

@@ -12,16 +12,11 @@ from ensemble.vocabulary import Fold
 
 
 def load_predictor(project: Project, member: Member, fold: Fold) -> Predictor:
-    """What predicts for the photographs of one fold.
-
-    Args:
-        project: Whose checkpoints to read.
-        member: Trained or fixed.
-        fold: Whose network, or FULL; a fixed member is the same for all.
+    """What predicts for the photographs of one fold, or of FULL, whose checkpoint is read.
 
     Raises:
-        ConfigError: The member is external, so that its predictions can only be imported; or
-            fixed and unknown; or of an ONNX file, and onnxruntime is not installed.
+        ConfigError: The member is external, so that its predictions can only be imported; or fixed
+            and unknown; or of an ONNX file, and onnxruntime is not installed.
         MissingArtefactError: Its training has not finished.
         StaleArtefactError: It was trained from something else than the present data, folds or
             settings.

@@ -54,7 +54,7 @@ class NetworkPredictor(Predictor):
 
     @torch.inference_mode()
     def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
-        """Predict a batch; see `Predictor.predict`."""
+        """See `Predictor.predict`."""
         parts: dict[View, list[NDArray[Any]]] = {view: [] for view in views}
         for start in range(0, len(shown.grays), self.batch_size):
             here = slice(start, start + self.batch_size)
@@ -86,15 +86,7 @@ class NetworkPredictor(Predictor):
 
 
 def augment(batch: Tensor, view: View) -> Tensor:
-    """Turn a batch as the view says.
-
-    Args:
-        batch: (N, C, H, W).
-        view: One of `VIEWS`.
-
-    Returns:
-        (N, C, H, W), the same dtype and device; H and W change places with odd quarter turns.
-    """
+    """Turn a batch (N, C, H, W) as the view says; H and W change places with odd quarter turns."""
     quarters, mirrored = TURNS[view]
     turned: Tensor = _ROTATE.apply_aug_image(batch, angle=90 * quarters)
     return _MIRROR.apply_aug_image(turned, apply=mirrored)

@@ -26,26 +26,34 @@ STRIDE = 32
 _LUMA = np.array(LUMA_WEIGHTS, dtype=np.float32) / 65536
 
 
-class Inpainting(FixedPredictor):
+class OnnxPredictor(FixedPredictor):
+    """A network in an ONNX file.
+
+    Attributes:
+        inputs: The usual name and channels of each of its inputs.
+        channels: Channels of its answer.
+    """
+
+    inputs: Mapping[str, int]
+    channels: int
+
+    def __init__(self, member: Member, path: Path) -> None:
+        super().__init__(member)
+        self.network = OnnxNetwork(
+            path, sha256=member.sha256, inputs=self.inputs, channels=self.channels
+        )
+
+
+class Inpainting(OnnxPredictor):
     """Picture (RGB in 0..1, the hole 0) and mask (1 in the hole) in; RGB in 0..255 out.
 
     The picture keeps its scale. A smaller one than the network takes is padded by reflection; of a
     larger one, overlapping tiles that hold lost pixels are predicted, and averaged with weights
     that fall towards a tile's border.
-
-    Args:
-        member: Its spec.
-        path: Its file.
-
-    Raises:
-        ConfigError: onnxruntime is not installed.
-        WeightsError: The file is not as due; see `OnnxNetwork`.
     """
 
-    def __init__(self, member: Member, path: Path) -> None:
-        super().__init__(member)
-        inputs = {"image": 3, "mask": 1}
-        self.network = OnnxNetwork(path, sha256=member.sha256, inputs=inputs, channels=3)
+    inputs: Mapping[str, int] = MappingProxyType({"image": 3, "mask": 1})
+    channels = 3
 
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> Gray:
         shown = np.stack([np.where(lost_mask, 0, gray) / 255, lost_mask]).astype(np.float32)
@@ -90,30 +98,15 @@ class Inpainting(FixedPredictor):
         return luma
 
 
-class Colorizer(FixedPredictor):
+class Colorizer(OnnxPredictor):
     """A network that gives chroma, CIE Lab a and b; joined with the picture's own lightness.
 
-    The network sees the whole picture, resized to the size it takes.
-
-    Attributes:
-        inputs: Its input's usual name and channels.
-        size: (height, width) at which it is shown a picture, where it takes any.
-
-    Args:
-        member: Its spec.
-        path: Its file.
-
-    Raises:
-        ConfigError: onnxruntime is not installed.
-        WeightsError: The file is not as due; see `OnnxNetwork`.
+    It sees the whole picture, resized to the size it takes, or to `size` (height, width) where it
+    takes any.
     """
 
-    inputs: Mapping[str, int]
+    channels = 2
     size: tuple[int, int]
-
-    def __init__(self, member: Member, path: Path) -> None:
-        super().__init__(member)
-        self.network = OnnxNetwork(path, sha256=member.sha256, inputs=self.inputs, channels=2)
 
     def _predict_one(self, gray: Gray, lost_mask: Mask) -> Rgb:
         shown = self._show(resized_gray(gray, self.network.size or self.size))  # (C, h, w)
@@ -146,21 +139,13 @@ class LightnessToAb(Colorizer):
 
 
 PREDICTORS: Mapping[str, Callable[[Member, Path], Predictor]] = MappingProxyType(
-    {
-        "inpainting": Inpainting,
-        "gray-to-ab": GrayToAb,
-        "lightness-to-ab": LightnessToAb,
-    }
+    {"inpainting": Inpainting, "gray-to-ab": GrayToAb, "lightness-to-ab": LightnessToAb}
 )
 """The predictor of each of `ensemble.members.ADAPTERS`."""
 
 
 def onnx_predictor(member: Member, path: Path) -> Predictor:
-    """The predictor of a member with `arch = "onnx"`.
-
-    Args:
-        member: Its `adapter` is one of `ensemble.members.ADAPTERS`.
-        path: Its file.
+    """The predictor of a member with `arch = "onnx"`, by its adapter.
 
     Raises:
         ConfigError: onnxruntime is not installed.

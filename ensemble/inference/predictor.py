@@ -39,26 +39,19 @@ class Shown:
 
 
 class Predictor(ABC):
-    """Predicts what one member, of one fold if it was trained, makes of grays.
+    """Predicts what one `member`, of one fold if it was trained, makes of grays.
 
-    Implementations guarantee that a prediction depends on its own gray and mask alone, never on
-    the others of the batch, and that every view comes back de-augmented: in the input's pose.
-
-    Attributes:
-        member: The member's spec.
+    Implementations guarantee that a prediction depends on its own gray and mask alone, never on the
+    others of the batch, and that every view comes back de-augmented: in the input's pose.
     """
 
     member: Member
 
     @abstractmethod
     def predict(self, shown: Shown, views: Sequence[View] = VIEWS) -> Predictions:
-        """Predict a batch.
-
-        Args:
-            shown: N photographs.
-            views: The flips wanted.
+        """Predict N photographs.
 
         Returns:
-            One array a view, in the order of `views`: (N, H, W) uint8 for restoration,
-            (N, H, W, 3) uint8 for colorization, (N, 180) float32 for a histogram member.
+            One array a view, in the order of `views`: (N, H, W) uint8 for restoration, (N, H, W, 3)
+                uint8 for colorization, (N, 180) float32 for a histogram member.
         """

@@ -29,14 +29,7 @@ Histogram = NDArray[np.float32]
 
 
 def find_hues(planes: Planes) -> NDArray[np.uint8]:
-    """Find the hue of every pixel.
-
-    Args:
-        planes: (3, H, W) uint8, red, green, blue.
-
-    Returns:
-        (H, W) uint8 in 0..179.
-    """
+    """The hue of every pixel of the planes (3, H, W): (H, W) uint8 in 0..179."""
     hues = np.empty(planes.shape[1:], dtype=np.uint8)
     _fill_hues(hues, planes)
     return hues

@@ -114,7 +114,6 @@ class PreparedGray:
         return GrayScore(*self._compute_ssim(np.ascontiguousarray(gray)[None]))
 
     def _compute_ssim(self, pred: Planes) -> tuple[float, float]:
-        """Both SSIM terms, of the picture and of its lost pixels."""
         if pred.shape[1:] != self.planes.shape[1:]:
             raise ScoreError(
                 f"{self.name}: pred must be as large as its target, {self.planes.shape[1:]}, "
@@ -212,14 +211,9 @@ class Pair:
 def score_pairs(loaders: Iterable[Callable[[], Pair]]) -> Iterator[tuple[str, Score]]:
     """Score more pictures than fit in memory: load, score, free, in threads, on all cores.
 
-    Decoding a PNG costs more than scoring it, so the threads call the loaders too. At most two
-    pairs a thread are in memory at once.
-
-    Args:
-        loaders: Each reads one `Pair`; called in a thread.
-
-    Returns:
-        The name and the score of each, in order.
+    Decoding a PNG costs more than scoring it, so the threads call the loaders too, each of which
+    reads one `Pair`. At most two pairs a thread are in memory at once. Names and scores come in
+    order.
 
     Raises:
         ScoreError: The first picture, in order, whose score is undefined.
@@ -234,7 +228,6 @@ def _load_and_score(load: Callable[[], Pair]) -> tuple[str, Score]:
 
 
 def _find_lost(planes: Planes, lost_mask: Mask, name: str) -> Runs:
-    """The runs of lost pixels, if the score is defined for them."""
     shape = planes.shape[1:]
     if min(shape) < WINDOW:
         raise ScoreError(

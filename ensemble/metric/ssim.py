@@ -66,14 +66,11 @@ def data_range(pred: NDArray[np.uint8]) -> int:
 
 
 def constants(data_range: float, pixels: int) -> tuple[float, float]:
-    """The two stabilizing constants, scaled for a window of `pixels` pixels.
+    """The two stabilizing constants (c1, c2) of the formula above, scaled for a window.
 
     Args:
         data_range: Brightest less darkest value of the whole pred, over all channels: 0..255.
         pixels: Pixels of a window: 49 in a picture, 7 along a scan line.
-
-    Returns:
-        (c1, c2) as in the formula above.
     """
     c1 = (K1 * data_range) ** 2 * pixels**2
     c2 = (K2 * data_range) ** 2 * (pixels * (pixels - 1))
@@ -81,16 +78,11 @@ def constants(data_range: float, pixels: int) -> tuple[float, float]:
 
 
 def ssim(*, pred: Planes, target: Planes, pred_range: int) -> float:
-    """Mean SSIM of the planes of two pictures.
+    """Mean SSIM, over channels and windows, of the planes of two pictures.
 
-    Args:
-        pred: (C, H, W) uint8, contiguous, H and W at least 7.
-        target: The same shape.
-        pred_range: `data_range` of the whole pred.
-
-    Returns:
-        The mean over channels and windows; NaN where pred is constant and target has a flat
-        window, for which the formula is 0 / 0.
+    Both are (C, H, W), contiguous, H and W at least 7; `pred_range` is the `data_range` of the
+    whole pred. NaN where pred is constant and target has a flat window, for which the formula is 0
+    / 0.
     """
     c1, c2 = constants(pred_range, WINDOW * WINDOW)
     channels, height, width = target.shape
@@ -101,14 +93,9 @@ def ssim(*, pred: Planes, target: Planes, pred_range: int) -> float:
 def ssim_of_lost(*, pred: NDArray[np.uint8], target: NDArray[np.uint8], pred_range: int) -> float:
     """Mean SSIM along the scan line of lost pixels.
 
-    Args:
-        pred: The lost pixels of pred, (C, N) uint8 from `gather`, N at least 7.
-        target: Those of the target, the same shape.
-        pred_range: `data_range` of the WHOLE pred, not of its lost pixels.
-
-    Returns:
-        The mean over channels and windows; NaN where pred is constant and target has 7 equal
-        lost pixels in a row.
+    Both are (C, N) uint8 from `gather`, N at least 7; `pred_range` is the `data_range` of the WHOLE
+    pred, not of its lost pixels. NaN where pred is constant and target has 7 equal lost pixels in a
+    row.
     """
     c1, c2 = constants(pred_range, WINDOW)
     channels, lost = target.shape
@@ -139,15 +126,8 @@ def quarter_ssim(
 ) -> float:
     """A quarter of SSIM, the closing formula: both factors above the line are halved.
 
-    That is two operations less for the same bits.
-
-    Args:
-        product: ux uy.
-        covariance: vxy.
-        power: ux^2 + uy^2.
-        variance: vx + vy.
-        c1: See `constants`.
-        c2: See `constants`.
+    That is two operations less for the same bits. Product is ux uy, covariance vxy, power ux^2 +
+    uy^2, variance vx + vy; for c1 and c2 see `constants`.
     """
     top = (product + 0.5 * c1) * (covariance + 0.5 * c2)
     return top / ((power + c1) * (variance + c2))

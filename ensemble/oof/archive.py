@@ -50,20 +50,17 @@ class Archive:
     """Predictions of one member for a fixed sequence of photographs, all views of each.
 
     A photograph counts as written only after every view of it is stored; reading one that is not
-    raises; what is read equals what was written, bit for bit; writing again replaces. A process
-    may be killed at any instant.
+    raises; what is read equals what was written, bit for bit; writing again replaces. A process may
+    be killed at any instant.
 
     Attributes:
-        path: The folder.
+        path: The folder, made by `create`.
         manifest: What the predictions were made from.
         image_ids: The photographs it is made for, in order.
         views: The views of each.
 
-    Args:
-        path: A folder made by `create`.
-
     Raises:
-        MissingArtefactError: There is none.
+        MissingArtefactError: There is no such folder.
         StaleArtefactError: It is damaged, or of another version.
     """
 
@@ -93,14 +90,8 @@ class Archive:
     ) -> Archive:
         """Make an empty archive; whatever was at `path` is removed first.
 
-        Args:
-            path: The folder to make.
-            image_ids: The photographs.
-            views: The views of each.
-            item_shape: Shape of one prediction, such as (H, W, 3).
-            dtype: numpy's name of its dtype.
-            made_from: Digests for the manifest.
-            seed: For the manifest.
+        `item_shape` is the shape of one prediction, such as (H, W, 3), and `dtype` numpy's name of
+        its dtype; `made_from` (digests) and `seed` go into the manifest.
 
         Raises:
             ConfigError: The disk has no room for the predictions, were they not compressed; they
@@ -133,11 +124,7 @@ class Archive:
         return cls(path)
 
     def write(self, image_ids: Sequence[str], pictures: Mapping[View, NDArray[Any]]) -> None:
-        """Store some photographs' predictions.
-
-        Args:
-            image_ids: N of the archive's photographs.
-            pictures: For every view of the archive, N predictions in that order.
+        """Store N photographs' predictions: for every view of the archive, N in that order.
 
         Raises:
             ArrayError: A view is missing, or an array's shape or dtype is not the archive's.

@@ -47,11 +47,11 @@ def collect(
     """Predict the views of a fold's sampled photographs, where that has not been done yet.
 
     An archive made from something else is made anew; an interrupted one is continued, and one of
-    fewer photographs is added to.
+    fewer photographs is added to. Nothing is done for an external member.
 
     Args:
         project: Data, folds, settings and checkpoints.
-        member: Trained or fixed; nothing is done for an external one.
+        member: Whose predictions.
         fold: Whose photographs, and whose network.
         restoration: For colorization, the blend of the same fold's restoration to start from.
         advance: Called with the number of photographs newly done.
@@ -84,16 +84,8 @@ def restore(
 ) -> Archive:
     """Archive the restored gray of a fold's photographs, where that has not been done yet.
 
-    Another process that is at it is waited for.
-
-    Args:
-        project: Data, folds and the archives of stage 1.
-        fold: Whose photographs.
-        restoration: The blend of stage 1.
-        advance: Called with the number of photographs newly done.
-
-    Returns:
-        The archive: its only view is `RESTORED_VIEW`, each picture (H, W) uint8.
+    Another process that is at it is waited for. The archive's only view is `RESTORED_VIEW`, each
+    picture (H, W) uint8.
 
     Raises:
         MissingArtefactError: An archive of stage 1 is missing or not complete.

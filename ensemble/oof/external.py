@@ -30,16 +30,10 @@ def import_oof(
 ) -> list[Archive]:
     """Archive out-of-fold predictions made elsewhere, one archive a fold.
 
-    The pictures do not show which folds they were made out of: they must be those of `folds.csv`.
-    An external member has one picture a photograph, which stands for all views. An earlier import
-    stays until every picture has been checked.
-
-    Args:
-        project: The photographs of its out-of-fold sample are due; others of its folds are taken
-            where they are there.
-        member: Of kind `external`.
-        source: A folder or flat zip of PNGs named as the training photographs.
-        progress: Opens a bar over the photographs.
+    The pictures, a folder or flat zip of PNGs named as the training photographs, do not show which
+    folds they were made out of: they must be those of `folds.csv`. One a photograph stands for all
+    views. Those of the out-of-fold sample are due; others are taken where they are there. An
+    earlier import stays until every picture has been checked.
 
     Raises:
         ConfigError: The member is not external.

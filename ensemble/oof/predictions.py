@@ -30,18 +30,11 @@ class ArchivedPredictions:
     """Out-of-fold predictions of some members of one stage, read from the archives of some folds.
 
     Each was made by a network that never saw the photograph's group, and from the present data,
-    folds and settings.
+    folds and settings; those of colorization start from `restoration`, the blend of stage 1.
 
     Attributes:
         stage: The members' stage.
-        members: Their names.
         folds: The fold that validates each photograph, by image id, in reading order.
-
-    Args:
-        project: Whose archives.
-        members: Members of one stage.
-        folds: Which folds' photographs.
-        restoration: For colorization, the blend of stage 1 it must have started from.
 
     Raises:
         MissingArtefactError: An archive is missing or not complete.
@@ -58,7 +51,6 @@ class ArchivedPredictions:
     ) -> None:
         self.stage: Stage = members[0].stage
         self._members = {member.name: member for member in members}
-        self.members = tuple(self._members)
         self.folds: Mapping[str, int] = {
             image_id: fold for fold in folds for image_id in project.oof_sample(fold)
         }
@@ -114,7 +106,6 @@ def open_external_test(project: Project, member: Member) -> Archive:
 def _open_archive(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
 ) -> Archive:
-    """The archive of one member's predictions for one fold."""
     path = project.archive_folder(member, fold)
     remedy = f"run `ens oof --stage {member.stage} --member {member.name} --fold {fold}`"
     if member.kind == "external":

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from skimage import data
 
-from ensemble.errors import ConfigError, DataError
 from ensemble.folds import match
 from ensemble.folds.describe import LENGTH, describe
 from ensemble.folds.match import Pairs, find_groups, find_nearest, find_pairs, merge_links
@@ -59,11 +58,6 @@ def test_pairs_do_not_depend_on_order() -> None:
 @pytest.mark.parametrize("n", [0, 1])
 def test_nobody_and_one_alone_have_no_pairs(n: int) -> None:
     assert len(pairs_between(np.zeros((n, LENGTH), dtype=np.uint8)).first) == 0
-
-
-def test_vectors_of_another_length_are_refused() -> None:
-    with pytest.raises(DataError, match=rf"shape \(2, {LENGTH}\), but have \(2, {LENGTH + 1}\)"):
-        find_pairs(image_ids=["a", "b"], vectors=np.zeros((2, LENGTH + 1), dtype=np.uint8))
 
 
 def test_copies_are_found_and_no_scene_is_taken_for_another(scenes, scene_vectors, copy) -> None:
@@ -194,8 +188,3 @@ def test_without_pairs_everybody_is_alone() -> None:
     groups = find_groups(pairs=make_pairs(3, []), max_size=1)
     assert groups.labels == ("00", "01", "02")
     assert groups.n_singletons == 3
-
-
-def test_the_cap_must_leave_room_for_one() -> None:
-    with pytest.raises(ConfigError, match=r"`max_size >= 1` must hold, but got 0"):
-        find_groups(pairs=make_pairs(1, []), max_size=0)

@@ -230,8 +230,3 @@ def test_strata_are_equally_filled_combinations_of_ranks() -> None:
 def test_ties_stay_below_the_median() -> None:
     assert make_strata(np.array([[0.0], [1], [1], [1], [2]])) == (0, 0, 0, 0, 1)
     assert make_strata(np.zeros((5, 3))) == (0,) * 5
-
-
-def test_a_trait_that_is_not_finite_is_refused() -> None:
-    with pytest.raises(DataError, match=r"row 1 is \[nan\]"):
-        make_strata(np.array([[0.0], [np.nan]]))

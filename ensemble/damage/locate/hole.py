@@ -38,8 +38,8 @@ class Located:
     """Where the hole is.
 
     Attributes:
-        lost_mask: (H, W) bool, True = lost. All False where nothing flat was found; else at
-            least 7 pixels.
+        lost_mask: (H, W) bool, True = lost. All False where nothing flat was found; else at least 7
+            pixels.
         fill: The hole's gray, 0 to 255; -1 where nothing was found.
         confidence: The learned probability that the mask reaches an IoU of 0.99.
         doubtful: The confidence is so low that a person should check the mask.
@@ -114,12 +114,9 @@ def estimate_hole(damaged: Gray, nets: LocatorNets) -> Estimate | None:
 
 
 def _decide(gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.float64]) -> Mask:
-    """Decide every pixel of the gray.
-
-    An undecided pixel is lost if its probability is above one half. Any other pixel is lost if it
-    lies in the main region, or in a region whose undecided pixels are so on average. The main
-    region is taken whole where too little were left.
-    """
+    # An undecided pixel is lost if its probability is above one half. Any other pixel is lost if it
+    # lies in the main region, or in a region whose undecided pixels are so on average. The main
+    # region is taken whole where too little were left.
     rows, columns = pixels.T
     labels, n_labels = gray_map.labels[rows, columns], len(gray_map.areas)
     sums = np.bincount(labels, weights=belongs, minlength=n_labels)

@@ -73,7 +73,7 @@ def map_gray(damaged: Gray, region: FlatRegion) -> GrayMap:
 
 
 def find_undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
-    """Return the pixels of the gray to be decided, (N, 2) int64 (y, x).
+    """The pixels of the gray to be decided, (N, 2) int64 (y, x).
 
     Those with another gray in their 5 x 5 square, no farther from the region's box than its longer
     side: a loose end of a spike is no longer.
@@ -91,16 +91,7 @@ def find_undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
 def describe_pixels(
     damaged: Gray, gray_map: GrayMap, pixels: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Describe pixels of the hole's gray.
-
-    Args:
-        damaged: (H, W) uint8.
-        gray_map: The gray of the region taken for the hole.
-        pixels: (N, 2) int64, (y, x) a row.
-
-    Returns:
-        (N, len(PIXEL_FEATURES)) float32, finite.
-    """
+    """Describe (N, 2) pixels (y, x) of the gray by finite float32 (N, len(PIXEL_FEATURES))."""
     features = np.empty((len(pixels), len(PIXEL_FEATURES)), dtype=np.float32)
     _describe(
         damaged, gray_map.equal.view(np.uint8), gray_map.labels, gray_map.areas,
@@ -111,15 +102,11 @@ def describe_pixels(
 
 
 def measure_lines(mask: Mask, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Measure the straight rows of set pixels from each pixel.
-
-    Args:
-        mask: (H, W) bool.
-        pixels: (N, 2) int64, (y, x) a row.
+    """Measure the straight rows of set pixels from each of (N, 2) pixels (y, x) of a mask.
 
     Returns:
         (N, 2) float64 in [0, 1]: the largest share of set pixels along a ray of 14 pixels, and
-        along a ray together with its opposite.
+            along a ray together with its opposite.
     """
     padded = np.pad(mask.view(np.uint8), _REACH)
     row_length = padded.shape[1]

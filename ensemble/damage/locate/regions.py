@@ -70,17 +70,12 @@ class FlatRegion:
 
 
 def find_flat_regions(damaged: Gray) -> list[FlatRegion]:
-    """Return at most ten regions of constant gray.
+    """At most ten regions of constant gray of (H, W) uint8.
 
-    Each grows from a patch of constant 2 x 2 blocks: the largest patches, and the large ones with
-    the sharpest rims (a sky has wide flat patches too, but their neighbors differ by a level or
-    two). Regions are 8-connected, because a thin spike of the hole is connected at corners only.
-
-    Args:
-        damaged: (H, W) uint8.
-
-    Returns:
-        Empty where no patch of 6 constant blocks exists.
+    Each grows from a patch of 6 or more constant 2 x 2 blocks: the largest patches, and the large
+    ones with the sharpest rims (a sky has wide flat patches too, but their neighbors differ by a
+    level or two). Regions are 8-connected, because a thin spike of the hole is connected at corners
+    only.
     """
     height, width = damaged.shape
     grown = np.zeros((height + 2, width + 2), dtype=np.uint8)
@@ -115,12 +110,7 @@ def _find_seeds(damaged: Gray) -> list[tuple[int, int]]:
 
 
 def describe_region(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
-    """Describe a flat region by (len(REGION_FEATURES),) finite float64.
-
-    Args:
-        damaged: (H, W) uint8.
-        region: One of `find_flat_regions(damaged)`.
-    """
+    """Describe one of the picture's flat regions by (len(REGION_FEATURES),) finite float64."""
     rule = DamageRule.at(damaged.shape)
     area, value = region.area, region.value
     x0, y0, x1, y1 = region.box
