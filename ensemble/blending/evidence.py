@@ -30,23 +30,14 @@ PRIOR_SAMPLE = 2000
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One photograph without its predictions.
-
-    Attributes:
-        image_id: Its name.
-        target: The truth, (H, W) uint8 for restoration, (H, W, 3) for colorization.
-        lost_mask: (H, W) bool, the true mask, which the score reads.
-        located: (H, W) bool, the mask as found in the input, which composition reads.
-        gray: (H, W) uint8, the damaged input for restoration, the restored gray for colorization.
-        prior: (180,) hue histogram predicted from the gray; None for none.
-    """
+    """One photograph without its predictions."""
 
     image_id: str
-    target: NDArray[np.uint8]
-    lost_mask: Mask
-    located: Mask
-    gray: Gray
-    prior: NDArray[Any] | None = None
+    target: NDArray[np.uint8]  # the truth, (H, W) for restoration, (H, W, 3) for colorization
+    lost_mask: Mask  # (H, W), the true mask, which the score reads
+    located: Mask  # (H, W), the mask as found in the input, which composition reads
+    gray: Gray  # (H, W), the damaged input for restoration, the restored gray for colorization
+    prior: NDArray[Any] | None = None  # (180,) hue histogram predicted from the gray; None for none
 
 
 class Evidence(ABC):
@@ -54,22 +45,16 @@ class Evidence(ABC):
 
     Implementations guarantee: reading again gives the same; no picture stays in memory; several
     threads may read at once; `digest` changes with anything that is read.
-
-    Attributes:
-        stage: The members' stage.
-        views: The views each member has.
-        histogram_members: Members that predict a hue histogram and no picture.
-        folds: The fold that validates each photograph, by image id, in reading order.
-        groups: The group of each photograph, by image id.
-        digest: Of everything that can be read.
     """
 
     stage: Stage
-    views: Mapping[str, tuple[View, ...]]
+    views: Mapping[str, tuple[View, ...]]  # the views each member has
+    # members that predict a hue histogram and no picture
     histogram_members: frozenset[str] = frozenset()
+    # the fold that validates each photograph, by image id, in reading order
     folds: Mapping[str, int]
-    groups: Mapping[str, str]
-    digest: str
+    groups: Mapping[str, str]  # the group of each photograph, by image id
+    digest: str  # of everything that can be read
 
     @property
     def image_ids(self) -> tuple[str, ...]:

@@ -18,17 +18,11 @@ Finished = Mapping[Member, frozenset[int]]
 
 @dataclass(frozen=True)
 class Lineup:
-    """The members and folds of a blend.
+    """The members and folds of a blend."""
 
-    Attributes:
-        members: The members of each stage.
-        folds: The folds, in order; every member has finished each of them.
-        left_out: One sentence for each member or fold that is not used.
-    """
-
-    members: Mapping[Stage, tuple[Member, ...]]
-    folds: tuple[int, ...]
-    left_out: tuple[str, ...]
+    members: Mapping[Stage, tuple[Member, ...]]  # the members of each stage
+    folds: tuple[int, ...]  # the folds, in order; every member has finished each of them
+    left_out: tuple[str, ...]  # one sentence for each member or fold that is not used
 
 
 def choose_lineup(project: Project, folds: Sequence[int], names: Sequence[str] = ()) -> Lineup:

@@ -27,28 +27,19 @@ Show = Callable[[Summary], None]
 
 
 def run_blend(
-    project: Project,
-    folds: Sequence[int],
-    settings: Settings,
+    project: Project,  # data, folds, settings and trainings
+    folds: Sequence[int],  # folds that may be used
+    settings: Settings,  # how to tune
     *,
-    names: Sequence[str] = (),
-    progress: Progress = silent,
-    say: Say = lambda _: None,
-    show: Show = lambda _: None,
+    names: Sequence[str] = (),  # members that may be used; see `choose_lineup`
+    progress: Progress = silent,  # opens a progress bar
+    say: Say = lambda _: None,  # called with each sentence for the user
+    show: Show = lambda _: None,  # called with the summary of each stage, once it is tuned
 ) -> Recipe:
     """Tune stage 1, then stage 2 on the restored gray that it makes, and write the recipe.
 
     Missing predictions are collected first. The recipe, the hue priors and the scores are written
     at the end, so an error or a second Ctrl-C leaves those of an earlier call.
-
-    Args:
-        project: Data, folds, settings and trainings.
-        folds: Folds that may be used.
-        settings: How to tune.
-        names: Members that may be used; see `choose_lineup`.
-        progress: Opens a progress bar.
-        say: Called with each sentence for the user.
-        show: Called with the summary of each stage, once it is tuned.
 
     Raises:
         ConfigError: There is no such sampler, storage or member.

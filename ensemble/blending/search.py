@@ -172,15 +172,15 @@ def _draws(space: SearchSpace, name: str, value: Any) -> bool:
 
 
 def search(
-    study: optuna.Study,
-    space: SearchSpace,
-    value: Value,
+    study: optuna.Study,  # from `open_study`
+    space: SearchSpace,  # the candidates
+    value: Value,  # the objective, to be maximized
     *,
-    sampler: str,
-    trials: int,
-    seed: int,
-    jobs: int = 1,
-    advance: Advance = lambda _: None,
+    sampler: str,  # one of `SAMPLERS`
+    trials: int,  # finished trials wanted in the study
+    seed: int,  # of what is drawn; with one job and one process, the result depends on nothing else
+    jobs: int = 1,  # threads that run trials, by joblib
+    advance: Advance = lambda _: None,  # called with 1 for each trial that finished here
 ) -> SearchResult:
     """Run trials until the study has `trials` finished ones, baselines included.
 
@@ -189,16 +189,6 @@ def search(
     ends as one that was not. Several processes may run trials of a study at once, and all of them
     count; a trial that another is running may then be run twice, and counts once. Ctrl-C ends the
     search and keeps finished trials.
-
-    Args:
-        study: From `open_study`.
-        space: The candidates.
-        value: The objective, to be maximized.
-        sampler: One of `SAMPLERS`.
-        trials: Finished trials wanted in the study.
-        seed: Of what is drawn; with one job and one process, the result depends on nothing else.
-        jobs: Threads that run trials, by joblib.
-        advance: Called with 1 for each trial that finished here.
 
     Returns:
         The trials of the study: at least the baselines, unless interrupted before.

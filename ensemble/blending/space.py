@@ -33,27 +33,23 @@ PRIOR_STEP = 0.05
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The candidates of one stage, and their coding as a trial's parameters.
+    """The candidates of one stage, and their coding as a trial's parameters."""
 
-    Attributes:
-        views: The views each member has; one member at least predicts pictures.
-        histogram_members: Members that predict a hue histogram and no picture.
-        fixed: The options of composition that are not searched.
-        chroma: Values of `Composition.chroma` to search; empty keeps that of `fixed`.
-        hue: Values of `Composition.hue`, likewise. With more than `none`, the prior's weight is
-            searched too.
-        data_range: Values of `Composition.data_range`, likewise.
-        views_per: Whether all members share one set of views, or each has its own.
-        minimum_risk: Whether the picture of minimum risk is compared, once the means are searched.
-    """
-
+    # the views each member has; one member at least predicts pictures
     views: Mapping[str, tuple[View, ...]]
+    # members that predict a hue histogram and no picture
     histogram_members: frozenset[str] = frozenset()
+    # the options of composition that are not searched
     fixed: Composition = field(default_factory=Composition)
+    # values of `Composition.chroma` to search; empty keeps that of `fixed`
     chroma: tuple[str, ...] = ()
+    # values of `Composition.hue`, likewise. With more than `none`, the prior's weight is searched
+    # too
     hue: tuple[str, ...] = ()
-    data_range: tuple[str, ...] = ()
+    data_range: tuple[str, ...] = ()  # values of `Composition.data_range`, likewise
+    # whether all members share one set of views, or each has its own
     views_per: Literal["stage", "member"] = "stage"
+    # whether the picture of minimum risk is compared, once the means are searched
     minimum_risk: bool = False
 
     @cached_property

@@ -54,56 +54,35 @@ NOT_CROSS_FITTED = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How to tune.
-
-    Attributes:
-        trials: Trials of the study.
-        sampler: One of `SAMPLERS`.
-        seed: Seed of everything drawn.
-        jobs: Trials at once; with more than one the result is not reproducible.
-        storage: Where the study is kept, see `open_storage`; None for memory.
-        force_tuned: Keep the tuned blend whatever cross-fitting says.
-        sample: Tune and score on this many photographs; 0 for all.
-        views_per: Whether all members of a stage share one set of views, or each has its own.
-    """
+    """How to tune."""
 
     trials: int = 200
-    sampler: str = "tpe"
-    seed: int = 0
-    jobs: int = 1
-    storage: str | None = None
-    force_tuned: bool = False
-    sample: int = 0
+    sampler: str = "tpe"  # one of `SAMPLERS`
+    seed: int = 0  # seed of everything drawn
+    jobs: int = 1  # trials at once; with more than one the result is not reproducible
+    storage: str | None = None  # where the study is kept, see `open_storage`; None for memory
+    force_tuned: bool = False  # keep the tuned blend whatever cross-fitting says
+    sample: int = 0  # tune and score on this many photographs; 0 for all
+    # whether all members of a stage share one set of views, or each has its own
     views_per: Literal["stage", "member"] = "stage"
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A tuned stage.
+    """A tuned stage."""
 
-    Attributes:
-        kept: The blend to use.
-        kept_name: Which of `rows` it is.
-        rows: Candidates by name: each member alone, the plain means, the tuned ones.
-        terms: Exact terms (N, T) of each of `rows`.
-        cross_fitted: Exact terms (N, T) of each step, tuned without the photograph's part.
-        verdicts: The verdict on each step.
-        found: The search.
-        study: The name of its study.
-        image_ids: The N photographs.
-        notes: Sentences on what is missing or special.
-    """
-
-    kept: Candidate
-    kept_name: str
+    kept: Candidate  # the blend to use
+    kept_name: str  # which of `rows` it is
+    # candidates by name: each member alone, the plain means, the tuned ones
     rows: Mapping[str, Candidate]
-    terms: Mapping[str, Terms]
+    terms: Mapping[str, Terms]  # exact terms (N, T) of each of `rows`
+    # exact terms (N, T) of each step, tuned without the photograph's part
     cross_fitted: Mapping[str, Terms]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...]  # one on each step
     found: SearchResult
-    study: str
-    image_ids: tuple[str, ...]
-    notes: tuple[str, ...]
+    study: str  # the name of its study
+    image_ids: tuple[str, ...]  # the N photographs
+    notes: tuple[str, ...]  # sentences on what is missing or special
 
 
 def tune(

@@ -57,20 +57,13 @@ def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
 
 @dataclass(frozen=True)
 class Colors:
-    """The blended colorization of one photograph, of one fold or summed over several.
+    """The blended colorization of one photograph, of one fold or summed over several."""
 
-    Attributes:
-        picture: (H, W, 3) float32 on the scale 0..255, the sum over `folds` folds.
-        histograms: (K, 180) float64, the hue histogram of each member, view and fold; K is 0
-            where hues are not moved.
-        weights: (K,) float64.
-        folds: How many folds were added up.
-    """
-
-    picture: NDArray[np.float32]
+    picture: NDArray[np.float32]  # (H, W, 3) on the scale 0..255, the sum over `folds` folds
+    # (K, 180), the hue histogram of each member, view and fold; K is 0 where hues are not moved
     histograms: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    folds: int = 1
+    weights: NDArray[np.float64]  # (K,)
+    folds: int = 1  # how many folds were added up
 
     def __add__(self, other: Colors) -> Colors:
         return Colors(

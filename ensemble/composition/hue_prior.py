@@ -50,21 +50,13 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class HuePrior:
-    """A fitted prior, as plain arrays.
+    """A fitted prior, as plain arrays."""
 
-    Attributes:
-        center: (F,) mean of the statistics.
-        scale: (F,) what each is divided by.
-        slope: (F, 180), of rank `RANK` at most; all 0 where no statistic helps.
-        mean: (180,) mean of the centered unit histograms.
-        correlation: () leave-one-out correlation, at full rank, on the photographs of the fit.
-    """
-
-    center: Matrix
-    scale: Matrix
-    slope: Matrix
-    mean: Matrix
-    correlation: Matrix
+    center: Matrix  # (F,) mean of the statistics
+    scale: Matrix  # (F,) what each is divided by
+    slope: Matrix  # (F, 180), of rank `RANK` at most; all 0 where no statistic helps
+    mean: Matrix  # (180,) mean of the centered unit histograms
+    correlation: Matrix  # () leave-one-out correlation, at full rank, on the photographs of the fit
 
     @classmethod
     def fit(cls, *, statistics: NDArray[Any], histograms: NDArray[Any]) -> HuePrior:

@@ -53,20 +53,14 @@ def lift(direction: NDArray[Any]) -> Histogram:
 
 def hue_target(
     *,
-    histograms: NDArray[Any],
-    weights: NDArray[Any],
+    histograms: NDArray[Any],  # (K, 180), one for each member and view
+    weights: NDArray[Any],  # (K,), not negative, of any positive sum
+    # (180,) from a `HuePrior` of the training photographs, never the validation ones; None where
+    # there is none, which counts as `prior_weight` 0
     prior: NDArray[Any] | None,
-    prior_weight: float,
+    prior_weight: float,  # share of the prior, in 0..1; the rest is the members'
 ) -> Histogram:
-    """Mix the members' histograms and the prior, as centered unit vectors: (180,), sum 1.
-
-    Args:
-        histograms: (K, 180), one for each member and view.
-        weights: (K,), not negative, of any positive sum.
-        prior: (180,) from a `HuePrior` of the training photographs, never the validation ones; None
-            where there is none, which counts as `prior_weight` 0.
-        prior_weight: Share of the prior, in 0..1; the rest is the members'.
-    """
+    """Mix the members' histograms and the prior, as centered unit vectors: (180,), sum 1."""
     shares = np.asarray(weights, dtype=np.float64)
     of_members = centered((shares / shares.sum()) @ centered(histograms))
     if prior is None:

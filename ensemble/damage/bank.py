@@ -35,13 +35,10 @@ _BLOCK = 7  # uniform numbers a try needs: four corners, kind, points, which pol
 
 @dataclass(frozen=True, eq=False)
 class PolygonBank:
-    """Unit polygons by kind and number of points; make it with `make_bank`.
+    """Unit polygons by kind and number of points; make it with `make_bank`."""
 
-    Attributes:
-        polygons: One (EACH, P, 2) float64 array in [0, 1], (x, y) a row, for every kind and every P
-            from 3 to 20; indexed `[kind][P - 3]`.
-    """
-
+    # one (EACH, P, 2) float64 array in [0, 1], (x, y) a row, for every kind and every P from 3 to
+    # 20; indexed `[kind][P - 3]`.
     polygons: tuple[tuple[NDArray[np.float64], ...], ...]
 
     def draw(self, rng: np.random.Generator, *, size: tuple[int, int]) -> tuple[Damage, Mask]:

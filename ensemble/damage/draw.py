@@ -72,16 +72,13 @@ class Damage:
 
 @dataclass(frozen=True)
 class DamageRule:
-    """The generator's two limits, scaled to the size of the picture.
+    """The generator's two limits, scaled to the size of the picture."""
 
-    Attributes:
-        min_sides: (height, width), the shortest box sides allowed: 50 px at 512, in proportion to
-            each side of the picture, never under 4.
-        min_pixels: The fewest lost pixels allowed: one more than the product of the halved sides,
-            (50 // 2)^2 at 512, and never under `MIN_PIXELS`.
-    """
-
+    # (height, width), the shortest box sides allowed: 50 px at 512, in proportion to each side of
+    # the picture, never under 4
     min_sides: tuple[int, int]
+    # the fewest lost pixels allowed: one more than the product of the halved sides, (50 // 2)^2 at
+    # 512, and never under `MIN_PIXELS`
     min_pixels: int
 
     @classmethod

@@ -31,19 +31,13 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Audit:
-    """Similar photographs in different folds.
+    """Similar photographs in different folds."""
 
-    Attributes:
-        suspects: The `N_SUSPECTS` most similar pairs across folds, whether they leak or not.
-        n_leaks: Pairs of one scene across folds.
-        n_leaking: Photographs in such a pair.
-        n_photographs: Photographs searched.
-    """
-
+    # the `N_SUSPECTS` most similar pairs across folds, whether they leak or not
     suspects: tuple[Suspect, ...]
-    n_leaks: int
-    n_leaking: int
-    n_photographs: int
+    n_leaks: int  # pairs of one scene across folds
+    n_leaking: int  # photographs in such a pair
+    n_photographs: int  # photographs searched
 
 
 def audit(*, folds: Folds, pairs: Pairs) -> Audit:

@@ -45,19 +45,12 @@ Links = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of similar photographs, most similar first; ties go by image id.
+    """Pairs of similar photographs, most similar first; ties go by image id."""
 
-    Attributes:
-        image_ids: The N photographs that were compared, sorted.
-        first: (P,) int64 rows of `image_ids`.
-        second: (P,) int64 rows of `image_ids`, above `first`; no pair is there twice.
-        similarity: (P,) float32, falling.
-    """
-
-    image_ids: tuple[str, ...]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    similarity: NDArray[np.float32]
+    image_ids: tuple[str, ...]  # the N photographs that were compared, sorted
+    first: NDArray[np.int64]  # (P,) rows of `image_ids`
+    second: NDArray[np.int64]  # (P,) rows of `image_ids`, above `first`; no pair is there twice
+    similarity: NDArray[np.float32]  # (P,), falling
 
     def of_one_scene(self) -> Pairs:
         """The pairs whose similarity is at least `SAME_SCENE`."""
@@ -67,17 +60,12 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Groups:
-    """Which photographs show one scene.
+    """Which photographs show one scene."""
 
-    Attributes:
-        image_ids: N photographs, sorted.
-        labels: The group of each one: the first id in it. A photograph like no other is alone.
-        n_cut: Pairs of one scene in two groups, because one group would have been too large.
-    """
-
-    image_ids: tuple[str, ...]
+    image_ids: tuple[str, ...]  # N photographs, sorted
+    # the group of each one: the first id in it. A photograph like no other is alone
     labels: tuple[str, ...]
-    n_cut: int
+    n_cut: int  # pairs of one scene in two groups, because one group would have been too large
 
     @property
     def n_groups(self) -> int:

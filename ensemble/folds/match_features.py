@@ -61,22 +61,14 @@ def find_candidates(
 
 @parallel_kernel
 def count_shared(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    places: NDArray[np.float32],
-    mirrored: NDArray[np.float32],
-    codes: NDArray[np.uint64],
+    first: NDArray[np.int64],  # (P,) rows of photographs
+    second: NDArray[np.int64],  # (P,) rows to compare them with, as they are and mirrored
+    counts: NDArray[np.int64],  # (N,) number of features
+    places: NDArray[np.float32],  # (N, F, 4) x, y, log2 size, angle
+    mirrored: NDArray[np.float32],  # (N, F, 4) the same in the mirrored photograph
+    codes: NDArray[np.uint64],  # (N, F, 2) codes, plain and mirrored
 ) -> NDArray[np.int64]:
     """Count, for every pair, the features that one shift, turn and zoom brings into line.
-
-    Args:
-        first: (P,) rows of photographs.
-        second: (P,) rows to compare them with, as they are and mirrored.
-        counts: (N,) number of features.
-        places: (N, F, 4) x, y, log2 size, angle.
-        mirrored: (N, F, 4) the same in the mirrored photograph.
-        codes: (N, F, 2) codes, plain and mirrored.
 
     Returns:
         (P,) counts, of the better of the two ways.

@@ -80,24 +80,18 @@ class Folds:
 
 def split(
     *,
-    image_ids: Sequence[str],
-    groups: Sequence[str | int],
-    n_folds: int,
-    seed: int,
+    image_ids: Sequence[str],  # N distinct names
+    groups: Sequence[str | int],  # N labels; equal labels stay in one fold
+    n_folds: int,  # at least 2, at most the number of groups
+    seed: int,  # shuffles which group goes where
+    # N small integers from `make_strata`; each fold then gets its share of every stratum, as far as
+    # the groups allow
     strata: Sequence[int] | None = None,
 ) -> Folds:
     """Deal whole groups into folds of nearly equal size.
 
     The folds depend on which photographs belong together and on the seed, not on the order of the
     rows nor on what the groups are called.
-
-    Args:
-        image_ids: N distinct names.
-        groups: N labels; equal labels stay in one fold.
-        n_folds: At least 2, at most the number of groups.
-        seed: Shuffles which group goes where.
-        strata: N small integers from `make_strata`; each fold then gets its share of every stratum,
-            as far as the groups allow.
 
     Raises:
         ConfigError: `n_folds` is under 2 or above the number of groups.

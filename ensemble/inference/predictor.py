@@ -21,15 +21,10 @@ Predictions = dict[View, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """Photographs to predict, as every member of a stage is shown them.
+    """Photographs to predict, as every member of a stage is shown them."""
 
-    Attributes:
-        grays: (N, H, W) uint8; damaged for restoration, restored for colorization.
-        lost_masks: (N, H, W) bool, the located holes.
-    """
-
-    grays: NDArray[np.uint8]
-    lost_masks: NDArray[np.bool_]
+    grays: NDArray[np.uint8]  # (N, H, W); damaged for restoration, restored for colorization
+    lost_masks: NDArray[np.bool_]  # (N, H, W) bool, the located holes
 
     @cached_property
     def prefilled(self) -> NDArray[np.uint8]:

@@ -36,26 +36,19 @@ READ_AHEAD = 1
 
 
 def collect(
-    project: Project,
-    member: Member,
-    fold: int,
+    project: Project,  # data, folds, settings and checkpoints
+    member: Member,  # whose predictions
+    fold: int,  # whose photographs, and whose network
     *,
+    # for colorization, the blend of the same fold's restoration to start from
     restoration: StageRecipe | None = None,
-    advance: Advance = lambda _: None,
-    wait: bool = False,
+    advance: Advance = lambda _: None,  # called with the number of photographs newly done
+    wait: bool = False,  # wait for another process that is filling the same archive
 ) -> Archive:
     """Predict the views of a fold's sampled photographs, where that has not been done yet.
 
     An archive made from something else is made anew; an interrupted one is continued, and one of
     fewer photographs is added to. Nothing is done for an external member.
-
-    Args:
-        project: Data, folds, settings and checkpoints.
-        member: Whose predictions.
-        fold: Whose photographs, and whose network.
-        restoration: For colorization, the blend of the same fold's restoration to start from.
-        advance: Called with the number of photographs newly done.
-        wait: Wait for another process that is filling the same archive.
 
     Raises:
         MissingArtefactError: The member's training has not finished.

@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as hnp
 
 from ensemble.arrays import Gray, Rgb, luma
 from ensemble.composition.hue_target import centered, hue_histogram, lift
-from ensemble.composition.hue_transport import HueMode, transport_hue
+from ensemble.composition.hue_transport import transport_hue
+from ensemble.composition.hue_transport.transport import HueMode
 from ensemble.composition.luma import lock_luma
 from ensemble.errors import ArrayError
 from ensemble.metric.hue import find_hues

@@ -15,16 +15,13 @@ from ensemble.vocabulary import VIEWS, View
 
 @dataclass(frozen=True)
 class Ablation:
-    """Exact scores of parts of a blend.
+    """Exact scores of parts of a blend."""
 
-    Attributes:
-        without: Terms (N, T) of the blend without each member, whose weight the others share; a
-            member is missing where no picture would be left.
-        views: Forward passes and terms (N, T) of the blend with only these views of every member,
-            by the views' names, fewest first.
-    """
-
+    # terms (N, T) of the blend without each member, whose weight the others share; a member is
+    # missing where no picture would be left
     without: Mapping[str, Terms]
+    # forward passes and terms (N, T) of the blend with only these views of every member, by the
+    # views' names, fewest first
     views: Mapping[str, tuple[int, Terms]]
 
 

@@ -25,20 +25,12 @@ Fit = Callable[[Rows], Candidate]
 
 @dataclass(frozen=True)
 class PairedGain:
-    """The gain of one blend over another, paired by photographs.
+    """The gain of one blend over another, paired by photographs."""
 
-    Attributes:
-        gain: Mean difference of the score.
-        error: Its standard error; photographs of one group count as one observation.
-        low: Lower end of the 95 % bootstrap interval over groups.
-        high: Its upper end.
-        groups: Number of groups.
-    """
-
-    gain: float
-    error: float
-    low: float
-    high: float
+    gain: float  # mean difference of the score
+    error: float  # its standard error; photographs of one group count as one observation
+    low: float  # lower end of the 95 % bootstrap interval over groups
+    high: float  # its upper end
     groups: int
 
     @property
@@ -135,23 +127,16 @@ class Verdict:
 
 
 def choose_step(
-    stage: Stage,
+    stage: Stage,  # the stage
+    # exact terms (N, T), in sample, of the plain blend and of each step
     terms: Mapping[str, Terms],
-    crossed: Mapping[str, Terms],
+    crossed: Mapping[str, Terms],  # cross-fitted terms (N, T) of each step, simplest first
     *,
-    groups: Sequence[str],
-    plain: str,
-    seed: int,
+    groups: Sequence[str],  # the group of each of the N photographs
+    plain: str,  # the plain blend's name
+    seed: int,  # seed of the bootstrap
 ) -> tuple[str, tuple[Verdict, ...]]:
     """Choose the last step of tuning that gains significantly over the one kept before it.
-
-    Args:
-        stage: The stage.
-        terms: Exact terms (N, T), in sample, of the plain blend and of each step.
-        crossed: Cross-fitted terms (N, T) of each step, simplest first.
-        groups: The group of each of the N photographs.
-        plain: The plain blend's name.
-        seed: Seed of the bootstrap.
 
     Returns:
         The name of the blend to keep, and the verdict on each step.

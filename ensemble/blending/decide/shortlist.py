@@ -36,14 +36,10 @@ MINIMUM_RISK = "minimum risk"
 
 @dataclass(frozen=True)
 class Shortlist:
-    """Candidates to be scored exactly.
-
-    Attributes:
-        space: The space they come from.
-        steps: The candidates of each step of tuning, besides the plain mean; the simplest first.
-    """
+    """Candidates to be scored exactly."""
 
     space: SearchSpace
+    # the candidates of each step of tuning, besides the plain mean; the simplest first
     steps: Mapping[str, tuple[Candidate, ...]]
 
     @cached_property

@@ -52,30 +52,21 @@ Precompose = Callable[[NDArray[np.uint8], Indices], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class PhotoMoments:
-    """The statistics of one photograph for K member-views, C channels.
+    """The statistics of one photograph for K member-views, C channels."""
 
-    Attributes:
-        windows: (Q, C n) float32, see `kernels`.
-        shares: (n,) float32, share of each window, sum 1.
-        runs: (C, K + 1, R, L) uint8, the target first.
-        run_length: Lost pixels of each run that count.
-        extremes: (K, E) uint8, values at candidate places of the brightest and darkest value.
-        hue_pixels: (3, K, n) uint8, as predicted; n is 0 for gray.
-        hue_gray: (1, n) uint8, the luma that the blend is locked to; None for no lock. The hue of
-            a nearly gray pixel is mostly rounding, so the blend is locked here, not each view.
-        hue_truth: (180,) float64, the target's hue histogram, centered, of norm 1.
-        hue_products: (K' + 2, K' + 2) inner products of the centered unit hue histograms of the
-            target, the prior, and all K' member-views; empty where hues are not moved.
-    """
-
-    windows: NDArray[np.float32]
-    shares: NDArray[np.float32]
-    runs: NDArray[np.uint8]
-    run_length: int
+    windows: NDArray[np.float32]  # (Q, C n), see `kernels`
+    shares: NDArray[np.float32]  # (n,), share of each window, sum 1
+    runs: NDArray[np.uint8]  # (C, K + 1, R, L), the target first
+    run_length: int  # lost pixels of each run that count
+    # (K, E), values at candidate places of the brightest and darkest value
     extremes: NDArray[np.uint8]
-    hue_pixels: NDArray[np.uint8]
+    hue_pixels: NDArray[np.uint8]  # (3, K, n), as predicted; n is 0 for gray
+    # (1, n), the luma that the blend is locked to; None for no lock. The hue of a nearly gray pixel
+    # is mostly rounding, so the blend is locked here, not each view
     hue_gray: NDArray[np.uint8] | None
-    hue_truth: NDArray[np.float64]
+    hue_truth: NDArray[np.float64]  # (180,), the target's hue histogram, centered, of norm 1
+    # (K' + 2, K' + 2) inner products of the centered unit hue histograms of the target, the prior,
+    # and all K' member-views; empty where hues are not moved
     hue_products: NDArray[np.float64]
 
     def estimate(
@@ -131,33 +122,24 @@ def estimate_moved_hue(
 
 
 def collect_moments(
-    plan: Plan,
+    plan: Plan,  # how much to read, and the seed
     *,
-    image_id: str,
-    target: NDArray[np.uint8],
-    pictures: NDArray[np.uint8],
-    lost_mask: Mask,
+    image_id: str,  # the photograph; the places drawn depend on it and the seed alone
+    target: NDArray[np.uint8],  # (H, W) or (H, W, 3)
+    pictures: NDArray[np.uint8],  # (K, H, W) or (K, H, W, 3), the member-views as predicted
+    lost_mask: Mask,  # (H, W), the true mask
+    # where member-views can differ after `precompose`; None for everywhere
     free: Mask | None = None,
+    # applied to the pixels that are read; None leaves them as they are
     precompose: Precompose | None = None,
-    hue_gray: Gray | None = None,
+    hue_gray: Gray | None = None,  # (H, W), the luma that blends are locked to; None for no lock
+    # (K', 180) hue histograms of all member-views, those without pictures included; None where hues
+    # are not moved
     histograms: NDArray[Any] | None = None,
+    # (180,) hue histogram of the training photographs; None for none
     prior: NDArray[Any] | None = None,
 ) -> PhotoMoments:
-    """Collect one photograph's statistics.
-
-    Args:
-        plan: How much to read, and the seed.
-        image_id: The photograph; the places drawn depend on it and the seed alone.
-        target: (H, W) or (H, W, 3) uint8.
-        pictures: (K, H, W) or (K, H, W, 3) uint8, the member-views as predicted.
-        lost_mask: (H, W) bool, the true mask.
-        free: Where member-views can differ after `precompose`; None for everywhere.
-        precompose: Applied to the pixels that are read; None leaves them as they are.
-        hue_gray: (H, W) uint8, the luma that blends are locked to; None for no lock.
-        histograms: (K', 180) hue histograms of all member-views, those without pictures included;
-            None where hues are not moved.
-        prior: (180,) hue histogram of the training photographs; None for none.
-    """
+    """Collect one photograph's statistics."""
     color = target.ndim == 3
     places = draw_places(plan, image_id=image_id, lost_mask=lost_mask, free=free, with_hue=color)
     read = _Reader(target, pictures, precompose)

@@ -27,19 +27,12 @@ class Plan:
 
     With the defaults candidates rank as whole pictures do (see docs/blending.md), at some 300 kB a
     photograph for 12 member-views in color.
-
-    Attributes:
-        windows: 7 x 7 windows for the SSIM.
-        runs: Stretches of lost pixels along the scan line for the masked SSIM.
-        run_length: Pixels of such a stretch, at least 7; it holds `run_length - 6` windows.
-        hue_pixels: Pixels for the hue histogram.
-        seed: Seed of what is drawn.
     """
 
-    windows: int = 64
-    runs: int = 48
-    run_length: int = 16
-    hue_pixels: int = 4096
+    windows: int = 64  # 7 x 7 windows for the SSIM
+    runs: int = 48  # stretches of lost pixels along the scan line for the masked SSIM
+    run_length: int = 16  # pixels of such a stretch, at least 7; it holds `run_length - 6` windows
+    hue_pixels: int = 4096  # pixels for the hue histogram
     seed: int = 0
 
     @classmethod
@@ -54,23 +47,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Places:
-    """Flat pixel indices of what was drawn of one photograph.
+    """Flat pixel indices of what was drawn of one photograph."""
 
-    Attributes:
-        windows: (n, 49) pixels of each window.
-        shares: (n,) share of each window in the mean over all windows, sum 1.
-        active: (n,) whether candidates may differ in the window.
-        runs: (R, L) lost pixels in raster order; a hole smaller than L fills only the first ones.
-        run_length: Lost pixels of each run that count, at most L.
-        hue: (n_hue,) pixels.
-    """
-
-    windows: Indices
-    shares: NDArray[np.float32]
-    active: NDArray[np.bool_]
+    windows: Indices  # (n, 49) pixels of each window
+    shares: NDArray[np.float32]  # (n,) share of each window in the mean over all windows, sum 1
+    active: NDArray[np.bool_]  # (n,) whether candidates may differ in the window
+    # (R, L) lost pixels in raster order; a hole smaller than L fills only the first ones
     runs: Indices
-    run_length: int
-    hue: Indices
+    run_length: int  # lost pixels of each run that count, at most L
+    hue: Indices  # (n_hue,)
 
 
 def draw_places(

@@ -31,21 +31,13 @@ _SECTORS = ((2, 1, 0), (1, 2, 0), (0, 2, 1), (0, 1, 2), (1, 0, 2), (2, 0, 1))
 
 
 class ColorTables(NamedTuple):
-    """Steps and where to find them; -1 in a table says that there are none.
+    """Steps and where to find them; -1 in a table says that there are none."""
 
-    Attributes:
-        steps: (T, 3) int16, red, green, blue above the least channel; row 0 is gray.
-        shift: (T,) int16, luma of the steps: the least channel of luma L is L - shift.
-        chroma: (T,) int16, the greatest step.
-        least: (256, 180) int32, by luma and hue: the steps of least chroma. Gray for hue 0.
-        by_chroma: (180, 256) int32, by hue and chroma: steps nearest the middle of the hue's bin.
-    """
-
-    steps: NDArray[np.int16]
-    shift: NDArray[np.int16]
-    chroma: NDArray[np.int16]
-    least: Table
-    by_chroma: Table
+    steps: NDArray[np.int16]  # (T, 3), red, green, blue above the least channel; row 0 is gray
+    shift: NDArray[np.int16]  # (T,), luma of the steps: the least channel of luma L is L - shift
+    chroma: NDArray[np.int16]  # (T,), the greatest step
+    least: Table  # (256, 180), by luma and hue: the steps of least chroma. Gray for hue 0
+    by_chroma: Table  # (180, 256), by hue and chroma: steps nearest the middle of the hue's bin
 
 
 @cache

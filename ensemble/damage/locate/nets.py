@@ -18,19 +18,12 @@ _FILE = "locator.npz"
 
 @dataclass(frozen=True, eq=False)
 class SmallNet:
-    """Standardized features, hidden layers with ReLU, one logit.
+    """Standardized features, hidden layers with ReLU, one logit."""
 
-    Attributes:
-        center: (F,) float32, subtracted from the features.
-        scale: (F,) float32, divided by.
-        weights: One (in, out) float32 a layer, the last with one output.
-        biases: One (out,) float32 a layer.
-    """
-
-    center: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    weights: tuple[NDArray[np.float32], ...]
-    biases: tuple[NDArray[np.float32], ...]
+    center: NDArray[np.float32]  # (F,), subtracted from the features
+    scale: NDArray[np.float32]  # (F,), divided by
+    weights: tuple[NDArray[np.float32], ...]  # one (in, out) a layer, the last with one output
+    biases: tuple[NDArray[np.float32], ...]  # one (out,) a layer
 
     def probability(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability of each row of (N, F) features, (N,) float64 in [0, 1]."""
@@ -43,19 +36,12 @@ class SmallNet:
 
 @dataclass(frozen=True, eq=False)
 class LocatorNets:
-    """The three nets and the confidence below which a hole is doubtful.
+    """The three nets and the confidence below which a hole is doubtful."""
 
-    Attributes:
-        region: Probability that a flat region is the hole's main piece.
-        pixel: Probability that a pixel of the hole's gray belongs to the hole.
-        confidence: Probability that the located mask reaches an IoU of 0.99.
-        doubtful_below: The least confidence that is not doubtful.
-    """
-
-    region: SmallNet
-    pixel: SmallNet
-    confidence: SmallNet
-    doubtful_below: float
+    region: SmallNet  # probability that a flat region is the hole's main piece
+    pixel: SmallNet  # probability that a pixel of the hole's gray belongs to the hole
+    confidence: SmallNet  # probability that the located mask reaches an IoU of 0.99
+    doubtful_below: float  # the least confidence that is not doubtful
 
 
 @cache

@@ -44,21 +44,13 @@ _REACH = 14
 
 @dataclass(frozen=True, eq=False)
 class GrayMap:
-    """Every pixel of the hole's gray.
+    """Every pixel of the hole's gray."""
 
-    Attributes:
-        equal: (H, W) bool.
-        labels: (H, W) int32, its 8-connected regions; 0 elsewhere.
-        areas: (labels,) int64, pixels by label, 0 for label 0.
-        main: The label of the region taken for the hole.
-        box: (x0, y0, x1, y1) of that region.
-    """
-
-    equal: Mask
-    labels: NDArray[np.int32]
-    areas: NDArray[np.int64]
-    main: int
-    box: tuple[int, int, int, int]
+    equal: Mask  # (H, W)
+    labels: NDArray[np.int32]  # (H, W), its 8-connected regions; 0 elsewhere
+    areas: NDArray[np.int64]  # (labels,), pixels by label, 0 for label 0
+    main: int  # the label of the region taken for the hole
+    box: tuple[int, int, int, int]  # (x0, y0, x1, y1) of that region
 
 
 def map_gray(damaged: Gray, region: FlatRegion) -> GrayMap:

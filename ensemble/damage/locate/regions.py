@@ -46,23 +46,14 @@ _BLOCK = np.ones((3, 3), dtype=np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class FlatRegion:
-    """One 8-connected region of one gray.
+    """One 8-connected region of one gray."""
 
-    Attributes:
-        value: The gray.
-        labels: (H, W) uint8, the labels of all flat regions of the picture; 0 elsewhere.
-        label: This region's label.
-        area: Pixels of the region.
-        equal_area: Pixels of its gray in the whole picture.
-        box: (x0, y0, x1, y1) of the region, far side excluded.
-    """
-
-    value: int
-    labels: NDArray[np.uint8]
+    value: int  # the gray
+    labels: NDArray[np.uint8]  # (H, W), the labels of all flat regions of the picture; 0 elsewhere
     label: int
-    area: int
-    equal_area: int
-    box: tuple[int, int, int, int]
+    area: int  # pixels of the region
+    equal_area: int  # pixels of its gray in the whole picture
+    box: tuple[int, int, int, int]  # (x0, y0, x1, y1) of the region, far side excluded
 
     def mask(self) -> Mask:
         """The region's pixels, (H, W) bool."""
