@@ -40,11 +40,9 @@ _POSTGRES = "postgresql://"
 
 
 def open_database(url: str, say: Say) -> BaseStorage:
-    """Open a database of studies, and make its tables where there are none.
+    """Open a database of studies by its URL, and make its tables where there are none.
 
-    Args:
-        url: Of SQLAlchemy. PostgreSQL is reached by psycopg unless the URL names another driver.
-        say: Called with a sentence when the database is out of reach.
+    PostgreSQL is reached by psycopg unless the URL names another driver.
 
     Raises:
         ConfigError: There is no such database, or no driver for it.

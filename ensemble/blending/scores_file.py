@@ -105,10 +105,7 @@ def to_json(stages: Mapping[str, Summary], *, recipe: str) -> str:
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Read what `to_json` made.
-
-    Returns:
-        `recipe`, and `stages`: the `Summary` of each.
+    """Read what `to_json` made: `recipe`, and `stages`, the `Summary` of each.
 
     Raises:
         MissingArtefactError: There is no such file.

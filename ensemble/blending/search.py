@@ -91,10 +91,9 @@ class _Journal(JournalFileBackend):
 def open_storage(where: str | Path, say: Say = lambda _: None) -> BaseStorage:
     """Open or make a storage of studies; several processes may share it.
 
-    Args:
-        where: A path, or `journal:///PATH`, of a journal file, which may lie on a network file
-            system; or a database URL of Optuna.
-        say: Called with a sentence when a database is out of reach for a while.
+    `where` is a path, or `journal:///PATH`, of a journal file, which may lie on a network file
+    system; or a database URL of Optuna. `say` is called when a database is out of reach for a
+    while.
 
     Raises:
         ConfigError: There is no such storage and none can be made.
@@ -189,12 +188,6 @@ def search(
     ends as one that was not. Several processes may run trials of a study at once, and all of them
     count; a trial that another is running may then be run twice, and counts once. Ctrl-C ends the
     search and keeps finished trials.
-
-    Returns:
-        The trials of the study: at least the baselines, unless interrupted before.
-
-    Raises:
-        ConfigError: There is no such sampler.
     """
     study.sampler = make_sampler(sampler, space, seed)
     _require_whole(study, space)

@@ -25,13 +25,8 @@ Read = Callable[[str, View], NDArray[Any]]
 def blend_gray(recipe: StageRecipe, read: Read, lost_mask: Mask) -> NDArray[np.float32]:
     """Blend the restored grays: their weighted mean, or the picture of minimum risk.
 
-    Args:
-        recipe: Members, views, weights, and which of the two.
-        read: Gives (H, W) uint8.
-        lost_mask: (H, W) bool, the located hole.
-
-    Returns:
-        (H, W) float32 on the scale 0..255, not yet pasted back or rounded.
+    Of (H, W) uint8 and the located hole (H, W): (H, W) float32 on the scale 0..255, not yet pasted
+    back or rounded.
     """
     terms = recipe.terms()
     shares = np.array([weight for *_, weight in terms], dtype=np.float32)
@@ -42,15 +37,9 @@ def blend_gray(recipe: StageRecipe, read: Read, lost_mask: Mask) -> NDArray[np.f
 
 
 def restored_gray(blend: NDArray[Any], damaged: Gray, lost_mask: Mask) -> Gray:
-    """Make the gray that stage 2 starts from, out of fold and for a test photograph.
+    """Make the gray (H, W) uint8 that stage 2 starts from, out of fold and for a test photograph.
 
-    Args:
-        blend: (H, W) float on the scale 0..255, see `blend_gray`.
-        damaged: (H, W) uint8, the input.
-        lost_mask: (H, W) bool, the located hole.
-
-    Returns:
-        (H, W) uint8, equal to `damaged` outside the hole.
+    It is stage 1's blend in the located hole, and equal to the damaged input outside it.
     """
     return compose_gray(blend=blend, damaged=damaged, lost_mask=lost_mask, options=Composition())
 
@@ -75,15 +64,10 @@ class Colors:
 
 
 def blend_colors(recipe: StageRecipe, read: Read, options: Composition) -> Colors:
-    """Blend one fold's colorization of one photograph.
+    """Blend one fold's colorization of one photograph; one member at least has pictures.
 
-    A histogram member, whose prediction is (180,), counts for the hues and has no picture.
-
-    Args:
-        recipe: Members, views and weights; one member at least has pictures.
-        read: Gives (H, W, 3) uint8 or (180,) float32.
-        options: `chroma` says how pictures are blended; where `hue` is none, no histogram is
-            counted.
+    A histogram member, whose prediction is (180,) float32 and not (H, W, 3) uint8, counts for the
+    hues and has no picture. Where `hue` is none, no histogram is counted.
     """
     terms = recipe.terms()
     predictions = [read(member, view) for member, view, _ in terms]
@@ -100,13 +84,11 @@ def blend_colors(recipe: StageRecipe, read: Read, options: Composition) -> Color
 def compose_answer(
     colors: Colors, *, gray: Gray, prior: NDArray[Any] | None, options: Composition
 ) -> Rgb:
-    """Compose the uint8 picture that is scored out of fold, and sent: (H, W, 3).
+    """Compose the uint8 picture (H, W, 3) that is scored out of fold, and sent.
 
-    Args:
-        colors: Of one fold out of fold; of all folds for a test photograph.
-        gray: (H, W) uint8, the restored gray.
-        prior: (180,) of the photographs the folds' networks trained on, or None.
-        options: The recipe's composition, with which `colors` were blended.
+    The colors are of one fold out of fold, of all folds for a test photograph, and were blended
+    with the same options; `gray` is the restored one, and `prior` (180,) of the photographs that
+    the folds' networks trained on, or None.
     """
     wanted = None
     if options.hue != "none":

@@ -34,13 +34,9 @@ def blend_chroma(
         preserving: The direction of the mean, with the weighted mean of the pictures' strengths.
             Members that disagree do not cancel to gray.
 
-    Args:
-        pictures: K arrays (H, W, 3), or one (K, H, W, 3), uint8 or float, scale 0..255; K >= 1.
-        weights: (K,), not negative, of any positive sum.
-        mode: See above.
-
-    Returns:
-        (H, W, 3) float32; `preserving` and `median` may leave 0..255 a little.
+    Of K pictures (H, W, 3), uint8 or float on the scale 0..255, and weights (K,), not negative, of
+    any positive sum. The blend is (H, W, 3) float32; `preserving` and `median` may leave 0..255 a
+    little.
 
     Raises:
         ArrayError: The pictures differ in shape.

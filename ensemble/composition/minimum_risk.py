@@ -35,16 +35,10 @@ def minimum_risk(
 ) -> NDArray[np.float32]:
     """Ascend the expected masked SSIM to some pictures, from their mean, for `STEPS` steps.
 
-    The data range of SSIM is 255, since the answer that is sent spans it (`fill_data_range`).
-
-    Args:
-        pictures: K pictures (H, W) on the scale 0..255.
-        shares: (K,) float32, how likely each is; sum 1.
-        lost_mask: (H, W) bool, the hole.
-
-    Returns:
-        (H, W) float32: the mean outside the hole, and within 0..255 inside. Where there is one
-        picture, or the hole is smaller than a window, the mean everywhere.
+    The data range of SSIM is 255, since the answer that is sent spans it (`fill_data_range`). Of K
+    pictures (H, W) on the scale 0..255; `shares` (K,) of sum 1 say how likely each is, and
+    `lost_mask` (H, W) is the hole. The mean is kept outside the hole, and everywhere where there is
+    one picture, or the hole is smaller than a window.
 
     Raises:
         ArrayError: There is no picture, or they differ in shape.

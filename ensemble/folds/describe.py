@@ -34,9 +34,7 @@ _SEED: Final = 20240236
 def describe(rgb: Rgb, gray: Gray | None = None) -> NDArray[np.uint8]:
     """Describe a photograph by its packed features, then an 8 * 8 thumbnail: (LENGTH,) uint8.
 
-    Args:
-        rgb: (H, W, 3) uint8, any size.
-        gray: Its luma, (H, W) uint8, where that is known.
+    Of (H, W, 3) uint8, any size, and its luma where that is known.
 
     Raises:
         ArrayError: Not an RGB picture.
@@ -48,15 +46,9 @@ def describe(rgb: Rgb, gray: Gray | None = None) -> NDArray[np.uint8]:
 
 
 def measure_traits(*, target: Rgb, gray: Gray, lost_mask: Mask) -> NDArray[np.float64]:
-    """Measure what makes a photograph hard: mean luma, colorfulness, share of lost pixels.
+    """Measure what makes a photograph hard, from itself, its luma and its lost mask: (3,).
 
-    Args:
-        target: (H, W, 3) uint8.
-        gray: Its luma, (H, W) uint8.
-        lost_mask: (H, W) bool.
-
-    Returns:
-        (3,) in 0..255, about 0..110, and 0..1.
+    Mean luma, 0..255; colorfulness, about 0..110; share of lost pixels, 0..1.
 
     Source: Hasler and Suesstrunk, "Measuring colorfulness in natural images", 2003.
     """

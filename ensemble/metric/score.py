@@ -211,13 +211,11 @@ class Pair:
 def score_pairs(loaders: Iterable[Callable[[], Pair]]) -> Iterator[tuple[str, Score]]:
     """Score more pictures than fit in memory: load, score, free, in threads, on all cores.
 
-    Decoding a PNG costs more than scoring it, so the threads call the loaders too, each of which
-    reads one `Pair`. At most two pairs a thread are in memory at once. Names and scores come in
-    order.
+    Decoding a PNG costs more than scoring it, so the threads call the loaders too. At most two
+    pairs a thread are in memory at once. Names and scores come in order.
 
     Raises:
         ScoreError: The first picture, in order, whose score is undefined.
-        Exception: Whatever a loader raises.
     """
     return map_in_order(_load_and_score, loaders)
 

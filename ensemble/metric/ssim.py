@@ -147,15 +147,9 @@ def add_ssim(
 ) -> None:
     """Add a quarter of the SSIM of each 7 neighbors to the last array of `room`.
 
-    Args:
-        room: `allocate` of the most windows there will be.
-        x: (N,) sums of the target along columns, or its pixels where windows are one pixel high.
-        y: The same of pred.
-        squares: (N,) float32, the same of x^2 + y^2.
-        cross: (N,) float32, the same of x y.
-        n: Pixels of a window.
-        c1: See `constants`.
-        c2: See `constants`.
+    `room` is `allocate` of the most windows there will be. x and y are (N,) sums of target and pred
+    along columns, or their pixels where windows are one pixel high; squares and cross, float32, the
+    same of x^2 + y^2 and of x y. A window has n pixels; for c1 and c2 see `constants`.
     """
     values, products, sums = room
     windows = x.shape[0] - WINDOW + 1

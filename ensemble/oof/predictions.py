@@ -81,9 +81,7 @@ class ArchivedPredictions:
 def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Archive:
     """The archived restored gray of one fold's photographs, complete and up to date.
 
-    Raises:
-        MissingArtefactError: It is missing or not complete.
-        StaleArtefactError: It was made from something else than the present things.
+    MissingArtefactError where it is not complete, StaleArtefactError where it is out of date.
     """
     path = project.restored_folder(fold)
     due = restored_digests(project, fold, restoration)
@@ -94,9 +92,7 @@ def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Arch
 def open_external_test(project: Project, member: Member) -> Archive:
     """An external member's predictions of the present test photographs.
 
-    Raises:
-        MissingArtefactError: They were not imported.
-        StaleArtefactError: They are of other test photographs, or the archive is damaged.
+    MissingArtefactError where they were not imported, StaleArtefactError where they are of others.
     """
     path, due = project.test_archive_folder(member), external_test_digests(project, member)
     remedy = import_remedy(member, "--test")

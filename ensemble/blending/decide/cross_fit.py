@@ -64,10 +64,7 @@ def measure_gain(
 
 
 def divide(folds: Sequence[int], groups: Sequence[str], *, seed: int) -> list[Rows]:
-    """Divide N photographs by their folds; with one fold only, into two halves of its groups.
-
-    Returns:
-        The rows of each part.
+    """The rows of each fold; with one fold only, of two halves of its groups.
 
     Raises:
         ConfigError: There is one group only.

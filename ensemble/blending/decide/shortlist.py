@@ -124,10 +124,6 @@ def decode_for_minimum_risk(space: SearchSpace, tuned: Sequence[Candidate]) -> l
     """Some recipes, decoded for minimum risk.
 
     The best tuned ones; all members alike; and, with one view each, all but one alike.
-
-    Args:
-        space: The candidates.
-        tuned: Tuned ones, best first.
     """
     every = list(space.members)
     fewer = [[name for name in every if name != gone] for gone in every] if len(every) > 2 else []

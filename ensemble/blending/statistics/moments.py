@@ -72,12 +72,10 @@ class PhotoMoments:
     def estimate(
         self, weights: Sequence[float] | NDArray[np.float32], pred_range: float | None = None
     ) -> tuple[float, ...]:
-        """Estimate the terms of a blend, in the order of `TERMS`; hue is 0 for gray.
+        """Estimate the terms of the blend by weights (K,) of sum 1, in the order of `TERMS`.
 
-        Args:
-            weights: (K,), sum 1.
-            pred_range: Data range of the whole picture, where composition sets it; None for the
-                blend's own.
+        `pred_range` is the data range of the whole picture, where composition sets it; None for the
+        blend's own. Hue is 0 for gray.
         """
         given = np.asarray(weights, dtype=np.float32)
         used = np.flatnonzero(given)
@@ -103,12 +101,9 @@ def estimate_moved_hue(
 ) -> NDArray[np.float64]:
     """Correlation of each true hue histogram with the wanted one, see `hue_target`.
 
-    Hue transport reaches a little less than that; see `Objective`.
-
-    Args:
-        products: (..., K + 2, K + 2), `PhotoMoments.hue_products`.
-        weights: (K,) of every member-view, sum 1.
-        prior_weight: Share of the prior; 0 where a photograph has no prior.
+    Hue transport reaches a little less than that; see `Objective`. From `hue_products` of
+    photographs, (..., K + 2, K + 2), and weights (K,) of every member-view, sum 1; a photograph
+    without a prior counts `prior_weight` as 0.
     """
     shares = np.asarray(weights, dtype=np.float64)
     to_truth, to_prior = products[..., 0, 2:] @ shares, products[..., 1, 2:] @ shares

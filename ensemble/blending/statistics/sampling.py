@@ -64,14 +64,9 @@ def draw_places(
     """Draw the places of one photograph, by the plan's seed and its name.
 
     Windows where candidates can differ and windows where they cannot (outside a hole that is pasted
-    back) are drawn separately, evenly over the picture, and weighted by their areas.
-
-    Args:
-        plan: How much to draw.
-        image_id: The photograph.
-        lost_mask: (H, W) bool, the true mask, which the masked SSIM reads. At least 7 pixels.
-        free: (H, W) bool, where candidates can differ; None for everywhere.
-        with_hue: Whether hue pixels are drawn.
+    back) are drawn separately, evenly over the picture, and weighted by their areas. `lost_mask`,
+    (H, W), is the true one, of 7 pixels at least; `free`, (H, W), is where candidates can differ,
+    None for everywhere.
     """
     rng = np.random.default_rng(seed_of(plan.seed, image_id, bits=128))
     height, width = lost_mask.shape

@@ -38,17 +38,10 @@ _GOOD_ENOUGH = 0.99
 
 
 def transport_hue(*, rgb: Rgb, gray: Gray, target: NDArray[Any], mode: HueMode) -> Rgb:
-    """Recolor a picture so that its hue histogram is `target`.
+    """Recolor a picture so that its hue histogram is `target`, (180,), see `hue_target`.
 
-    Args:
-        rgb: (H, W, 3) uint8, luma-locked to `gray`; may be wholly gray.
-        gray: (H, W) uint8.
-        target: (180,), not negative, of any positive sum; see `hue_target`.
-        mode: `score` or `natural`.
-
-    Returns:
-        (H, W, 3) uint8 whose luma is `gray` at every pixel; a copy of `rgb` where its histogram
-            correlates with `target` by 0.99 or more.
+    The picture, (H, W, 3) uint8, is luma-locked to `gray`; it may be wholly gray. So is the answer,
+    which is a copy of it where its histogram correlates with `target` by 0.99 or more.
 
     Raises:
         ArrayError: Shapes do not fit, or `target` is no histogram.

@@ -72,12 +72,11 @@ def find_undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
     """
     x0, y0, x1, y1 = gray_map.box
     margin = max(x1 - x0, y1 - y0)
-    height, width = gray_map.equal.shape
-    window = (
-        max(0, y0 - margin), min(height, y1 + margin),
-        max(0, x0 - margin), min(width, x1 + margin),
-    )  # fmt: skip
-    return _scan_undecided(gray_map.equal.view(np.uint8), np.array(window))
+    top, left = max(0, y0 - margin), max(0, x0 - margin)
+    equal = gray_map.equal.view(np.uint8)
+    undecided = cv2.subtract(equal, cv2.erode(equal, np.ones((5, 5), np.uint8)))
+    found = np.argwhere(undecided[top : y1 + margin, left : x1 + margin])
+    return np.asarray(found + (top, left), dtype=np.int64)
 
 
 def describe_pixels(
@@ -85,10 +84,10 @@ def describe_pixels(
 ) -> NDArray[np.float32]:
     """Describe (N, 2) pixels (y, x) of the gray by finite float32 (N, len(PIXEL_FEATURES))."""
     features = np.empty((len(pixels), len(PIXEL_FEATURES)), dtype=np.float32)
-    _describe(
-        damaged, gray_map.equal.view(np.uint8), gray_map.labels, gray_map.areas,
-        gray_map.main, np.array(gray_map.box), pixels, features,
-    )  # fmt: skip
+    labels, areas, main = gray_map.labels, gray_map.areas, gray_map.main
+    _describe(damaged, labels, areas, main, np.array(gray_map.box), pixels, features)
+    for column, size in ((9, 2), (10, 3)):
+        features[:, column] = _in_blocks(gray_map.equal, size)[tuple(pixels.T)]
     features[:, 14:16] = measure_lines(gray_map.equal, pixels)
     return features
 
@@ -111,40 +110,17 @@ def measure_lines(mask: Mask, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     return shares
 
 
-@kernel
-def _scan_undecided(equal: Any, window: Any) -> NDArray[np.int64]:
-    height, width = equal.shape
-    found = np.empty((height * width, 2), dtype=np.int64)
-    count = 0
-    for y in range(window[0], window[1]):
-        for x in range(window[2], window[3]):
-            if equal[y, x] and not _is_deep(equal, y, x):
-                found[count, 0] = y
-                found[count, 1] = x
-                count += 1
-    return found[:count].copy()
-
-
-@kernel
-def _is_deep(equal: Any, y: int, x: int) -> bool:
-    height, width = equal.shape
-    for v in range(max(0, y - 2), min(height, y + 3)):
-        for u in range(max(0, x - 2), min(width, x + 3)):
-            if not equal[v, u]:
-                return False
-    return True
+def _in_blocks(equal: Mask, size: int) -> NDArray[np.uint8]:
+    """Whether each pixel lies in a square of `size` set ones, all of it within the picture."""
+    block = np.ones((size, size), np.uint8)
+    padded = np.pad(equal.view(np.uint8), size)
+    corners = cv2.erode(padded, block, anchor=(0, 0))
+    return cv2.dilate(corners, block, anchor=(size - 1, size - 1))[size:-size, size:-size]
 
 
 @kernel
 def _describe(
-    damaged: Any,
-    equal: Any,
-    labels: Any,
-    areas: Any,
-    label: int,
-    box: Any,
-    pixels: Any,
-    features: Any,
+    damaged: Any, labels: Any, areas: Any, label: int, box: Any, pixels: Any, features: Any
 ) -> None:
     height, width = damaged.shape
     elsewhere = (areas.sum() - areas[label]) / (height * width)
@@ -154,7 +130,6 @@ def _describe(
         y, x = pixels[i]
         row = features[i]
         _count_in_squares(damaged, y, x, counts, row)
-        _note_blocks(equal, y, x, row)
         row[11] = labels[y, x] == label
         row[12] = np.log(areas[labels[y, x]])
         row[13] = 0.0 if labels[y, x] == label else _distance(labels, label, y, x, scale)
@@ -192,24 +167,6 @@ def _count_in_squares(damaged: Any, y: int, x: int, counts: Any, row: Any) -> No
         if k > 0:
             row[5 + k] = counts[k, 3] / other / 32.0
     row[8] = least / 32.0
-
-
-@kernel
-def _note_blocks(equal: Any, y: int, x: int, row: Any) -> None:
-    """Whether the pixel lies in some 2 x 2, and in some 3 x 3, of its own gray."""
-    height, width = equal.shape
-    for size in (2, 3):
-        inside = False
-        for top in range(y - size + 1, y + 1):
-            for left in range(x - size + 1, x + 1):
-                if top < 0 or left < 0 or top + size > height or left + size > width:
-                    continue
-                whole = True
-                for v in range(top, top + size):
-                    for u in range(left, left + size):
-                        whole = whole and equal[v, u]
-                inside = inside or whole
-        row[7 + size] = inside
 
 
 @kernel

@@ -114,7 +114,7 @@ def describe_region(damaged: Gray, region: FlatRegion) -> NDArray[np.float64]:
             np.log(short),
             area / ((y1 - y0) * (x1 - x0)),
             np.count_nonzero(cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, _BLOCK)) / area,
-            *_measure_rim(damaged, region.labels, region.label, np.array(region.box)),
+            *_measure_rim(damaged, region),
             *_measure_shape(mask, area),
             np.exp(-value / 2.0),
             np.exp(-(255 - value) / 2.0),
@@ -142,6 +142,26 @@ def _measure_shape(mask: Mask, area: int) -> tuple[float, float, float, float, f
     return gaps, solidity, float(np.log(len(simple))), float(misfit), float(stretch)
 
 
+def _measure_rim(damaged: Gray, region: FlatRegion) -> tuple[float, float, float, float, float]:
+    """Differences across the rim, and the share of the rim that is the picture's border."""
+    x0, y0, x1, y1 = region.box
+    around = slice(max(0, y0 - 1), y1 + 1), slice(max(0, x0 - 1), x1 + 1)
+    gray, inside = damaged[around], region.labels[around] == region.label
+    down = cv2.absdiff(gray[1:], gray[:-1])[inside[1:] != inside[:-1]]
+    across = cv2.absdiff(gray[:, 1:], gray[:, :-1])[inside[:, 1:] != inside[:, :-1]]
+    steps = np.concatenate([down, across]).astype(np.int64)
+    labels, count = region.labels, max(len(steps), 1)
+    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    border = np.count_nonzero(edges == region.label)
+    return (
+        np.count_nonzero(steps <= 2) / count,
+        np.count_nonzero(steps <= 8) / count,
+        float(np.minimum(steps, 64).sum()) / count / 64.0,
+        float(np.sqrt(np.square(steps).sum() / count)) / 128.0,
+        border / max(len(steps) + border, 1),
+    )
+
+
 @kernel
 def _measure_patches(
     damaged: Any, labels: Any, count: int
@@ -167,36 +187,3 @@ def _measure_patches(
                     rim[label] += step > 0
                     near[label] += 0 < step <= _NEAR
     return areas, 1.0 - near / np.maximum(rim, 1), first
-
-
-@kernel
-def _measure_rim(
-    damaged: Any, labels: Any, label: int, box: Any
-) -> tuple[float, float, float, float, float]:
-    """Differences across the rim, and the share of the rim that is the picture's border."""
-    height, width = labels.shape
-    rim, border = 0, 0
-    near: Any = 0
-    middle: Any = 0
-    steps: Any = 0.0
-    squares: Any = 0.0
-    for y in range(box[1], box[3]):
-        for x in range(box[0], box[2]):
-            if labels[y, x] != label:
-                continue
-            value = np.int64(damaged[y, x])
-            for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-                v, u = y + dy, x + dx
-                if v < 0 or u < 0 or v >= height or u >= width:
-                    border += 1
-                elif labels[v, u] != label:
-                    step = np.int64(damaged[v, u]) - value
-                    rim += 1
-                    near += abs(step) <= 2
-                    middle += abs(step) <= 8
-                    steps += min(abs(step), 64)
-                    squares += step * step
-    count = max(rim, 1)
-    mean = steps / count / 64.0
-    spread = np.sqrt(squares / count) / 128.0
-    return near / count, middle / count, mean, spread, border / max(rim + border, 1)
