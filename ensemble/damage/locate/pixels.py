@@ -76,7 +76,7 @@ def find_undecided_pixels(gray_map: GrayMap) -> NDArray[np.int64]:
     equal = gray_map.equal.view(np.uint8)
     undecided = cv2.subtract(equal, cv2.erode(equal, np.ones((5, 5), np.uint8)))
     found = np.argwhere(undecided[top : y1 + margin, left : x1 + margin])
-    return np.asarray(found + (top, left), dtype=np.int64)
+    return np.asarray(found + np.array([top, left]), dtype=np.int64)
 
 
 def describe_pixels(
