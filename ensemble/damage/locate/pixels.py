@@ -115,7 +115,8 @@ def _in_blocks(equal: Mask, size: int) -> NDArray[np.uint8]:
     block = np.ones((size, size), np.uint8)
     padded = np.pad(equal.view(np.uint8), size)
     corners = cv2.erode(padded, block, anchor=(0, 0))
-    return cv2.dilate(corners, block, anchor=(size - 1, size - 1))[size:-size, size:-size]
+    inside = cv2.dilate(corners, block, anchor=(size - 1, size - 1))[size:-size, size:-size]
+    return np.asarray(inside, dtype=np.uint8)
 
 
 @kernel

@@ -150,15 +150,15 @@ def _measure_rim(damaged: Gray, region: FlatRegion) -> tuple[float, float, float
     down = cv2.absdiff(gray[1:], gray[:-1])[inside[1:] != inside[:-1]]
     across = cv2.absdiff(gray[:, 1:], gray[:, :-1])[inside[:, 1:] != inside[:, :-1]]
     steps = np.concatenate([down, across]).astype(np.int64)
-    labels, count = region.labels, max(len(steps), 1)
+    labels, count = region.labels, max(steps.size, 1)
     edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    border = np.count_nonzero(edges == region.label)
+    border = int(np.count_nonzero(edges == region.label))
     return (
         np.count_nonzero(steps <= 2) / count,
         np.count_nonzero(steps <= 8) / count,
         float(np.minimum(steps, 64).sum()) / count / 64.0,
         float(np.sqrt(np.square(steps).sum() / count)) / 128.0,
-        border / max(len(steps) + border, 1),
+        border / max(steps.size + border, 1),
     )
 
 
