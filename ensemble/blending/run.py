@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 
 from ensemble.blending.decide.ablation import ablate
 from ensemble.blending.evidence import ArchivedEvidence, fit_priors
@@ -18,7 +21,7 @@ from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.priors import Priors, priors_digest, write_priors
-from ensemble.parallel import Progress, Say, silent
+from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.project import Project
 from ensemble.provenance import recipe_digest, recipe_digests
 from ensemble.workspace import atomic_write
@@ -130,25 +133,18 @@ class _Run:
 
     def _restore(self, restoration: StageRecipe) -> None:
         for fold in self.lineup.folds:
-            total = len(self.project.oof_sample(fold))
-            with self.progress(f"restoring fold {fold}", total) as advance:
+            with self._bar("restoring", fold) as advance:
                 restore(self.project, fold, restoration, advance=advance)
 
     def _collect(self, members: Sequence[Member], restoration: StageRecipe | None) -> None:
         """Collect what is missing or was made from another blend of stage 1."""
-        for member in members:
-            for fold in self.lineup.folds:
-                what = f"collecting {member.stage} {member.name} fold {fold}"
-                total = len(self.project.oof_sample(fold))
-                with self.progress(what, total) as advance:
-                    collect(
-                        self.project,
-                        member,
-                        fold,
-                        restoration=restoration,
-                        advance=advance,
-                        wait=True,
-                    )
+        fill = partial(collect, self.project, restoration=restoration, wait=True)
+        for member, fold in product(members, self.lineup.folds):
+            with self._bar(f"collecting {member.stage} {member.name}", fold) as advance:
+                fill(member, fold, advance=advance)
+
+    def _bar(self, what: str, fold: int) -> AbstractContextManager[Advance]:
+        return self.progress(f"{what} fold {fold}", len(self.project.oof_sample(fold)))
 
 
 def _make_recipe(

@@ -20,7 +20,6 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from ensemble.blending.space import Params, SearchSpace
-from ensemble.blending.weights import LEAST_DRAW, to_draws, to_weights
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.parallel import seed_of
 
@@ -87,14 +86,14 @@ class Local(HistorySampler):
             return draw_params(space, rng)
         best = max(history, key=lambda trial: trial[1])[0]
         width = max(NARROWEST, WIDEST * 0.5 ** (len(history) / NARROWING))
-        weights = _weights_of(space, best) * np.exp(rng.normal(0, width, len(space.members)))
+        weights = space.weights_of(best) * np.exp(rng.normal(0, width, len(space.members)))
         # A member without any weight may come back in.
         weights = weights + (rng.uniform(size=weights.size) < 0.15) * rng.exponential(width / 4)
         options = _options_of(space, best)
         if options and rng.uniform() < 0.3:
             others = list(_list_other_options(space, options))
             options = others[rng.integers(len(others))] if others else options
-        return _make_params(space, weights.tolist(), options)
+        return {**space.code_weights(weights.tolist()), **options}
 
 
 class Greedy(HistorySampler):
@@ -114,7 +113,7 @@ class Greedy(HistorySampler):
         while bag and sum(bag) < LARGEST_BAG:
             for list_steps in (_add_each_member, _change_each_option):
                 steps = list_steps(self.space, bag, options)
-                proposals = [_make_params(self.space, *step) for step in steps]
+                proposals = [{**self.space.code_weights(b), **other} for b, other in steps]
                 for params in proposals:
                     if _freeze(params) not in known:
                         return params
@@ -192,11 +191,11 @@ def draw_params(space: SearchSpace, rng: np.random.Generator) -> Params:
 
 def _find_start(space: SearchSpace, history: History) -> Step:
     """The bag and options of the best trial of one member alone; no bag where there is none."""
-    alone = [trial for trial in history if _weights_of(space, trial[0]).max() > 0.999]
+    alone = [trial for trial in history if space.weights_of(trial[0]).max() > 0.999]
     if not alone:
         return (), {}
     best = max(alone, key=lambda trial: trial[1])[0]
-    leading = int(_weights_of(space, best).argmax())
+    leading = int(space.weights_of(best).argmax())
     return tuple(int(k == leading) for k in range(len(space.members))), _options_of(space, best)
 
 
@@ -227,19 +226,8 @@ def _list_neighbors(distribution: BaseDistribution, value: Any) -> list[Any]:
     return [other for other in steps if distribution.low <= other <= distribution.high]
 
 
-def _weights_of(space: SearchSpace, params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    return to_weights([params[f"weight/{member}"] for member in space.members])
-
-
 def _options_of(space: SearchSpace, params: Mapping[str, Any]) -> Params:
     return {n: params[n] for n in space.distributions if not n.startswith("weight/")}
-
-
-def _make_params(
-    space: SearchSpace, weights: Sequence[float], options: Mapping[str, Any]
-) -> Params:
-    draws = np.clip(to_draws(weights), LEAST_DRAW, 1.0).tolist()
-    return {**{f"weight/{m}": d for m, d in zip(space.members, draws, strict=True)}, **options}
 
 
 def _freeze(params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

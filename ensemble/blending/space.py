@@ -15,6 +15,7 @@ from ensemble.blending.candidate import Candidate
 from ensemble.blending.weights import (
     LEAST_DRAW,
     LEAST_WEIGHT,
+    Weights,
     round_weights,
     to_draws,
     to_weights,
@@ -75,10 +76,18 @@ class SearchSpace:
             found["prior_weight"] = FloatDistribution(0.0, 1.0, step=PRIOR_STEP)
         return found
 
+    def weights_of(self, params: Mapping[str, Any]) -> Weights:
+        """The weights (K,) of `members` that a trial's parameters code."""
+        return to_weights([params[f"weight/{member}"] for member in self.members])
+
+    def code_weights(self, weights: Sequence[float]) -> Params:
+        """The parameters that code weights of `members`, of any positive sum."""
+        draws = to_draws(weights)
+        return {f"weight/{m}": draw for m, draw in zip(self.members, draws, strict=True)}
+
     def decode(self, params: Mapping[str, Any]) -> Candidate:
         """The candidate of a trial's parameters, weights rounded as they will be kept."""
-        weights = to_weights([params[f"weight/{member}"] for member in self.members])
-        return self.make_candidate(weights.tolist(), params)
+        return self.make_candidate(self.weights_of(params).tolist(), params)
 
     def make_candidate(self, weights: Sequence[float], params: Mapping[str, Any]) -> Candidate:
         """The candidate of explicit weights, in the order of `members`, and other parameters."""
@@ -90,8 +99,7 @@ class SearchSpace:
     def encode(self, candidate: Candidate) -> Params:
         """The parameters of a candidate; the inverse of `decode`."""
         recipe, options = candidate.recipe, candidate.composition
-        draws = to_draws([recipe.weights.get(member, 0.0) for member in self.members])
-        params: Params = {f"weight/{m}": d for m, d in zip(self.members, draws, strict=True)}
+        params = self.code_weights([recipe.weights.get(member, 0.0) for member in self.members])
         for owner in self._view_owners:
             if f"views/{owner}" in self.distributions:
                 params[f"views/{owner}"] = join_views(self._views_of(owner, recipe))

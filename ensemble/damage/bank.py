@@ -85,7 +85,7 @@ def make_bank(seed: int) -> PolygonBank:
 def _draw_unit(rng: random.Random, kind: str, count: int) -> NDArray[np.float64]:
     while (unit := draw_unit_polygon(rng, kind, count)) is None:
         pass
-    return np.array(unit)[:, ::-1]
+    return unit
 
 
 @kernel

@@ -113,13 +113,19 @@ def draw_damage(*, size: tuple[int, int], seed: int) -> Damage:
     >>> damage.kind, damage.fill, damage.lost_mask().shape
     ('star-shaped', 31, (64, 64))
     """
-    rule = DamageRule.at(size)
-    rng = random.Random(seed)
+    rule, rng = DamageRule.at(size), random.Random(seed)
+    (height, width), (min_height, min_width) = size, rule.min_sides
     while True:
-        drawn = _draw_once(rng, size, rule)
-        if drawn is None:
+        y0, x0 = rng.randint(0, height - min_height), rng.randint(0, width - min_width)
+        y1, x1 = rng.randint(y0, height), rng.randint(x0, width)
+        if y1 - y0 < min_height or x1 - x0 < min_width:
             continue
-        kind, points, box = drawn
+        n_points = rng.randint(MIN_POINTS, MAX_POINTS)
+        kind, box = rng.choice(KINDS), (x0, y0, x1, y1)
+        unit = draw_unit_polygon(rng, kind, n_points)
+        if unit is None:
+            continue
+        points = place(unit, box)
         if cover(points, box, np.zeros(size, dtype=np.bool_)) >= rule.min_pixels:
             return Damage(kind, points, box, rng.randint(0, 255), size)
 
@@ -147,10 +153,8 @@ def apply_damage(gray: Gray, damage: Damage) -> Gray:
     return damaged
 
 
-def draw_unit_polygon(
-    rng: random.Random, kind: str, n_points: int
-) -> list[tuple[float, float]] | None:
-    """Draw one of polygenerator's polygons, fitted to the unit square: (row, column) pairs.
+def draw_unit_polygon(rng: random.Random, kind: str, n_points: int) -> NDArray[np.float64] | None:
+    """Draw one of polygenerator's polygons, fitted to the unit square: (P, 2), (x, y) a row.
 
     None where polygenerator gives up: its `random_polygon` asserts that its edges form one cycle,
     which rounding can break.
@@ -159,27 +163,9 @@ def draw_unit_polygon(
     vars(polygenerator)["random"] = rng
     drawer: Callable[..., Any] = getattr(polygenerator, _DRAWERS[KINDS.index(kind)])
     try:
-        return drawer(num_points=n_points)
+        return np.array(drawer(num_points=n_points))[:, ::-1]
     except AssertionError:
         return None
-
-
-def _draw_once(
-    rng: random.Random, size: tuple[int, int], rule: DamageRule
-) -> tuple[str, NDArray[np.float64], Box] | None:
-    """Draw a box and a polygon in the generator's order; None where it would draw again."""
-    (height, width), (min_height, min_width) = size, rule.min_sides
-    y0, x0 = rng.randint(0, height - min_height), rng.randint(0, width - min_width)
-    y1, x1 = rng.randint(y0, height), rng.randint(x0, width)
-    if y1 - y0 < min_height or x1 - x0 < min_width:
-        return None
-    n_points = rng.randint(MIN_POINTS, MAX_POINTS)
-    kind = rng.choice(KINDS)
-    unit = draw_unit_polygon(rng, kind, n_points)
-    if unit is None:
-        return None
-    box = (x0, y0, x1, y1)
-    return kind, place(np.array(unit)[:, ::-1], box), box
 
 
 def place(unit: NDArray[np.float64], box: Box) -> NDArray[np.float64]:

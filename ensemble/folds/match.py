@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
@@ -194,11 +195,9 @@ def _rebuild(
 ) -> None:
     """Write the groups of `rows` into `roots`: Kruskal's union, most similar first."""
     inside = np.isin(pairs.first, rows)
-    groups: dict[int, list[int]] = {int(row): [int(row)] for row in rows}
-    for a, b in zip(pairs.first[inside], pairs.second[inside], strict=True):
-        one, other = groups[int(a)], groups[int(b)]
-        if one is not other and len(one) + len(other) <= max_size:
-            one.extend(other)
-            groups.update(dict.fromkeys(other, one))
-    for row, group in groups.items():
-        roots[row] = min(group)
+    groups = DisjointSet(rows.tolist())
+    for a, b in zip(pairs.first[inside].tolist(), pairs.second[inside].tolist(), strict=True):
+        if groups.subset_size(a) + groups.subset_size(b) <= max_size:
+            groups.merge(a, b)
+    for group in groups.subsets():
+        roots[list(group)] = min(group)

@@ -25,24 +25,16 @@ _MIRROR = ttach.HorizontalFlip()
 
 
 class NetworkPredictor(Predictor):
-    """A trained network, in evaluation mode, on the best device there is.
-
-    Args:
-        member: The spec the network was built from.
-        network: Takes (n, C, H, W) float32 of any height and width.
-        normalization: As in training.
-        batch_size: Photographs a forward pass; halved where so many do not fit into the memory.
-        precision: Of the forward pass, as `choose_precision` gives it.
-    """
+    """A trained network, in evaluation mode, on the best device there is."""
 
     def __init__(
         self,
         member: Member,
-        network: nn.Module,
-        normalization: NormalizationSection,
+        network: nn.Module,  # takes (n, C, H, W) float32 of any height and width
+        normalization: NormalizationSection,  # as in training
         *,
-        batch_size: int = 8,
-        precision: Precision = "float32",
+        batch_size: int = 8,  # photographs a forward pass; halved where they do not fit
+        precision: Precision = "float32",  # as `choose_precision` gives it
     ) -> None:
         self.member = member
         self.device = best_device()

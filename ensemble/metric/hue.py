@@ -35,11 +35,6 @@ def find_hues(planes: Planes) -> NDArray[np.uint8]:
     return hues
 
 
-def count_hues(planes: Planes) -> NDArray[np.int64]:
-    """Count the pixels of the planes (3, H, W) that have each hue: (180,) int64."""
-    return _count_hues(planes)
-
-
 def unit_hue_histogram(planes: Planes) -> Histogram:
     """The hue histogram of the planes (3, H, W), of length 1."""
     histogram = count_hues(planes).astype(np.float32)
@@ -78,7 +73,8 @@ def round_small(x: Any) -> Any:
 
 
 @kernel
-def _count_hues(planes: Any) -> Any:
+def count_hues(planes: Any) -> Any:
+    """Count the pixels of the planes (3, H, W) that have each hue: (180,) int64."""
     height, width = planes.shape[1:]
     counts = np.zeros((4, 256), dtype=np.int64)
     hues = np.empty(width, dtype=np.uint8)

@@ -127,7 +127,7 @@ def test_the_callers_random_is_neither_read_nor_moved() -> None:
 def test_a_polygon_that_polygenerator_gives_up_is_drawn_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    outcomes = iter([None, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]])
+    outcomes = iter([None, np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])])
     monkeypatch.setattr(draw, "draw_unit_polygon", lambda *_: next(outcomes))
     assert draw_damage(size=(64, 64), seed=0).lost_mask().sum() > 9
     assert next(outcomes, "used up") == "used up"

@@ -13,14 +13,14 @@ import pytest
 
 COMPILE = """
 from numba import float64, types
-from ensemble.metric.hue import _count_hues
+from ensemble.metric.hue import count_hues
 from ensemble.metric.ssim import _sum_along_scan
 from ensemble.metric.ssim import _sum_over_planes
 pixels = [types.Array(types.uint8, dimensions, "C") for dimensions in range(4)]
 for kernel, signature in (
     (_sum_over_planes, (pixels[3], pixels[3], float64, float64)),
     (_sum_along_scan, (pixels[2], pixels[2], float64, float64)),
-    (_count_hues, (pixels[3],)),
+    (count_hues, (pixels[3],)),
 ):
     kernel.compile(signature)
     print(kernel.inspect_asm(kernel.signatures[0]))
