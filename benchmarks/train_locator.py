@@ -26,7 +26,7 @@ from torch import nn
 from benchmarks.locate import GOOD
 from benchmarks.photos import Case, cases, intersection_over_union
 from ensemble.damage.locate.hole import CONFIDENCE_FEATURES, estimate_hole
-from ensemble.damage.locate.nets import LocatorNets, SmallNet, pack
+from ensemble.damage.locate.nets import NETS, LocatorNets, SmallNet
 from ensemble.damage.locate.pixels import describe_pixels, find_undecided_pixels, map_gray
 from ensemble.damage.locate.regions import describe_region, find_flat_regions
 
@@ -54,6 +54,19 @@ def main() -> None:
     nets = dataclasses.replace(nets, confidence=confidence, doubtful_below=threshold)
     np.savez(options.out, allow_pickle=False, **pack(nets))
     print(f"wrote {options.out}; doubtful below {nets.doubtful_below:.3f}")
+
+
+def pack(nets: LocatorNets) -> dict[str, NDArray[np.float32]]:
+    """Name the arrays of the nets for `numpy.savez`; `unpack` reverses it."""
+    arrays: dict[str, NDArray[np.float32]] = {
+        "doubtful_below": np.array(nets.doubtful_below, dtype=np.float32)
+    }
+    for name in NETS:
+        net: SmallNet = getattr(nets, name)
+        arrays |= {f"{name}.center": net.center, f"{name}.scale": net.scale}
+        for i, (weights, biases) in enumerate(zip(net.weights, net.biases, strict=True)):
+            arrays |= {f"{name}.weights.{i}": weights, f"{name}.biases.{i}": biases}
+    return arrays
 
 
 def _fit_nets(paths: list[Path]) -> LocatorNets:
@@ -111,8 +124,9 @@ def _fit_confidence(halves: tuple[list[Path], list[Path]]) -> tuple[SmallNet, fl
         for case in _cases(unseen, JUDGED):
             estimate = estimate_hole(case.damaged, nets)
             if estimate is not None:
-                features.append(estimate.features)
-                good.append(intersection_over_union(estimate.lost_mask, case.lost_mask) >= GOOD)
+                lost_mask, _, described = estimate
+                features.append(described)
+                good.append(intersection_over_union(lost_mask, case.lost_mask) >= GOOD)
                 sides.append(len(case.damaged))
     print(f"{len(good)} holes located afresh, {good.count(False)} of them under IoU {GOOD}")
     net = _fit_logistic(np.stack(features), np.array(good))

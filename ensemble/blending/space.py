@@ -8,7 +8,6 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import Any, Literal, cast
 
-import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from ensemble.blending.candidate import Candidate
@@ -87,11 +86,7 @@ class SearchSpace:
 
     def decode(self, params: Mapping[str, Any]) -> Candidate:
         """The candidate of a trial's parameters, weights rounded as they will be kept."""
-        return self.make_candidate(self.weights_of(params).tolist(), params)
-
-    def make_candidate(self, weights: Sequence[float], params: Mapping[str, Any]) -> Candidate:
-        """The candidate of explicit weights, in the order of `members`, and other parameters."""
-        shares = round_weights(self._give_a_picture(weights))
+        shares = round_weights(self._give_a_picture(self.weights_of(params)))
         kept = {m: float(w) for m, w in zip(self.members, shares, strict=True) if w > 0}
         views = {member: self._choose_views(member, params) for member in kept}
         return Candidate(StageRecipe(weights=kept, views=views), self._choose_options(params))
@@ -201,12 +196,13 @@ class SearchSpace:
             return recipe.views.get(owner, self.views[owner])
         return max(recipe.views.values(), key=len)
 
-    def _give_a_picture(self, weights: Sequence[float]) -> list[float]:
+    def _give_a_picture(self, weights: Weights) -> Weights:
         """The weights, with enough for one member with pictures, so that rounding keeps it."""
         drawn = [k for k, member in enumerate(self.members) if member not in self.histogram_members]
         largest = max(drawn, key=lambda k: weights[k])
-        floor = 2 * LEAST_WEIGHT * float(np.sum(weights))
-        return [max(w, floor) if k == largest else w for k, w in enumerate(weights)]
+        given = weights.copy()
+        given[largest] = max(given[largest], 2 * LEAST_WEIGHT * weights.sum())
+        return given
 
 
 def list_view_sets(available: Sequence[View]) -> list[tuple[View, ...]]:

@@ -41,7 +41,7 @@ def to_draws(weights: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(draw) for draw in np.exp(-scale * shares))
 
 
-def round_weights(weights: Sequence[float]) -> Weights:
+def round_weights(weights: Sequence[float] | Weights) -> Weights:
     """Drop weights below `LEAST_WEIGHT` of the whole, and round the rest to 4 decimals of sum 1.
 
     The largest weight always stays. No other weight moves by a whole unit: rounding is by largest

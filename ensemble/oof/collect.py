@@ -93,21 +93,17 @@ def restore(
         if due:
             chosen = [project.member("restoration", name) for name in restoration.weights]
             predictions = ArchivedPredictions(project, chosen, [fold])
-            one = partial(_restored, project, predictions, restoration)
+
+            def one(image_id: str) -> NDArray[np.uint8]:
+                located = project.photographs.located(image_id)
+                blend = blend_gray(restoration, partial(predictions.read, image_id), located)
+                return restored_gray(blend, project.photographs.damaged(image_id), located)
 
             def blend(image_ids: Sequence[str]) -> NDArray[np.uint8]:
                 return np.stack(list(map_in_order(one, image_ids)))
 
             _fill(archive, due, blend, lambda grays: {RESTORED_VIEW: grays}, advance)
     return archive
-
-
-def _restored(
-    project: Project, predictions: ArchivedPredictions, restoration: StageRecipe, image_id: str
-) -> NDArray[np.uint8]:
-    located = project.photographs.located(image_id)
-    blend = blend_gray(restoration, partial(predictions.read, image_id), located)
-    return restored_gray(blend, project.photographs.damaged(image_id), located)
 
 
 def _open_or_create(

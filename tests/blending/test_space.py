@@ -71,7 +71,8 @@ def test_one_set_of_views_for_all():
 
 
 def test_histogram_members_alone_are_given_a_picture():
-    candidate = COLOR.make_candidate([0, 0, 1, 0], COLOR.encode(COLOR.plain_mean()))
+    params = COLOR.encode(COLOR.plain_mean())
+    candidate = COLOR.decode({**params, **COLOR.code_weights([0, 0, 1, 0])})
     assert candidate.recipe.weights["v"] > 0.9
     assert set(candidate.recipe.weights) - {"v"}
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from ensemble.damage.locate.hole import CONFIDENCE_FEATURES
-from ensemble.damage.locate.nets import NETS, LocatorNets, SmallNet, load_nets, pack, unpack
+from ensemble.damage.locate.nets import NETS, LocatorNets, SmallNet, load_nets, unpack
 from ensemble.damage.locate.pixels import PIXEL_FEATURES
 from ensemble.damage.locate.regions import REGION_FEATURES
 
@@ -30,6 +30,8 @@ def test_probability_equals_scikit_learns() -> None:
 
 
 def test_pack_and_unpack_are_inverse() -> None:
+    from benchmarks.train_locator import pack  # imports torch
+
     nets = load_nets()
     again = unpack(pack(nets))
     assert again.doubtful_below == nets.doubtful_below

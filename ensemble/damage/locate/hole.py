@@ -51,15 +51,6 @@ class Located:
     doubtful: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A mask, its gray, and the (len(CONFIDENCE_FEATURES),) float64 its confidence depends on."""
-
-    lost_mask: Mask
-    fill: int
-    features: NDArray[np.float64]
-
-
 def locate_hole(damaged: Gray) -> Located:
     """Find the hole.
 
@@ -86,12 +77,16 @@ def locate_hole(damaged: Gray) -> Located:
     estimate = estimate_hole(check_gray(damaged, name="damaged"), nets)
     if estimate is None:
         return Located(np.zeros(damaged.shape, dtype=np.bool_), -1, 0.0, True)
-    confidence = float(nets.confidence.probability(estimate.features[None])[0])
-    return Located(estimate.lost_mask, estimate.fill, confidence, confidence < nets.doubtful_below)
+    mask, fill, features = estimate
+    confidence = float(nets.confidence.probability(features[None])[0])
+    return Located(mask, fill, confidence, confidence < nets.doubtful_below)
 
 
-def estimate_hole(damaged: Gray, nets: LocatorNets) -> Estimate | None:
-    """Find the hole by given nets; None where no region has `MIN_PIXELS` of one gray."""
+def estimate_hole(damaged: Gray, nets: LocatorNets) -> tuple[Mask, int, NDArray[np.float64]] | None:
+    """Find the hole by given nets: its mask, its gray, and `CONFIDENCE_FEATURES`.
+
+    None where no region has `MIN_PIXELS` of one gray.
+    """
     regions = [region for region in find_flat_regions(damaged) if region.area >= MIN_PIXELS]
     if not regions:
         return None
@@ -110,7 +105,7 @@ def estimate_hole(damaged: Gray, nets: LocatorNets) -> Estimate | None:
         _logit(max(others, default=0.0)),
         *_measure_changes(region, mask, belongs),
     ]
-    return Estimate(mask, region.value, np.array(confidence_features))
+    return mask, region.value, np.array(confidence_features)
 
 
 def _decide(gray_map: GrayMap, pixels: NDArray[np.int64], belongs: NDArray[np.float64]) -> Mask:

@@ -55,22 +55,9 @@ def load_nets() -> LocatorNets:
 
 
 def unpack(arrays: dict[str, NDArray[np.float32]]) -> LocatorNets:
-    """Build the nets from arrays named as `pack` names them."""
+    """Build the nets from arrays named as `benchmarks/train_locator.py` names them."""
     nets = {name: _unpack_net(arrays, name) for name in NETS}
     return LocatorNets(**nets, doubtful_below=float(arrays["doubtful_below"]))
-
-
-def pack(nets: LocatorNets) -> dict[str, NDArray[np.float32]]:
-    """Name the arrays of the nets for `numpy.savez`; `unpack` reverses it."""
-    arrays: dict[str, NDArray[np.float32]] = {
-        "doubtful_below": np.array(nets.doubtful_below, dtype=np.float32)
-    }
-    for name in NETS:
-        net: SmallNet = getattr(nets, name)
-        arrays |= {f"{name}.center": net.center, f"{name}.scale": net.scale}
-        for i, (weights, biases) in enumerate(zip(net.weights, net.biases, strict=True)):
-            arrays |= {f"{name}.weights.{i}": weights, f"{name}.biases.{i}": biases}
-    return arrays
 
 
 def _unpack_net(arrays: dict[str, NDArray[np.float32]], name: str) -> SmallNet:
