@@ -32,12 +32,7 @@ class Evaluated:
 
 
 def read_other_recipe(path: Path) -> Recipe:
-    """Read a recipe made by hand.
-
-    Raises:
-        ConfigError: There is no such file.
-        StaleArtefactError: It is not a recipe.
-    """
+    """Read a recipe made by hand; StaleArtefactError where it is none."""
     if not path.exists():
         raise ConfigError(f"`{path}` is not there; copy oof/recipe.json to it, and edit the copy")
     return read_recipe_file(path)

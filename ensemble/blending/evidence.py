@@ -144,11 +144,14 @@ def fit_priors(project: Project, folds: Sequence[int]) -> dict[int, HuePrior]:
     Up to `PRIOR_SAMPLE` photographs are read, whole groups drawn with the settings' seed. The
     validation photographs of a fold are left out of its prior.
     """
-    fold_of = project.folds.fold_of
-    ids = sample_groups(
-        fold_of, project.folds.group_of, count=PRIOR_SAMPLE, seed=project.config.seed
-    )
-    pairs = map_photographs(partial(_describe_target, project), ids)
+    fold_of, group_of = project.folds.fold_of, project.folds.group_of
+    ids = sample_groups(fold_of, group_of, count=PRIOR_SAMPLE, seed=project.config.seed)
+
+    def describe(image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        target = project.photographs.target(image_id)
+        return gray_statistics(luma(target)), count_inner_hues(target)
+
+    pairs = map_photographs(describe, ids)
     statistics, histograms = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
     labels = np.array([fold_of[image_id] for image_id in ids])
     return {
@@ -157,8 +160,3 @@ def fit_priors(project: Project, folds: Sequence[int]) -> dict[int, HuePrior]:
         )
         for fold in folds
     }
-
-
-def _describe_target(project: Project, image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    target = project.photographs.target(image_id)
-    return gray_statistics(luma(target)), count_inner_hues(target)

@@ -45,7 +45,11 @@ def choose_lineup(project: Project, folds: Sequence[int], names: Sequence[str] =
     }
     trained = {member: done for member, done in finished.items() if member.kind != "fixed" and done}
     leaders = trained or finished
-    usable = [chosen for chosen in _list_common(leaders) if _has_both_stages(finished, chosen)]
+    usable = [
+        chosen
+        for chosen in _list_common(leaders)
+        if {"gray", "rgb"} <= {member.output for member in _members_of(finished, chosen)}
+    ]
     if not usable:
         raise MissingArtefactError(
             "a blend needs one fold at least that a member of each stage has finished, but there "
@@ -89,11 +93,6 @@ def _list_common(finished: Finished) -> set[frozenset[int]]:
 
 def _members_of(finished: Finished, folds: frozenset[int]) -> list[Member]:
     return [member for member, done in finished.items() if done >= folds]
-
-
-def _has_both_stages(finished: Finished, folds: frozenset[int]) -> bool:
-    """Whether each stage has a member that predicts pictures."""
-    return {"gray", "rgb"} <= {member.output for member in _members_of(finished, folds)}
 
 
 def _explain(

@@ -51,15 +51,23 @@ def run_blend(
     check_sampler(settings.sampler)
     lineup = choose_lineup(project, folds, names)
     say(f"folds: {', '.join(map(str, lineup.folds))}")
-    for stage, members in lineup.members.items():
-        say(f"{stage}: {', '.join(member.name for member in members)}")
+    for stage, chosen in lineup.members.items():
+        say(f"{stage}: {', '.join(member.name for member in chosen)}")
     for sentence in lineup.left_out:
         say(sentence)
     project.photographs.prepare(progress)
     run = _Run(project, lineup, settings, progress, say, show)
     first, first_summary = run.tune_restoration()
     priors, second, second_summary = run.tune_colorization(first)
-    recipe = _make_recipe(project, lineup, first, second, priors)
+    members = [member for of_stage in lineup.members.values() for member in of_stage]
+    digest = priors_digest(priors)
+    recipe = Recipe(
+        restoration=first.kept.recipe,
+        colorization=second.kept.recipe,
+        composition=second.kept.composition,
+        folds=lineup.folds,
+        made_from=recipe_digests(project, members, lineup.folds, priors=digest),
+    )
     workspace = project.workspace
     write_priors(workspace.priors_file, priors)
     atomic_write(workspace.recipe_file, recipe.to_json())
@@ -94,7 +102,9 @@ class _Run:
     def tune_colorization(self, first: Tuned) -> tuple[Priors, Tuned, Summary]:
         members, folds = self.lineup.members["colorization"], self.lineup.folds
         recipe, settings = first.kept.recipe, self.settings
-        self._restore(recipe)
+        for fold in folds:
+            with self._bar("restoring", fold) as advance:
+                restore(self.project, fold, recipe, advance=advance)
         self._collect(members, recipe)
         priors = fit_priors(self.project, folds)
         evidence = ArchivedEvidence(self.project, members, folds, restoration=recipe, priors=priors)
@@ -131,11 +141,6 @@ class _Run:
         self.show(summary)
         return tuned, summary
 
-    def _restore(self, restoration: StageRecipe) -> None:
-        for fold in self.lineup.folds:
-            with self._bar("restoring", fold) as advance:
-                restore(self.project, fold, restoration, advance=advance)
-
     def _collect(self, members: Sequence[Member], restoration: StageRecipe | None) -> None:
         """Collect what is missing or was made from another blend of stage 1."""
         fill = partial(collect, self.project, restoration=restoration, wait=True)
@@ -145,17 +150,3 @@ class _Run:
 
     def _bar(self, what: str, fold: int) -> AbstractContextManager[Advance]:
         return self.progress(f"{what} fold {fold}", len(self.project.oof_sample(fold)))
-
-
-def _make_recipe(
-    project: Project, lineup: Lineup, first: Tuned, second: Tuned, priors: Priors
-) -> Recipe:
-    members = [member for chosen in lineup.members.values() for member in chosen]
-    digest = priors_digest(priors)
-    return Recipe(
-        restoration=first.kept.recipe,
-        colorization=second.kept.recipe,
-        composition=second.kept.composition,
-        folds=lineup.folds,
-        made_from=recipe_digests(project, members, lineup.folds, priors=digest),
-    )

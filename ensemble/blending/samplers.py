@@ -168,11 +168,7 @@ def make_sampler(name: str, space: SearchSpace, seed: int) -> BaseSampler:
 
 
 def check_sampler(name: str) -> None:
-    """Refuse a name that is not in `SAMPLERS`.
-
-    Raises:
-        ConfigError: It is not; the message lists the valid names.
-    """
+    """Refuse a name that is not in `SAMPLERS`; the ConfigError lists those that are."""
     if name not in SAMPLERS:
         raise ConfigError(
             f"{unknown_name('sampler', name, SAMPLERS)}; set `sampler` under [blend], or --sampler"

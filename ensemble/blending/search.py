@@ -73,9 +73,6 @@ class _Journal(JournalFileBackend):
         """Append a line a log, after a line that a killed writer left unfinished was removed.
 
         Else it would be appended to that line, and Optuna would refuse the whole journal.
-
-        Raises:
-            OSError: The file cannot be written; the error names it.
         """
         lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
         with name_in_errors(self._path):

@@ -212,9 +212,5 @@ def list_view_sets(available: Sequence[View]) -> list[tuple[View, ...]]:
 
 
 def join_views(views: Sequence[View]) -> str:
-    """Views as one word.
-
-    >>> join_views(("identity", "hflip"))
-    'identity+hflip'
-    """
+    """Views as one word, such as identity+hflip."""
     return "+".join(cast(Sequence[str], views))

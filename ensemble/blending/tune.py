@@ -99,7 +99,9 @@ def tune(
     plan = Plan.for_photographs(len(ids), seed=settings.seed)
     with progress(f"{stage}: collecting statistics", len(ids)) as advance:
         objective = Objective(evidence, space, ids, plan=plan, advance=advance)
-    study = _open_shared_study(objective, plan, settings, say)
+    storage = None if settings.storage is None else open_storage(settings.storage, say)
+    drawn = f"{evidence.digest} {sorted(ids)}"
+    study = open_study(storage, name_study(stage, evidence=drawn, space=space, plan=plan))
     with progress(f"{stage}: trials", settings.trials) as advance:
         found = _search(objective.value, study, space, settings, advance)
     listed = make_shortlist(objective, found)
@@ -138,15 +140,6 @@ def _space_out(count: int) -> list[int]:
     """At most `FIT_PHOTOGRAPHS` of 0..count-1, evenly spaced."""
     spaced = np.linspace(0, count - 1, min(FIT_PHOTOGRAPHS, count)).round()
     return [int(place) for place in spaced]
-
-
-def _open_shared_study(
-    objective: Objective, plan: Plan, settings: Settings, say: Say
-) -> optuna.Study:
-    storage = None if settings.storage is None else open_storage(settings.storage, say)
-    evidence, space = objective.evidence, objective.space
-    drawn = f"{evidence.digest} {sorted(objective.image_ids)}"
-    return open_study(storage, name_study(evidence.stage, evidence=drawn, space=space, plan=plan))
 
 
 def _search(

@@ -60,11 +60,7 @@ class HuePrior:
 
     @classmethod
     def fit(cls, *, statistics: NDArray[Any], histograms: NDArray[Any]) -> HuePrior:
-        """Fit to N photographs, one or more.
-
-        Args:
-            statistics: (N, F), `gray_statistics` of each photograph's luma.
-            histograms: (N, 180), its `count_inner_hues`.
+        """Fit to N photographs: `gray_statistics` (N, F) and `count_inner_hues` (N, 180) of each.
 
         Source: leave-one-out residuals of ridge regression with an unpenalized mean, e.g. Hastie,
         Tibshirani, Friedman, "The Elements of Statistical Learning" (2009), section 7.10; reduced
@@ -93,11 +89,7 @@ class HuePrior:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> HuePrior:
-        """Read `to_arrays`'s arrays.
-
-        Raises:
-            StaleArtefactError: They are not this version's arrays.
-        """
+        """Read `to_arrays`'s arrays; StaleArtefactError where they are not this version's."""
         found = {name: array.squeeze().shape for name, array in sorted(arrays.items())}
         if found != _SHAPES:
             raise StaleArtefactError(

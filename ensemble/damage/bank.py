@@ -56,16 +56,12 @@ class PolygonBank:
             box = _draw_box(uniform[:4], size, rule.min_sides)
             if box[2] - box[0] < rule.min_sides[1] or box[3] - box[1] < rule.min_sides[0]:
                 continue
-            kind, unit = self._pick(uniform[4:])
-            points = place(unit, box)
+            kind = int(uniform[4] * len(KINDS))
+            shelf = self.polygons[kind][int(uniform[5] * _COUNTS)]
+            points = place(shelf[int(uniform[6] * len(shelf))], box)
             mask = np.zeros(size, dtype=np.bool_)
             if cover(points, box, mask) >= rule.min_pixels:
-                return Damage(kind, points, box, int(rng.integers(256)), size), mask
-
-    def _pick(self, uniform: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
-        kind = int(uniform[0] * len(KINDS))
-        shelf = self.polygons[kind][int(uniform[1] * _COUNTS)]
-        return KINDS[kind], shelf[int(uniform[2] * len(shelf))]
+                return Damage(KINDS[kind], points, box, int(rng.integers(256)), size), mask
 
 
 def make_bank(seed: int) -> PolygonBank:

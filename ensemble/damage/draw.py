@@ -44,8 +44,7 @@ class Damage:
     """One polygon of one flat gray.
 
     Attributes:
-        kind: Which of `KINDS`: polygenerator's `random_polygon`, `random_star_shaped_polygon` or
-            `random_convex_polygon`.
+        kind: Which of `KINDS`, that is of polygenerator's random, star-shaped and convex polygons.
         points: (P, 2) float64, whole numbers, (x, y) a row, in pixels of the picture. A vertex may
             lie on the box's far side, one past the last pixel; `lost_mask` clips it.
         box: (x0, y0, x1, y1), the far side excluded; the polygon touches all four sides.

@@ -16,11 +16,9 @@ from ensemble.compiled import kernel
 
 @kernel
 def rasterize(vertices: Any, covered: Any) -> int:
-    """Set the pixels that a polygon covers, and return their number.
+    """Set the pixels that a polygon covers in (H, W) bool, all False, and return their number.
 
-    Args:
-        vertices: (P, 2) int64, (x, y) a row, P >= 3; may lie outside the mask.
-        covered: (H, W) bool, all False; filled in place.
+    The vertices are (P, 2) int64, (x, y) a row, P >= 3; they may lie outside the mask.
 
     Source: the crossing test of O'Rourke's "Computational Geometry in C", section 7.4, which
     scikit-image follows; equal to it pixel by pixel, self-touching polygons included.

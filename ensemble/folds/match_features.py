@@ -66,11 +66,7 @@ def count_shared(
     mirrored: NDArray[np.float32],  # (N, F, 4) the same in the mirrored photograph
     codes: NDArray[np.uint64],  # (N, F, 2) codes, plain and mirrored
 ) -> NDArray[np.int64]:
-    """Count, for every pair, the features that one shift, turn and zoom brings into line.
-
-    Returns:
-        (P,) counts, of the better of the two ways.
-    """
+    """Count, for each of P pairs, the features that one shift, turn and zoom brings into line."""
     shared = np.zeros(len(first), dtype=np.int64)
     for p in prange(len(first)):
         a, b = first[p], second[p]

@@ -23,22 +23,17 @@ class Folds:
     """Which fold validates which photograph; a group never spans two folds.
 
     Rows are sorted by image id, so equal folds are equal whatever the order they were given in.
-
-    Attributes:
-        image_ids: The photographs, N distinct names.
-        groups: The name of each one's group; numbers become text.
-        folds: The fold that validates each one, 0..n_folds-1.
-        n_folds: At least 2; no fold is empty.
+    Names of groups that are numbers become text.
 
     Raises:
         DataError: The columns differ in length, an id is there twice, a fold is out of range or
             empty, or a group spans two folds.
     """
 
-    image_ids: tuple[str, ...]
-    groups: tuple[str | int, ...]
-    folds: tuple[int, ...]
-    n_folds: int
+    image_ids: tuple[str, ...]  # N distinct names
+    groups: tuple[str | int, ...]  # the group of each
+    folds: tuple[int, ...]  # the fold that validates each, 0..n_folds-1
+    n_folds: int  # at least 2; no fold is empty
 
     def __post_init__(self) -> None:
         _check_columns(self.image_ids, self.groups, self.folds)

@@ -92,11 +92,7 @@ COLORIZERS: Mapping[str, Callable[[Member], Predictor]] = MappingProxyType(
 
 
 def fixed_predictor(member: Member) -> Predictor:
-    """The predictor of a fixed member.
-
-    Raises:
-        ConfigError: None is known; the valid ones are listed.
-    """
+    """The predictor of a fixed member; a ConfigError lists the valid ones where it is unknown."""
     restorers = dict.fromkeys(METHODS, InpaintingPredictor)
     known = restorers if member.stage == "restoration" else COLORIZERS
     if member.arch not in known:

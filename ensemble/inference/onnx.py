@@ -27,15 +27,10 @@ _LUMA = np.array(LUMA_WEIGHTS, dtype=np.float32) / 65536
 
 
 class OnnxPredictor(FixedPredictor):
-    """A network in an ONNX file.
+    """A network in an ONNX file."""
 
-    Attributes:
-        inputs: The usual name and channels of each of its inputs.
-        channels: Channels of its answer.
-    """
-
-    inputs: Mapping[str, int]
-    channels: int
+    inputs: Mapping[str, int]  # the usual name and channels of each
+    channels: int  # of the answer
 
     def __init__(self, member: Member, path: Path) -> None:
         super().__init__(member)

@@ -42,16 +42,18 @@ def write_priors(path: Path, priors: Priors) -> None:
 def read_priors(path: Path) -> dict[int, HuePrior]:
     """Read what `write_priors` wrote.
 
-    Raises:
-        MissingArtefactError: There is no such file.
-        StaleArtefactError: It is damaged, or of another version.
+    MissingArtefactError without such a file, StaleArtefactError where it is damaged or of another
+    version.
     """
     try:
         stored = load(read_bytes(path))
         if any(not _KEY.fullmatch(key) for key in stored):
             raise ValueError(f"one of its keys is `{shorten(min(stored))}`")
-        folds = sorted({int(key.partition(".")[0]) for key in stored})
-        return {fold: HuePrior.from_arrays(_of_fold(stored, fold)) for fold in folds}
+        by_fold: dict[int, dict[str, NDArray[Any]]] = {}
+        for key, array in stored.items():
+            fold, _, name = key.partition(".")
+            by_fold.setdefault(int(fold), {})[name] = array
+        return {fold: HuePrior.from_arrays(arrays) for fold, arrays in sorted(by_fold.items())}
     except MissingFileError:
         raise MissingArtefactError(f"`{path}` is not there; {REMEDY}") from None
     except Exception as error:  # safetensors raises more than its own
@@ -62,9 +64,8 @@ def read_priors(path: Path) -> dict[int, HuePrior]:
 def read_recipe_priors(project: Project, recipe: Recipe) -> dict[int, HuePrior]:
     """Read the hue priors that a recipe counts on; none where its composition moves no hue.
 
-    Raises:
-        MissingArtefactError: They are not there.
-        StaleArtefactError: They are not those that the recipe was tuned with.
+    MissingArtefactError where they are not there, StaleArtefactError where they are not those that
+    the recipe was tuned with.
     """
     if recipe.composition.hue == "none":
         return {}
@@ -92,8 +93,3 @@ def mean_prior(priors: Priors, gray: Gray) -> NDArray[np.float64]:
     statistics, extremes = gray_statistics(gray), share_extremes(gray)
     each = [prior.predict_from(statistics, extremes) for prior in priors.values()]
     return np.mean(each, axis=0, dtype=np.float64)
-
-
-def _of_fold(stored: Mapping[str, NDArray[Any]], fold: int) -> dict[str, NDArray[Any]]:
-    start = f"{fold}."
-    return {key[len(start) :]: array for key, array in stored.items() if key.startswith(start)}

@@ -7,7 +7,6 @@ from scipy import stats
 from ensemble.blending.candidate import Candidate, score_exactly
 from ensemble.blending.decide.cross_fit import Verdict, choose_step, cross_fit, divide, measure_gain
 from ensemble.composition.recipe import Composition, StageRecipe
-from ensemble.errors import ConfigError
 
 RNG = np.random.default_rng(0)
 
@@ -67,11 +66,6 @@ def test_one_fold_is_halved_by_groups():
 def test_an_even_number_of_groups_is_halved_equally(count):
     parts = divide([0] * count, [f"g{i}" for i in range(count)], seed=3)
     assert [len(rows) for rows in parts] == [count // 2, count // 2]
-
-
-def test_one_group_cannot_be_halved():
-    with pytest.raises(ConfigError, match="needs two groups of photographs at least, but all 2"):
-        divide([0, 0], ["g", "g"], seed=0)
 
 
 def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ensemble.blending.candidate import Candidate, Terms, score_exactly
 from ensemble.blending.evidence import Evidence
 from ensemble.blending.statistics.objective import Rows
-from ensemble.errors import ConfigError
 from ensemble.metric.score import TERMS, weigh
 from ensemble.parallel import Advance
 from ensemble.vocabulary import Stage
@@ -64,19 +63,10 @@ def measure_gain(
 
 
 def divide(folds: Sequence[int], groups: Sequence[str], *, seed: int) -> list[Rows]:
-    """The rows of each fold; with one fold only, of two halves of its groups.
-
-    Raises:
-        ConfigError: There is one group only.
-    """
+    """The rows of each fold; with one fold only, of two halves of its groups."""
     labels = np.asarray(folds)
     if len(np.unique(labels)) == 1:
         names, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-        if len(names) < 2:
-            raise ConfigError(
-                "cross-fitting needs two groups of photographs at least, but all "
-                f"{len(labels)} belong to `{names[0]}`"
-            )
         order = np.random.default_rng(seed).permutation(len(names))
         labels = (2 * order >= len(names))[codes]
     return [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -133,11 +123,7 @@ def choose_step(
     plain: str,  # the plain blend's name
     seed: int,  # seed of the bootstrap
 ) -> tuple[str, tuple[Verdict, ...]]:
-    """Choose the last step of tuning that gains significantly over the one kept before it.
-
-    Returns:
-        The name of the blend to keep, and the verdict on each step.
-    """
+    """The last step of tuning that gains significantly over the one kept before; the verdicts."""
     kept, baseline, verdicts = plain, weigh(stage, terms[plain]), []
     for step, cross in crossed.items():
         outside = weigh(stage, cross)

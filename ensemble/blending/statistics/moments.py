@@ -160,10 +160,6 @@ class _Reader:
     pictures: NDArray[np.uint8]
     precompose: Precompose | None
 
-    def of_target(self, at: Indices) -> NDArray[np.uint8]:
-        """(*at.shape, C)."""
-        return self.target.reshape(self.target.shape[0] * self.target.shape[1], -1)[at]
-
     def of_views(self, at: Indices) -> NDArray[np.uint8]:
         """(K, *at.shape, C)."""
         flat = self.pictures.reshape(len(self.pictures), -1, *self.pictures.shape[3:])
@@ -174,7 +170,9 @@ class _Reader:
 
     def both(self, at: Indices) -> NDArray[np.uint8]:
         """(1 + K, *at.shape, C), the target first."""
-        return np.concatenate([self.of_target(at)[None], self.of_views(at)])
+        height, width = self.target.shape[:2]
+        target = self.target.reshape(height * width, -1)[at]
+        return np.concatenate([target[None], self.of_views(at)])
 
 
 def _collect_windows(
