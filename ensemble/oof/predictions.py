@@ -60,6 +60,11 @@ class ArchivedPredictions:
             for fold in folds
         }
 
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """The photographs."""
+        return tuple(self.folds)
+
     def read(self, image_id: str, member: str, view: View) -> NDArray[Any]:
         """Read one prediction: (H, W) uint8, (H, W, 3) uint8, or (180,) float32."""
         archive = self._archives[member, self.folds[image_id]]
