@@ -25,8 +25,8 @@ Read = Callable[[str, View], NDArray[Any]]
 def blend_gray(recipe: StageRecipe, read: Read, lost_mask: Mask) -> NDArray[np.float32]:
     """Blend the restored grays: their weighted mean, or the picture of minimum risk.
 
-    Of (H, W) uint8 and the located hole (H, W): (H, W) float32 on the scale 0..255, not yet pasted
-    back or rounded.
+    Takes predictions (H, W) uint8 and the located hole (H, W). The blend is (H, W) float32 on the
+    scale 0..255, not yet pasted back or rounded.
     """
     terms = recipe.terms()
     shares = np.array([weight for *_, weight in terms], dtype=np.float32)

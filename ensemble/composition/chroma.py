@@ -34,9 +34,9 @@ def blend_chroma(
         preserving: The direction of the mean, with the weighted mean of the pictures' strengths.
             Members that disagree do not cancel to gray.
 
-    Of K pictures (H, W, 3), uint8 or float on the scale 0..255, and weights (K,), not negative, of
-    any positive sum. The blend is (H, W, 3) float32; `preserving` and `median` may leave 0..255 a
-    little.
+    Takes K pictures (H, W, 3), uint8 or float on the scale 0..255, and weights (K,), not negative,
+    of any positive sum. The blend is (H, W, 3) float32; `preserving` and `median` may leave 0..255
+    a little.
 
     Raises:
         ArrayError: The pictures differ in shape.

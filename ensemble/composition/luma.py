@@ -79,7 +79,7 @@ def lock_luma(*, rgb: NDArray[Any], gray: Gray) -> Rgb:
     """Give each color the luma of `gray`, keeping its hue and as much chroma as the gamut allows.
 
     A color that has the wanted luma once it is rounded is only rounded, so locking twice is locking
-    once. Of (H, W, 3) uint8 or float on the scale 0..255, which may stray outside it, and (H, W)
+    once. Takes (H, W, 3) uint8 or float on the scale 0..255, which may stray outside it, and (H, W)
     uint8.
 
     Returns:

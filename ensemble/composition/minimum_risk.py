@@ -35,10 +35,10 @@ def minimum_risk(
 ) -> NDArray[np.float32]:
     """Ascend the expected masked SSIM to some pictures, from their mean, for `STEPS` steps.
 
-    The data range of SSIM is 255, since the answer that is sent spans it (`fill_data_range`). Of K
-    pictures (H, W) on the scale 0..255; `shares` (K,) of sum 1 say how likely each is, and
-    `lost_mask` (H, W) is the hole. The mean is kept outside the hole, and everywhere where there is
-    one picture, or the hole is smaller than a window.
+    The data range of SSIM is 255, since the answer that is sent spans it (`fill_data_range`). Takes
+    K pictures (H, W) on the scale 0..255, shares (K,) of sum 1, which say how likely each is, and
+    the hole (H, W). The mean is kept outside the hole, and everywhere where there is one picture,
+    or the hole is smaller than a window.
 
     Raises:
         ArrayError: There is no picture, or they differ in shape.

@@ -17,9 +17,9 @@ def weighted_mean(
 ) -> NDArray[np.float32]:
     """Add up share times picture, in single precision, in the order given: float32.
 
-    Of K pictures of one shape, uint8 or float32, and shares (K,) of sum 1; those of 0 are skipped.
-    The order of summation is fixed, so that the result is the same on every machine. Pictures are
-    not stacked: that would copy them, and hold Python's lock.
+    Takes K pictures of one shape, uint8 or float32, and shares (K,) of sum 1; those of 0 are
+    skipped. The order of summation is fixed, so that the result is the same on every machine.
+    Pictures are not stacked: that would copy them, and hold Python's lock.
 
     Raises:
         ArrayError: There is no picture, or they differ in shape.

@@ -34,7 +34,7 @@ _SEED: Final = 20240236
 def describe(rgb: Rgb, gray: Gray | None = None) -> NDArray[np.uint8]:
     """Describe a photograph by its packed features, then an 8 * 8 thumbnail: (LENGTH,) uint8.
 
-    Of (H, W, 3) uint8, any size, and its luma where that is known.
+    Takes (H, W, 3) uint8 of any size, and its luma where that is known.
 
     Raises:
         ArrayError: Not an RGB picture.

@@ -82,10 +82,10 @@ class Groups:
 def find_pairs(*, image_ids: Sequence[str], vectors: NDArray[np.uint8]) -> Pairs:
     """Find the pairs of similar photographs, whatever the order they come in.
 
-    Similarity is n / (n + 8) for n features in line, so `SAME_SCENE` at 8; that of thumbnails is
-    scaled to be `SAME_SCENE` at a correlation of 0.96. Some pairs below it are found too, for the
-    audit. Cost and memory grow more slowly than the number of pairs. Of N distinct names and (N,
-    LENGTH) uint8, one `describe` a row.
+    Takes N distinct names and (N, LENGTH) uint8, one `describe` a row. Similarity is n / (n + 8)
+    for n features in line, so `SAME_SCENE` at 8; that of thumbnails is scaled to be `SAME_SCENE` at
+    a correlation of 0.96. Some pairs below it are found too, for the audit. Cost and memory grow
+    more slowly than the number of pairs.
     """
     order = sorted(range(len(image_ids)), key=lambda row: image_ids[row])
     first, second, similarity = _link(vectors[order])

@@ -39,8 +39,8 @@ def find_candidates(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the pairs of photographs that share at least `MIN_VOTES` features.
 
-    Of (N,) numbers of features and (N, F, 2) codes: (P,) rows and (P,) other rows above them, each
-    pair once, in rising order.
+    Takes (N,) numbers of features and (N, F, 2) codes. Gives (P,) rows and (P,) other rows above
+    them, each pair once, in rising order.
     """
     used = np.arange(codes.shape[1]) < counts[:, None]
     owner, plain = np.nonzero(used)[0], codes[used]

@@ -118,7 +118,7 @@ def split(
 def make_strata(traits: NDArray[np.float64]) -> tuple[int, ...]:
     """Cut each trait at its median and number the combinations, 0..2 ** T - 1.
 
-    Of (N, T), one `measure_traits` a row; the N numbers depend on the ranks alone.
+    Takes (N, T), one `measure_traits` a row; the N numbers depend on the ranks alone.
     """
     above = traits > np.quantile(traits, 0.5, axis=0)
     return tuple((above @ (1 << np.arange(traits.shape[1])[::-1])).tolist())

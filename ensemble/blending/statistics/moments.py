@@ -101,7 +101,7 @@ def estimate_moved_hue(
 ) -> NDArray[np.float64]:
     """Correlation of each true hue histogram with the wanted one, see `hue_target`.
 
-    Hue transport reaches a little less than that; see `Objective`. From `hue_products` of
+    Hue transport reaches a little less than that; see `Objective`. Takes `hue_products` of
     photographs, (..., K + 2, K + 2), and weights (K,) of every member-view, sum 1; a photograph
     without a prior counts `prior_weight` as 0.
     """

@@ -69,8 +69,8 @@ def assign(*, keys: NDArray[np.uint16], bins: Bins, counts: NDArray[np.int64]) -
 
     The cheapest way to move mass along a circle keeps its order. What remains is where to cut the
     circle; the best cut is the median difference of the two cumulative distributions. Pixels with
-    equal keys keep their order. Of keys (N,) from `find_keys`; bins (N,), some `UNASSIGNED`, are
-    filled in place; counts (180,) sum to the number of these.
+    equal keys keep their order. Takes keys (N,) from `find_keys`, bins (N,), of which those
+    `UNASSIGNED` are filled in place, and counts (180,) that sum to their number.
 
     Source: Rabin, Delon, Gousseau, "Transportation distances on the circle" (2011), for cost |x|.
     """
