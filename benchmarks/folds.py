@@ -232,7 +232,7 @@ def group_and_split(pool: NDArray[np.uint8], n: int) -> tuple[float, float, int]
     start = time.perf_counter()
     pairs = find_pairs(image_ids=ids, vectors=vectors)
     groups = find_groups(pairs=pairs, max_size=n // 5)
-    split(image_ids=groups.image_ids, groups=groups.labels, n_folds=5, seed=0)
+    split(image_ids=groups.image_ids, groups=groups.labels, n_folds=5, seed=0, strata=[0] * n)
     seconds = time.perf_counter() - start
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     peak = int(status["VmHWM"].split()[0]) / 2**20

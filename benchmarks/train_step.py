@@ -34,7 +34,6 @@ from ensemble.config import Config
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
-from ensemble.folds.split import split
 from ensemble.networks.build import build
 from ensemble.project import Project
 from ensemble.training.batches import Batch
@@ -45,6 +44,7 @@ from ensemble.training.loaders import count_workers, cut_epoch, make_training_lo
 from ensemble.training.progress import Position
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.workspace import Workspace
+from tests.reference.dealt import deal
 
 # isort: split
 from lightning.pytorch import Callback  # after ensemble.training, which makes it importable
@@ -188,7 +188,7 @@ def make_project(root: Path, arguments: argparse.Namespace) -> Project:
         num_workers=arguments.workers,
         max_steps_per_epoch=arguments.steps + 1,
     )
-    folds = split(image_ids=ids, groups=ids, n_folds=2, seed=0)
+    folds = deal(ids, 2)
     write_folds(root / "folds.csv", folds)
     competition = Competition.load(root / "data", size=size, seed=0)
     return Project(Workspace(root), config, competition, folds)

@@ -19,8 +19,8 @@ from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
-from ensemble.folds.split import split
 from ensemble.workspace import Workspace
+from tests.reference.dealt import deal
 
 if TYPE_CHECKING:  # most rooms are tested without torch, whose import takes seconds
     from ensemble.project import Project
@@ -74,8 +74,7 @@ def make_workspace(
             damaged = apply_damage(luma(crop), damage)
             write_png(workspace.data / "test_input" / f"TEST_{i:03d}.png", damaged)
             write_png(workspace.data / "test_target" / f"TEST_{i:03d}.png", crop)
-        folds = split(image_ids=names, groups=names, n_folds=n_folds, seed=0)
-        write_folds(workspace.folds_file, folds)
+        write_folds(workspace.folds_file, deal(names, n_folds))
         config = Config().replace("data", size=SIZE).replace("folds", n_folds=n_folds)
         for section, values in sections.items():
             config = config.replace(section, **values)

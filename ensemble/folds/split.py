@@ -79,9 +79,9 @@ def split(
     groups: Sequence[str | int],  # N labels; equal labels stay in one fold
     n_folds: int,  # at least 2, at most the number of groups
     seed: int,  # shuffles which group goes where
-    # N small integers from `make_strata`; each fold then gets its share of every stratum, as far as
-    # the groups allow
-    strata: Sequence[int] | None = None,
+    # N small integers from `make_strata`; each fold gets its share of every stratum, as far as the
+    # groups allow
+    strata: Sequence[int],
 ) -> Folds:
     """Deal whole groups into folds of nearly equal size.
 
@@ -92,7 +92,7 @@ def split(
         ConfigError: `n_folds` is under 2 or above the number of groups.
         DataError: The columns differ in length, or an id is there twice.
     """
-    _check_columns(image_ids, groups, image_ids if strata is None else strata)
+    _check_columns(image_ids, groups, strata)
     order = sorted(range(len(image_ids)), key=lambda row: image_ids[row])
     codes = _shuffle_groups([str(groups[row]) for row in order], seed)
     n_groups = len(np.unique(codes))
@@ -103,10 +103,7 @@ def split(
             f"`n_folds <= number of groups` must hold, but got (n_folds={n_folds}, groups="
             f"{n_groups}): a group never spans two folds; ask for at most {n_groups} folds"
         )
-    if strata is None:
-        folds = _deal_by_size(codes, n_folds)
-    else:
-        folds = _deal_by_strata(codes, np.asarray(strata)[order], n_folds)
+    folds = _deal(codes, np.asarray(strata)[order], n_folds)
     return Folds(
         image_ids=tuple(image_ids[row] for row in order),
         groups=tuple(groups[row] for row in order),
@@ -133,21 +130,7 @@ def _shuffle_groups(groups: Sequence[str], seed: int) -> NDArray[np.int64]:
     return shuffled[[first_seen[group] for group in groups]].astype(np.int64)
 
 
-def _deal_by_size(codes: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
-    """Largest group first, into the smallest fold."""
-    # So does scikit-learn's `GroupKFold`, whose order of equal groups depends on its version and,
-    # in older ones, on the processor. The folds of a seed must not.
-    sizes = np.bincount(codes)
-    filled, fold_of_code = np.zeros(n_folds, np.int64), np.zeros(len(sizes), np.int64)
-    for code in np.argsort(sizes, kind="stable")[::-1]:
-        fold_of_code[code] = k = np.argmin(filled)
-        filled[k] += sizes[code]
-    return fold_of_code[codes]
-
-
-def _deal_by_strata(
-    codes: NDArray[np.int64], strata: NDArray[np.int64], n_folds: int
-) -> NDArray[np.int64]:
+def _deal(codes: NDArray[np.int64], strata: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
     """Largest group first, into the fold that has least of the group's strata."""
     # scikit-learn's `StratifiedGroupKFold` refuses strata rarer than `n_folds`, and orders groups
     # by the spread of their strata: on 40 large groups its largest fold was 7 to 19 % above the
@@ -158,7 +141,7 @@ def _deal_by_strata(
     share = np.maximum(counts.sum(axis=0), 1) / n_folds
     fair_size = len(codes) / n_folds
     filled, fold_of_code = np.zeros((n_folds, counts.shape[1])), np.zeros(len(counts), np.int64)
-    for code in np.lexsort((np.arange(len(counts)), -counts.sum(axis=1))):
+    for code in np.argsort(-counts.sum(axis=1), kind="stable"):
         size = filled.sum(axis=1) / fair_size
         # How full each fold is already: in this group's strata, and altogether.
         fullness = (filled / share) @ (counts[code] / counts[code].sum())

@@ -13,7 +13,6 @@ from ensemble.config import Config
 from ensemble.damage.fill import fill_hole
 from ensemble.data.folds_csv import write_folds
 from ensemble.errors import ConfigError, MissingArtefactError, StaleArtefactError
-from ensemble.folds.split import split
 from ensemble.inference.fixed import InpaintingPredictor
 from ensemble.oof import collect as room
 from ensemble.oof.archive import Archive
@@ -24,6 +23,7 @@ from ensemble.provenance import restoration_for
 from ensemble.report.status import member_state
 from ensemble.vocabulary import VIEWS
 from tests.conftest import UNTRAINED
+from tests.reference.dealt import deal
 
 
 def navier_stokes(project):
@@ -183,9 +183,7 @@ def test_other_folds_make_every_archive_stale_and_collecting_mends_it(project):
     member = navier_stokes(project)
     collect(project, member, 0)
     names = project.folds.image_ids
-    write_folds(
-        project.workspace.folds_file, split(image_ids=names, groups=names, n_folds=2, seed=1)
-    )
+    write_folds(project.workspace.folds_file, deal(names, 2, seed=1))
     other = Project.open(project.workspace, project.config)
     assert other.folds != project.folds
     assert member_state(other, member, 0) == "stale"

@@ -15,9 +15,9 @@ from ensemble.config import load_config
 from ensemble.config_text import config_text
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
-from ensemble.folds.split import split
 from ensemble.project import Project
 from ensemble.workspace import Workspace, atomic_write
+from tests.reference.dealt import deal
 
 SIZE = 32
 COUNT = 20
@@ -84,7 +84,7 @@ def make_project(root: Path, data: Path, section: str = "training", **values: An
     if not workspace.data.exists():
         workspace.data.symlink_to(data)
         ids = [f"TRAIN_{number:05d}" for number in range(COUNT)]
-        write_folds(workspace.folds_file, split(image_ids=ids, groups=ids, n_folds=2, seed=0))
+        write_folds(workspace.folds_file, deal(ids, 2))
     return Project.open(workspace, config)
 
 
