@@ -28,13 +28,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.photos import cases
 from ensemble.arrays import Gray, Mask, luma
-from ensemble.composition.minimum_risk import _ascend, expected_ssim
+from ensemble.composition.minimum_risk import _ascend
 from ensemble.config import load_config
 from ensemble.damage.fill import fill_hole
 from ensemble.metric.score import PreparedTarget, prepare_gray
 from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.project import Project
 from ensemble.workspace import Workspace
+from tests.reference.expected_ssim import expected_ssim
 
 FILLS = ("spline", "biharmonic", "navier-stokes", "rows")
 STEPS = (0, 10, 30, 100)

@@ -27,8 +27,6 @@ _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-12
 _RIM = WINDOW - 1
 _C1, _C2 = constants(255, WINDOW)
 
-Pixels = NDArray[np.float64]
-
 
 def minimum_risk(
     pictures: Sequence[NDArray[Any]], shares: NDArray[np.float32], lost_mask: Mask
@@ -52,19 +50,6 @@ def minimum_risk(
     start = mean[lost_mask].astype(np.float64)
     mean[lost_mask] = _ascend(start, answers, shares.astype(np.float64), STEPS)
     return mean
-
-
-def expected_ssim(pixels: Pixels, answers: Pixels, shares: Pixels) -> tuple[float, Pixels]:
-    """The expected masked SSIM of (N,) lost pixels to answers (K, N), and its gradient (N,).
-
-    All are on the scale 0..255, along the scan line, N at least 7; `shares` (K,) of sum 1 say how
-    likely each answer is.
-
-    Source: the formula in `ensemble.metric.ssim` for a data range of 255, and its derivative.
-    """
-    gradient = np.zeros_like(pixels)
-    value = _differentiate(gradient, pixels, answers, _prepare(answers), shares)
-    return float(value), gradient
 
 
 @kernel
@@ -101,6 +86,8 @@ def _differentiate(gradient: Any, y: Any, answers: Any, sums: Any, shares: Any) 
 
     The SSIM of a window to an answer x changes with a pixel y_i of it by p + q x_i - r y_i, where
     p, q and r are the window's.
+
+    Source: the formula in `ensemble.metric.ssim` for a data range of 255, and its derivative.
     """
     n, lost, windows = WINDOW, y.shape[0], sums.shape[2]
     sy, syy, sxy = np.empty(windows), np.empty(windows), np.empty(windows)

@@ -5,10 +5,11 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from ensemble.composition.minimum_risk import RATE, STEPS, expected_ssim, minimum_risk
+from ensemble.composition.minimum_risk import RATE, STEPS, minimum_risk
 from ensemble.composition.weighted_mean import weighted_mean
 from ensemble.errors import ArrayError
 from ensemble.training.losses import masked_ssim
+from tests.reference.expected_ssim import expected_ssim
 
 SHARES = np.array([0.2, 0.5, 0.3])
 
