@@ -19,6 +19,7 @@ from pydantic import (
     JsonValue,
     ValidationError,
     create_model,
+    field_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -32,8 +33,8 @@ MOST_FOLDS = 100
 MOST_SIDE = 4096
 """Of a photograph, in pixels; more are a mistake."""
 
-MOST_SEED = 2**32 - 1
-"""Of the seeds that every library takes."""
+LARGEST_NUMBER = 2**32 - 1
+"""Of all settings: no library takes a larger seed, and each overflows at another number."""
 
 InputMode = Literal["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance"]
 """What a network of restoration is shown."""
@@ -57,6 +58,15 @@ class Section(BaseModel):
     """Some keys, frozen; an unknown key, another kind of value, infinity and NaN are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _limit_numbers(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+            raise ValueError(
+                f"input should be less than or equal to {LARGEST_NUMBER}, but got {value}"
+            )
+        return value
 
 
 class DataSection(Section):
@@ -175,7 +185,7 @@ class TrainingSection(Section):
         "or more, fp16 with a gradient scaler on those of 7.0 or more (T4, V100), else float32.",
     )
     compile: bool = Field(False, description="Compile the network with torch.compile.")
-    num_workers: int = Field(-1, ge=-1, description="Processes that read data; -1 chooses.")
+    num_workers: int = Field(-1, ge=-1, le=256, description="Processes that read data; -1 chooses.")
     cache: bool = Field(
         True, description="Keep the decoded photographs under cache/, where the disk has room."
     )
@@ -213,7 +223,7 @@ class OofSection(Section):
 class BlendSection(Section):
     """How the blend is tuned."""
 
-    trials: int = Field(200, ge=0, description="Optuna trials a stage.")
+    trials: int = Field(200, ge=0, le=1_000_000, description="Optuna trials a stage.")
     sampler: str = Field("tpe", description="Search strategy, such as tpe or greedy.")
     storage: str = Field(
         "", description="A journal file, or a database URL of Optuna; empty is oof/study.log."
@@ -252,9 +262,7 @@ class CustomMember(Section):
     adapter: str | None = Field(
         None, description="Where arch is onnx: what goes in and comes out, see docs/onnx.md."
     )
-    seed: int | None = Field(
-        None, ge=0, le=MOST_SEED, description="Seed of what its training draws at random."
-    )
+    seed: int | None = Field(None, ge=0, description="Seed of what its training draws at random.")
 
     def settings(self) -> dict[str, Any]:
         """What the table sets for its member alone, by key of `seed`, [training], [restoration]."""
@@ -290,7 +298,7 @@ if not TYPE_CHECKING:  # mypy knows the class above; at run time it has these ke
 class Config(Section):
     """All settings of `ens.toml`."""
 
-    seed: int = Field(0, ge=0, le=MOST_SEED, description="Seed of everything drawn at random.")
+    seed: int = Field(0, ge=0, description="Seed of everything drawn at random.")
     data: DataSection = DataSection()
     folds: FoldsSection = FoldsSection()
     normalization: NormalizationSection = NormalizationSection()
@@ -347,7 +355,7 @@ def load_config(path: Path) -> Config:
     if not path.exists():
         return Config()
     try:
-        text = read_bytes(path, most=_LARGEST).decode()
+        text = read_bytes(path, most=_LARGEST).decode("utf-8-sig")  # Notepad begins with a mark
         if any(line.count(".") > _MOST_DOTS for line in text.splitlines() if "=" in line):
             raise RecursionError  # Python's reader would take memory by the square of their number
         return _validated(tomllib.loads(text), source=f"`{path}`")

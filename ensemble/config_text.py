@@ -48,7 +48,7 @@ def set_key(path: Path, section: str, key: str, value: Any) -> None:
             is then left alone.
     """
     load_config(path).replace(section, **{key: value})
-    text = path.read_text(encoding="utf-8") if path.exists() else config_text(Config())
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else config_text(Config())
     document = tomlkit.parse(text)
     document.setdefault(section, tomlkit.table())[key] = _toml(value)
     atomic_write(path, tomlkit.dumps(document))

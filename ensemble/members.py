@@ -223,7 +223,9 @@ def resolve(
     folders = Counter(name.lower() for name in named)
     for name in names:
         if named[name] > 1:
-            raise ConfigError(f"a member takes part once, but `{name}` is named twice for {stage}")
+            raise ConfigError(
+                f"a member takes part once, but `{name}` is named twice for {stage}; delete one"
+            )
         if name not in known:
             raise ConfigError(unknown_name(f"member of {stage}", name, known))
         if folders[name.lower()] > 1:

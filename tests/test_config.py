@@ -172,6 +172,34 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path):
         load_config(tmp_path / "ens.toml")
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path):
+    path = tmp_path / "ens.toml"
+    path.write_bytes(b"\xef\xbb\xbf[training]\nepochs = 7\n")
+    assert load_config(path).training.epochs == 7
+    set_key(path, "training", "encoder_weights", "none")
+    changed = load_config(path).training
+    assert (changed.epochs, changed.encoder_weights) == (7, "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (f"[training]\nepochs = {10**30}", "training.epochs"),
+        (f"[training]\naccumulate = {10**30}", "training.accumulate"),
+        ("[training]\nl1 = 1e308", "training.l1"),
+        ("[training]\nnum_workers = 1000000000", "training.num_workers"),
+        (f"[inference]\nbatch_size = {10**30}", "inference.batch_size"),
+        ("[blend]\ntrials = 1000000000", "blend.trials"),
+        (f"{MEMBER}batch_size = {10**30}", "member.batch_size"),
+    ],
+)
+def test_no_number_is_so_large_that_a_library_fails_or_never_ends(
+    tmp_path: Path, text: str, key: str
+):
+    with pytest.raises(ConfigError, match=f"`{key}`.*less than or equal to .*, but got 1"):
+        load(tmp_path, text)
+
+
 def test_flags_override_and_leave_the_rest():
     config = Config().replace("training", epochs=2, learning_rate=None)
     assert config.training.epochs == 2

@@ -55,7 +55,7 @@ def run_blend(
         say(f"{stage}: {', '.join(member.name for member in chosen)}")
     for sentence in lineup.left_out:
         say(sentence)
-    project.photographs.prepare(progress)
+    project.photographs.check(progress)
     run = _Run(project, lineup, settings, progress, say, show)
     first, first_summary = run.tune_restoration()
     priors, second, second_summary = run.tune_colorization(first)

@@ -62,7 +62,7 @@ def oof(
         if k in wanted
     ]
     if found:
-        project.photographs.prepare(context.progress)
+        project.photographs.check(context.progress)
     for one, k in found:
         total = len(project.oof_sample(k))
         with context.progress(f"{one.stage} {one.name} fold {k}", total) as advance:

@@ -16,6 +16,7 @@ from ensemble.data.png import read_gray, read_rgb, same_size
 from ensemble.data.zip_file import open_zip
 from ensemble.errors import DataError, MissingFileError
 from ensemble.manifest import digest_json
+from ensemble.metric.ssim import WINDOW
 from ensemble.parallel import Progress, seed_of, silent
 
 _REMEDY = "put the competition's files there, or make a demo set with `ens demo`"
@@ -55,25 +56,28 @@ def measure_damage(sample: Sample) -> tuple[float, float]:
     return float(sample.lost_mask.mean()), flat
 
 
-def check_damage(name: str, share: float, flat: float) -> str | None:
+def check_damage(name: str, share: float, flat: float, *, pixels: int) -> str | None:
     """Check that a photograph and its damaged input belong together.
 
     Args:
         name: Of the photograph.
         share: Of its pixels that is lost; see `measure_damage`.
         flat: Share of these that has their most frequent gray.
+        pixels: Of the photograph.
 
     Returns:
         A warning, where the damage is unusual: more than half of the picture, or several grays.
 
     Raises:
-        DataError: No pixel is lost, or the grays of the lost ones are those of a picture instead
-            of a fill: another photograph, or a gray of another formula than Pillow's.
+        DataError: Fewer pixels are lost than can be scored, or all are, or the grays of the lost
+            ones are those of a picture instead of a fill: another photograph, or a gray of another
+            formula than Pillow's.
     """
-    if share == 0:
+    lost = round(share * pixels)
+    if lost < WINDOW or lost == pixels:
         raise DataError(
-            f"`{name}` must have a hole, but its damaged input is the target's gray in every "
-            "pixel; remove the pair"
+            f"`{name}` must have a hole of at least {WINDOW} pixels, and pixels around it, but its "
+            f"damaged input differs from the target's gray in {lost} of {pixels}; remove the pair"
         )
     if flat < 0.5:
         raise DataError(

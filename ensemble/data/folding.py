@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.data.competition import check_damage
 from ensemble.data.folds_csv import read_folds
 from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError
@@ -63,9 +62,8 @@ def make_folds(
         ConfigError: There are fewer groups than folds.
     """
     image_ids = photographs.competition.train_ids
-    facts = photographs.describe(progress)
-    damage = zip(image_ids, facts.traits[:, 2].tolist(), facts.flat.tolist(), strict=True)
-    warnings = [text for one in damage if (text := check_damage(*one))]
+    warnings = photographs.check(progress)
+    facts = photographs.describe()
     # A fold's share is the largest group that leaves folds of equal size possible.
     max_size, groups = max(1, len(image_ids) // max(1, n_folds)), None
     if find_duplicates and labels is None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.arrays import Gray, Mask, Rgb
-from ensemble.data.competition import Competition, Sample
+from ensemble.data.competition import Competition, Sample, check_damage
 from ensemble.data.png import read_mask, same_size
 from ensemble.data.scan import Facts, Scan, describe_sample, find_lost
 from ensemble.errors import DataError, unknown_name
@@ -90,6 +90,21 @@ class Photographs:
         )
         return Facts(*map(np.stack, zip(*found, strict=True)))
 
+    def check(self, progress: Progress = silent) -> list[str]:
+        """Read every training photograph, and check that its damaged input is of it.
+
+        Returns:
+            A warning for each whose damage is unusual.
+
+        Raises:
+            EnsembleError: As `prepare`, and `check_damage`.
+        """
+        facts, (height, width) = self.describe(progress), self.competition.size
+        check = partial(check_damage, pixels=height * width)
+        shares = facts.traits[:, 2].tolist()
+        told = map(check, self.competition.train_ids, shares, facts.flat.tolist())
+        return [warning for warning in told if warning]
+
     def target(self, image_id: str) -> Rgb:
         """A training photograph, (H, W, 3) uint8, read-only.
 
@@ -128,10 +143,22 @@ class Photographs:
 
         Those of a test photograph are the mask drawn by hand where there is one. Validation uses
         the located hole, so that it is honest about what the locator can do.
+
+        Raises:
+            DataError: All are lost.
         """
         if self.folder is None or self.competition.is_test(image_id):
-            return self._locate(image_id)
-        return self._unpacked("located", self._row(image_id))
+            mask = self._locate(image_id)
+        else:
+            mask = self._unpacked("located", self._row(image_id))
+        if mask.all():
+            path = mask_file(self.competition, image_id)
+            drawn = f"draw its hole into `{path}`" if self.competition.is_test(image_id) else ""
+            raise DataError(
+                f"`{image_id}` must have pixels that are not lost, but looks lost in all of them; "
+                + (drawn or "remove the pair")
+            )
+        return mask
 
     def _unpacked(self, name: str, row: int) -> Mask:
         width = self.competition.size[1]

@@ -103,7 +103,8 @@ def _check_train(
         """The fault of a photograph, or nothing, and how well its hole is located."""
         try:
             sample = competition.train_sample(image_id)
-            told = check_damage(sample.image_id, *measure_damage(sample)) or ""
+            measured = measure_damage(sample)
+            told = check_damage(image_id, *measured, pixels=sample.damaged.size) or ""
         except DataError as error:
             return str(error), 0.0
         return told, judge_hole(sample).iou or 0.0

@@ -113,6 +113,6 @@ def _prepare(jobs: Sequence[Job], project: Project, restart: bool, progress: Pro
     trained = [job for job in jobs if project.member(job.stage, job.member).kind == "trained"]
     files = [job.files(project.workspace) for job in trained]
     if trained and (restart or not all(file.manifest.exists() for file in files)):
-        project.photographs.prepare(progress)
+        project.photographs.check(progress)
     if restart:
         remove(trained, project)

@@ -321,12 +321,13 @@ def _table_balance(project: Project) -> Table:
 def _list_suspects(project: Project, looks: Sequence[Look]) -> tuple[Outlined, ...]:
     """Photographs whose damage is unusual, then holes that are located badly, the worst first."""
     facts, image_ids = project.photographs.describe(), project.competition.train_ids
+    height, width = project.competition.size
     told: dict[str, str] = {}
     for image_id, share, flat in zip(
         image_ids, facts.traits[:, 2].tolist(), facts.flat.tolist(), strict=True
     ):
         try:
-            warning = check_damage(image_id, share, flat)
+            warning = check_damage(image_id, share, flat, pixels=height * width)
         except DataError as error:
             warning = str(error)
         if warning:

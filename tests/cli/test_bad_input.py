@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from ensemble.config_text import config_text
-from ensemble.data.png import encode_png
+from ensemble.data.png import encode_png, write_png
 from tests.cli.test_status import FIXED
 
 Harm = Callable[[Path], object]
@@ -192,6 +192,35 @@ def test_what_can_be_made_again_stops_no_verb(ens, root: Path, harm: Harm) -> No
     for verb in ("status", "history"):
         said = ens(root, verb)
         assert said.status == 0, said.err
+
+
+def pair_crosswise(root: Path) -> None:
+    (root / "data/train.csv").unlink()
+    first, second = (root / f"data/train_input/TRAIN_0000{k}.png" for k in (0, 1))
+    other = first.rename(first.with_name("other"))
+    second.rename(first)
+    other.rename(second)
+
+
+def fill_all(root: Path) -> None:
+    write_png(root / "data/test_input/TEST_001.png", np.full((48, 48), 77, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("harm", "verb", "due"),
+    [
+        (pair_crosswise, "blend --trials 2", "`TRAIN_00000` must differ from its damaged input"),
+        (pair_crosswise, "oof", "`TRAIN_00000` must differ from its damaged input"),
+        (fill_all, "submit --force", "`TEST_001` .* looks lost in all.*data/test_masks/TEST_001.p"),
+    ],
+)
+def test_photographs_that_were_changed_after_the_folds_were_made(
+    ens, root: Path, harm: Harm, verb: str, due: str
+) -> None:
+    harm(root)
+    said = ens(root, verb)
+    assert said.status == 2
+    assert re.search(due, said.err), said.err
 
 
 def test_what_was_read_of_photographs_has_checksums(ens, root: Path) -> None:

@@ -112,7 +112,8 @@ def test_the_gray_of_a_sample_is_that_of_its_target(data: Path, crops: Crops, lo
 
 
 def check(sample: Sample) -> str | None:
-    return check_damage(sample.image_id, *measure_damage(sample))
+    pixels = sample.damaged.size
+    return check_damage(sample.image_id, *measure_damage(sample), pixels=pixels)
 
 
 def test_the_competitions_own_damage_passes_without_a_warning(data: Path, crops: Crops, load):
@@ -120,10 +121,15 @@ def test_the_competitions_own_damage_passes_without_a_warning(data: Path, crops:
     assert check(load().train_sample("TRAIN_00000")) is None
 
 
-def test_an_input_without_a_hole_is_refused_by_name(data: Path, crops: Crops, load):
+@pytest.mark.parametrize("count", [0, 6, SIDE * SIDE])
+def test_a_hole_of_few_or_all_pixels_is_refused_by_name(data: Path, crops: Crops, load, count):
     add_inputs(data, crops)
-    write_png(data / "train_input/TRAIN_00001.png", pil_gray(crops[1]))
-    with pytest.raises(DataError, match="`TRAIN_00001` must have a hole, but"):
+    damaged = pil_gray(crops[1]).copy()
+    lost = damaged.reshape(-1)[:count]
+    lost[:] = next(gray for gray in range(256) if gray not in lost)
+    write_png(data / "train_input/TRAIN_00001.png", damaged)
+    message = f"`TRAIN_00001` must have a hole of at least 7 .* in {count} of 2304; remove the pair"
+    with pytest.raises(DataError, match=message):
         check(load().train_sample("TRAIN_00001"))
 
 
