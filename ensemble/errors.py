@@ -142,6 +142,7 @@ _REMEDIES = {
     errno.EROFS: "work in another folder with --root",
     errno.EISDIR: "a file is due there: move the folder away",
     errno.ENOTDIR: "a folder is due there: move the file away",
+    errno.EEXIST: "a folder is due there: move the file away",
     errno.ELOOP: "a link there leads to itself: remove it",
     errno.EMFILE: "allow more open files with `ulimit -n`, then run this again",
 }

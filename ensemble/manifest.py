@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ensemble.errors import DataError, MissingArtefactError, MissingFileError, StaleArtefactError
-from ensemble.reading import explain, read_json
+from ensemble.reading import explain, file_status, read_json
 from ensemble.vocabulary import View
 from ensemble.workspace import atomic_write
 
@@ -163,7 +163,13 @@ def digest_bytes(content: bytes) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It is a folder, a pipe or a device.
+    """
+    file_status(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -125,16 +125,16 @@ def read_checkpoint(project: Project, member: Member, fold: Fold) -> Manifest:
         StaleArtefactError: It was made from something else, of another fold for example.
     """
     folder = project.folder(member, fold)
-    remedy = f"run `ens train --stage {member.stage} --member {member.name} --fold {fold}`"
-    manifest = read_manifest(folder / MANIFEST, remedy=remedy)
+    command = f"run `ens train --stage {member.stage} --member {member.name} --fold {fold}"
+    manifest = read_manifest(folder / MANIFEST, remedy=f"{command}`")
     require_same(
         manifest.made_from,
         checkpoint_digests(project, member, fold),
         name=f"the {member.stage} network `{member.name}` in `{folder}`",
-        remedy=f"{remedy} --restart, or undo the change",
+        remedy=f"{command} --restart`, or undo the change",
     )
     if not (folder / WEIGHTS).is_file():
-        raise MissingArtefactError(f"`{folder / WEIGHTS}` is not there; {remedy} --restart")
+        raise MissingArtefactError(f"`{folder / WEIGHTS}` is not there; {command} --restart`")
     return manifest
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.errors import DataError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import (
     Manifest,
     digest_bytes,
@@ -83,6 +84,12 @@ def test_a_changed_origin_is_refused_by_name(present: dict[str, str], changed: s
     message = f"the cache was made from {changed} the present one; run `ens oof`"
     with pytest.raises(StaleArtefactError, match=re.escape(message)):
         require_same(manifest.made_from, present, name="the cache", remedy="run `ens oof`")
+
+
+def test_what_is_no_file_has_no_digest(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="`.*pipe` must be a file, but is a pipe"):
+        digest_file(tmp_path / "pipe")
 
 
 def test_digests_are_sha256(tmp_path: Path):

@@ -156,18 +156,28 @@ class Archive:
             raise MissingArtefactError(
                 f"`{self.path}` holds no `{view}` prediction of `{image_id}`; {REMEDY}"
             )
-        due, picture = self._arrays[view], None
-        with suppress(Exception):  # whatever the decoder raises: the checksum tells
-            stored = np.empty(due.shape[1:], dtype=_stored(due))
-            _codec().decode(self._chunk(view, row).read_bytes(), stored)
-            picture = stored.astype(due.dtype, copy=False)
-        if picture is None or _checksum(picture) != self._checksums[row, self.views.index(view)]:
+        picture = self._decode(view, row)
+        if picture is None:
             self._forget(row)
             raise StaleArtefactError(
                 f"the `{view}` prediction of `{image_id}` in `{self.path}` is missing or damaged; "
                 f"{REMEDY}"
             )
         return picture
+
+    def mend(self) -> None:
+        """Count photographs as missing whose files are gone; call it where nobody else writes.
+
+        Where one is missing, all others are read, and those that are damaged are missing too:
+        what has befallen one file has seldom befallen it alone.
+        """
+        written = [row for row, sums in enumerate(self._checksums) if sums.all()]
+        whole = [r for r in written if all(self._chunk(view, r).exists() for view in self.views)]
+        if len(whole) < len(self.image_ids):
+            whole = [r for r in whole if all(self._decode(v, r) is not None for v in self.views)]
+        if len(whole) < len(written):
+            self._checksums[sorted({*written} - {*whole})] = 0
+            _write_record(self.path, self._checksums)
 
     def missing(self, image_ids: Sequence[str]) -> tuple[str, ...]:
         """Those of some photographs that have not been written, or that it is not made for."""
@@ -236,6 +246,17 @@ class Archive:
         array = self._arrays[view]
         key = array.metadata.encode_chunk_key((row, *[0] * (array.ndim - 1)))
         return self.path / ARRAYS / view / str(key)
+
+    def _decode(self, view: View, row: int) -> NDArray[Any] | None:
+        """A prediction as it was written; None if its file is gone or holds something else."""
+        due = self._arrays[view]
+        with suppress(Exception):  # whatever the decoder raises: the checksum tells
+            stored = np.empty(due.shape[1:], dtype=_stored(due))
+            _codec().decode(self._chunk(view, row).read_bytes(), stored)
+            picture = stored.astype(due.dtype, copy=False)
+            if _checksum(picture) == self._checksums[row, self.views.index(view)]:
+                return picture
+        return None
 
     def _read_record(self) -> NDArray[np.uint64]:
         shape = (len(self.image_ids), len(self.views))

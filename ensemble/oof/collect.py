@@ -140,6 +140,7 @@ def _open_same(path: Path, made_from: Mapping[str, str]) -> Archive | None:
         archive = Archive(path)
         require_same(archive.manifest.made_from, made_from, name=str(path), remedy="")
         archive.require_arrays()
+        archive.mend()
     except (MissingArtefactError, StaleArtefactError):
         return None
     return archive

@@ -28,7 +28,7 @@ from ensemble.project import Project
 from ensemble.provenance import submission_digests
 from ensemble.submission.chain import TestAnswer, predict_test
 from ensemble.submission.history import read_expected
-from ensemble.submission.zip import build_zip, verify_zip
+from ensemble.submission.zip import build_zip, check_sample, verify_zip
 from ensemble.vocabulary import FULL
 from ensemble.workspace import atomic_path, exclusive_lock
 
@@ -128,6 +128,7 @@ def submit(
     path = project.workspace.submission_file(name)
     check_free(path, force=force)
     competition = project.competition
+    check_sample(competition.test_names, competition.sample_submission_names())
     priors, targets = read_recipe_priors(project, recipe), _targets(project)
     others = {} if mix is None else _read_others(mix, competition)
     made_from = submission_digests(project, recipe, full=full)
@@ -144,7 +145,6 @@ def submit(
                 temporary,
                 names=competition.test_names,
                 size=competition.size,
-                sample=competition.sample_submission_names(),
                 called=path,
             )
             write_manifest(
@@ -172,7 +172,6 @@ def _read_others(mix: Mix, competition: Competition) -> dict[str, Rgb]:
         mix.zip_file,
         names=competition.test_names,
         size=competition.size,
-        sample=None,
         remedy="ask for a zip that can be submitted as it is",
     )
     source = PngSource(mix.zip_file)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ensemble.arrays import Rgb
+from ensemble.data.layout import SAMPLE_SUBMISSION
 from ensemble.data.png import decode_rgb, encode_png, same_size
 from ensemble.data.zip_file import open_zip, read_entry
 from ensemble.errors import DataError, SubmissionError, list_some
@@ -42,17 +43,15 @@ def verify_zip(
     *,
     names: Sequence[str],
     size: tuple[int, int],
-    sample: Sequence[str] | None,
     called: Path | None = None,
     remedy: str = "build it again with `ens submit`",
 ) -> None:
-    """Check a submission against the test photographs and the sample submission.
+    """Check a submission against the test photographs.
 
     Args:
         path: The zip.
         names: The file names due: one for each test photograph.
         size: (H, W) of each.
-        sample: The names in `sample_submission.zip`; None where there is none.
         called: What to call the zip in the message; `path` by default.
         remedy: What the message advises.
 
@@ -61,11 +60,23 @@ def verify_zip(
             is not a whole RGB PNG of the right size. The message names every kind of fault.
     """
     faults = _name_faults(_entry_names(path, remedy), names, f"{len(names)} test photographs")
-    if sample is not None:
-        faults += _name_faults(sorted(names), sample, "sample submission")
     faults = faults or _picture_faults(path, size)
     if faults:
         raise SubmissionError(f"`{called or path}` would be refused: {'; '.join(faults)}; {remedy}")
+
+
+def check_sample(names: Sequence[str], sample: Sequence[str] | None) -> None:
+    """Check the names of a submission against those in `sample_submission.zip`, if there is one.
+
+    Raises:
+        SubmissionError: They differ.
+    """
+    faults = [] if sample is None else _name_faults(sorted(names), sample, SAMPLE_SUBMISSION)
+    if faults:
+        raise SubmissionError(
+            f"a zip of these test photographs would be refused: {'; '.join(faults)}; see whether "
+            "they are of one competition, and download both again"
+        )
 
 
 def _entry_names(path: Path, remedy: str) -> list[str]:

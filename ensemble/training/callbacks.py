@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ensemble.config import TrainingSection
 from ensemble.data.tables import read_numbers
+from ensemble.manifest import digest_file
 from ensemble.networks.weights import save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
@@ -38,7 +39,8 @@ class Checkpointing(Callback):
         settings: `[training]` of ens.toml.
         position: How far the training is.
         scores: The `val_score` of each epoch so far, None without validation; appended to.
-        notes: Written into each checkpoint too: what the training is made from.
+        notes: Written into each checkpoint too: what the training is made from, and under `epochs`
+            the SHA-256 of each epoch's weights, which is added to.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Checkpointing(Callback):
         if trainer.is_global_zero and epoch in keep:
             path = self.files.epoch_weights(epoch)
             save_weights(path, learner.kept)
+            self.notes["epochs"][epoch] = digest_file(path)
         self._save(trainer)
         if trainer.is_global_zero:
             for other in set(self.files.kept_epochs()) - set(keep):

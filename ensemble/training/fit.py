@@ -180,7 +180,8 @@ class _Run:
     def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:
         settings, files = self.settings, self.files
         common = (files, settings, earlier.position, earlier.scores)
-        callbacks = [MetricsLog(*common, batches), Checkpointing(*common, origin.notes())]
+        notes = {**origin.notes(), "epochs": earlier.epochs}
+        callbacks = [MetricsLog(*common, batches), Checkpointing(*common, notes)]
         return make_trainer(settings, files, self.hardware, callbacks)
 
 

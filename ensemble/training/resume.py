@@ -59,8 +59,8 @@ class Origin:
                 for what in changed
             ]
             raise StaleArtefactError(
-                f"{job}: {name} was made from {', '.join(changes)}; undo that change, or train "
-                f"anew with `{job.command} --restart`"
+                f"{name} was made from {', '.join(changes)}; undo that change, or train anew with "
+                f"`{job.command} --restart`"
             )
 
     def _describe_settings(self, before: Mapping[str, Any]) -> str:
@@ -91,12 +91,14 @@ class EarlierRun:
         resumable: Whether `last.ckpt` is there to be resumed.
         position: Where it stopped.
         scores: The `val_score` of each epoch so far; None without validation.
+        epochs: SHA-256 of each epoch's weights.
     """
 
     manifest: Manifest | None = None
     resumable: bool = False
     position: Position = field(default_factory=Position)
     scores: list[float | None] = field(default_factory=list)
+    epochs: dict[int, str] = field(default_factory=dict)
 
 
 def find_earlier_run(
@@ -121,14 +123,15 @@ def find_earlier_run(
         return EarlierRun()
     state = read_state(files.last)
     origin.require_same(state, job, name=f"`{files.last}`")
-    scores = list(state["scores"])
+    scores, epochs = list(state["scores"]), dict(state.get("epochs", {}))
     for epoch in epochs_to_keep(scores, settings.average_last):
-        if not files.epoch_weights(epoch).exists():
+        path, due = files.epoch_weights(epoch), epochs.get(epoch)  # earlier versions noted none
+        if not path.exists() or (due is not None and digest_file(path) != due):
             raise StaleArtefactError(
-                f"`{files.epoch_weights(epoch)}` is not there, but belongs to `{files.last}`; put "
-                f"it back, or train anew with `{job.command} --restart`"
+                f"`{path}` is not the file that `{files.last}` was written with; put it back, or "
+                f"train anew with `{job.command} --restart`"
             )
-    return EarlierRun(None, True, Position(**state["position"]), scores)
+    return EarlierRun(None, True, Position(**state["position"]), scores, epochs)
 
 
 def is_over(scores: Scores, settings: TrainingSection) -> bool:

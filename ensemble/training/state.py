@@ -44,6 +44,7 @@ class _State(BaseModel):
     scores: list[float | None]
     made_from: dict[str, str] = {}
     settings: dict[str, Any] = {}
+    epochs: dict[int, str] = {}
 
     @model_validator(mode="after")
     def _check_position(self) -> _State:
@@ -84,7 +85,7 @@ def mark_position(checkpoint: dict[str, Any], position: Position) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `ens` itself noted in a checkpoint: `position`, `scores`, `made_from`, `settings`.
+    """What `ens` itself noted in a checkpoint; see `_State`.
 
     Raises:
         StaleArtefactError: The file is damaged or was not written by this toolkit.

@@ -115,7 +115,7 @@ def _read_zip(path: Path) -> None:
 def _verify_zip(path: Path) -> None:
     from ensemble.submission.zip import verify_zip
 
-    verify_zip(path, names=("a.png", "b.png"), size=RGB.shape[:2], sample=None)
+    verify_zip(path, names=("a.png", "b.png"), size=RGB.shape[:2])
 
 
 def _sample_names(path: Path) -> None:

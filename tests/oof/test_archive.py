@@ -178,6 +178,17 @@ def test_a_harmed_picture_is_refused_by_name_and_counts_as_missing(tmp_path, har
     assert np.array_equal(Archive(archive.path).read("b", "hflip"), pictures["hflip"][1])
 
 
+def test_mending_finds_files_that_are_gone_and_then_all_that_are_damaged(tmp_path):
+    archive = make(tmp_path)
+    archive.write(IDS, some(3))
+    flip(archive)
+    archive.mend()
+    assert archive.missing(IDS) == ()  # nothing is read where every file is there
+    chunk(archive, 2, "identity").unlink()
+    archive.mend()
+    assert archive.missing(IDS) == Archive(archive.path).missing(IDS) == ("b", "c")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"rubbish", b"\x93NUMPY\x01\x00"])
 def test_a_harmed_record_is_refused(tmp_path, content):
     archive = make(tmp_path)

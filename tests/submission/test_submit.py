@@ -175,9 +175,7 @@ def test_a_refused_submission_leaves_the_earlier_one(project, fault):
     else:
         with zipfile.ZipFile(project.workspace.data / "sample_submission.zip", "w") as sample:
             sample.writestr("other.png", b"")
-        refusal = pytest.raises(
-            SubmissionError, match=f"`{made.zip_file}` would be refused: .*other"
-        )
+        refusal = pytest.raises(SubmissionError, match="would be refused: `other.png` missing")
     with refusal:
         send(project, force=True)
     assert [path.read_bytes() for path in files] == before

@@ -7,7 +7,7 @@ import pytest
 
 from ensemble.data.png import decode_rgb, encode_png
 from ensemble.errors import SubmissionError
-from ensemble.submission.zip import build_zip, verify_zip
+from ensemble.submission.zip import build_zip, check_sample, verify_zip
 
 RNG = np.random.default_rng(0)
 NAMES = ["TEST_000.png", "TEST_001.png"]
@@ -16,7 +16,7 @@ PICTURES = [(name, RNG.integers(0, 256, (*SIZE, 3), dtype=np.uint8)) for name in
 
 
 def verify(path, **changes):
-    verify_zip(path, **{"names": NAMES, "size": SIZE, "sample": NAMES, **changes})
+    verify_zip(path, **{"names": NAMES, "size": SIZE, **changes})
 
 
 def zip_of(path, entries):
@@ -73,12 +73,12 @@ def test_a_name_twice_is_refused(tmp_path):
         verify(path)
 
 
-def test_the_sample_submission_has_a_word_too(tmp_path):
-    path = tmp_path / "s.zip"
-    build_zip(path, PICTURES)
-    with pytest.raises(SubmissionError, match="against the sample submission"):
-        verify(path, sample=["TEST_000.png", "other.png"])
-    verify(path, sample=None)
+def test_the_sample_submission_has_a_word_too():
+    names = ["TEST_000.png", "TEST_001.png"]
+    with pytest.raises(SubmissionError, match="`other.png` missing, against the sample_submission"):
+        check_sample(names, ["TEST_000.png", "TEST_001.png", "other.png"])
+    check_sample(names, [*reversed(names)])
+    check_sample(names, None)
 
 
 def test_no_zip_at_all(tmp_path):

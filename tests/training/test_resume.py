@@ -250,6 +250,23 @@ def test_weights_that_were_tampered_with_are_not_taken_for_finished(
         fit(restoration_job, project=project)
 
 
+@pytest.mark.parametrize("harm", ["rubbish", "of another epoch", "gone"])
+def test_an_epochs_weights_that_were_tampered_with_do_not_become_the_networks(
+    make_project: MakeProject, restoration_job: Job, harm: str
+) -> None:
+    fit(restoration_job, project=make_project(epochs=2, average_last=2))
+    files = restoration_job.files(make_project(epochs=2).workspace)
+    before, harmed = files.weights.read_bytes(), files.epoch_weights(0)
+    if harm == "gone":
+        harmed.unlink()
+    else:
+        harmed.write_bytes(files.epoch_weights(1).read_bytes() if "of" in harm else b"rubbish")
+    files.manifest.unlink()  # as if it had been killed before the end
+    with pytest.raises(StaleArtefactError, match="epoch-0000.*is not the file that .*last.ckpt"):
+        fit(restoration_job, project=make_project(epochs=2, average_last=2))
+    assert files.weights.read_bytes() == before
+
+
 def test_a_training_that_stopped_early_goes_on_with_more_patience(
     make_project: MakeProject, tmp_path: Path, restoration_job: Job
 ) -> None:
