@@ -41,22 +41,16 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Damage:
-    """One polygon of one flat gray.
+    """One polygon of one flat gray."""
 
-    Attributes:
-        kind: Which of `KINDS`, that is of polygenerator's random, star-shaped and convex polygons.
-        points: (P, 2) float64, whole numbers, (x, y) a row, in pixels of the picture. A vertex may
-            lie on the box's far side, one past the last pixel; `lost_mask` clips it.
-        box: (x0, y0, x1, y1), the far side excluded; the polygon touches all four sides.
-        fill: The gray, 0 to 255.
-        size: (H, W) of the picture.
-    """
-
+    # which of `KINDS`, that is of polygenerator's random, star-shaped and convex polygons
     kind: str
+    # (P, 2) float64, whole numbers, (x, y) a row, in pixels of the picture. A vertex may lie on the
+    # box's far side, one past the last pixel; `lost_mask` clips it
     points: NDArray[np.float64]
-    box: Box
-    fill: int
-    size: tuple[int, int]
+    box: Box  # (x0, y0, x1, y1), the far side excluded; the polygon touches all four sides
+    fill: int  # the gray, 0 to 255
+    size: tuple[int, int]  # (H, W) of the picture
 
     def lost_mask(self) -> Mask:
         """The lost pixels, (H, W) bool, at least `MIN_PIXELS`.

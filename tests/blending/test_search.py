@@ -11,14 +11,16 @@ from unittest.mock import Mock
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 from optuna.storages.journal import _file
+from optuna.trial import create_trial
 
 from ensemble.blending import search as searching
 from ensemble.blending.samplers import SAMPLERS, make_sampler
 from ensemble.blending.search import name_study, open_storage, open_study, search
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.sampling import Plan
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, StaleArtefactError
 
 VIEWS = ("identity", "hflip", "vflip", "hvflip")
 SPACE = SearchSpace(views=dict.fromkeys("abc", VIEWS), chroma=("mean", "median"), hue=("none",))
@@ -171,6 +173,15 @@ def test_a_trial_that_another_process_finished_meanwhile_counts_once():
 
     found = search(study, SPACE, value_meanwhile, sampler="tpe", trials=14, seed=0)
     assert (found.done, len(study.trials)) == (14, 14)
+
+
+def test_a_trial_of_another_space_is_refused():
+    study = open_study(None, "s")
+    distributions = {**SPACE.distributions, "chroma": CategoricalDistribution(("mean", "evil"))}
+    params = {**SPACE.encode(SPACE.plain_mean()), "chroma": "evil"}
+    study.add_trial(create_trial(params=params, distributions=distributions, value=1.0))
+    with pytest.raises(StaleArtefactError, match="trial 0 is not one of this search"):
+        run(study)
 
 
 def test_threads_share_a_study():

@@ -35,20 +35,13 @@ _EVEN = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """Where the hole is.
+    """Where the hole is."""
 
-    Attributes:
-        lost_mask: (H, W) bool, True = lost. All False where nothing flat was found; else at least 7
-            pixels.
-        fill: The hole's gray, 0 to 255; -1 where nothing was found.
-        confidence: The learned probability that the mask reaches an IoU of 0.99.
-        doubtful: The confidence is so low that a person should check the mask.
-    """
-
+    # (H, W) bool, True = lost. All False where nothing flat was found; else at least 7 pixels
     lost_mask: Mask
-    fill: int
-    confidence: float
-    doubtful: bool
+    fill: int  # the hole's gray, 0 to 255; -1 where nothing was found
+    confidence: float  # the learned probability that the mask reaches an IoU of 0.99
+    doubtful: bool  # the confidence is so low that a person should check the mask
 
 
 def locate_hole(damaged: Gray) -> Located:
