@@ -21,8 +21,9 @@ from skimage.restoration import inpaint_biharmonic
 
 from benchmarks.photos import Case, cases
 from ensemble.arrays import Gray
-from ensemble.damage.fill import METHODS, fill_hole
+from ensemble.damage.fill import fill_hole
 from ensemble.metric.score import prepare_gray
+from ensemble.vocabulary import FILLS
 
 REFERENCE = "harmonic"
 AWAY = 3
@@ -57,7 +58,7 @@ def _measure(
     """Of each method, and of each two surfaces' mean: terms (N, 2), seconds (N,), pictures."""
     fills: dict[str, list[Gray]] = {}
     seconds: dict[str, NDArray[np.float64]] = {}
-    for method in METHODS:
+    for method in FILLS:
         fill_hole(found[0].damaged, found[0].lost_mask, method=method)
         times, fills[method] = [], []
         for case in found:
@@ -65,7 +66,7 @@ def _measure(
             fills[method].append(fill_hole(case.damaged, case.lost_mask, method=method))
             times.append(time.thread_time() - start)
         seconds[method] = np.array(times)
-    for one, other in combinations(METHODS[2:], 2):
+    for one, other in combinations(FILLS[:4], 2):
         pairs = zip(fills[one], fills[other], strict=True)
         fills[f"{one} + {other}"] = [cv2.addWeighted(a, 0.5, b, 0.5, 0) for a, b in pairs]
     prepared = [prepare_gray(target=case.gray, lost_mask=case.lost_mask) for case in found]

@@ -1,12 +1,12 @@
-"""Whether a restorer that ends on the masked SSIM fills holes better than one that never sees it.
+"""Whether a restorer that mixes fills, and learns the masked SSIM, fills holes better.
 
     python benchmarks/restorers.py PHOTOS WORK [--without LAST] [--minutes 15] [--seed 0]
 
-A small `nafnet` learns from crops of 96 px around holes, shown the spline's fill, the mask and the
-distance to the rim, with the product's own losses: the absolute and squared error of the hole and
-its rim. After two thirds of the minutes its state is copied: one copy goes on as before, the other
-ends on 1 - masked SSIM. Rate (one cosine) and length follow the CPU minutes of an arm, so neither a
-busy machine nor the dearer loss changes what is compared. Photographs are those of PHOTOS but for
+A small `nafnet` learns from crops of 96 px around holes, with the product's own tasks and losses,
+in three ways: shown the spline's fill and learning the absolute and squared error of the hole and
+its rim; shown the same and learning 1 - masked SSIM; and shown every fill, which it mixes, and
+learning 1 - masked SSIM. Rate (one cosine) and length follow the CPU minutes of an arm, so neither
+a busy machine nor the dearer loss changes what is compared. Photographs are those of PHOTOS but for
 names that are in LAST; every fifth is held out, with one hole each at full size. Printed is the
 masked SSIM there of the averaged weights, on gray, the true masks given, and the paired difference
 to the spline. WORK keeps the state every minute; the same command goes on.
@@ -19,7 +19,8 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,10 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import luma
-from ensemble.config import Config
+from ensemble.config import Config, InputMode
 from ensemble.damage.depth import hole_depth
 from ensemble.damage.draw import apply_damage, draw_damage
-from ensemble.damage.fill import fill_hole
+from ensemble.damage.fill import fill_in_ways
 from ensemble.inference.network import NetworkPredictor
 from ensemble.inference.predictor import Shown
 from ensemble.members import Member, frozen_options
@@ -43,23 +44,25 @@ from ensemble.networks.build import build
 from ensemble.training.batches import Batch, _crop
 from ensemble.training.learner import update_average
 from ensemble.training.tasks.restoration import RestorationTask
+from ensemble.vocabulary import FILLS
 from ensemble.workspace import atomic_path
 
 SIDE, BATCH, RATE, EMA, HOLES = 96, 16, 1e-3, 0.998, 4
-TRUNK = 2 / 3
-MODE = "prefilled+mask+distance"
+PREFILLED, FILLS_MIXED = "prefilled+mask+distance", "fills+mask+distance"
+ARMS = {"l1": (PREFILLED, 0.0), "ssim": (PREFILLED, 1.0), "mixed": (FILLS_MIXED, 1.0)}
+"""What the network is shown, and the share of its training that learns 1 - masked SSIM."""
 
 
-def make_member(width: int) -> Member:
-    blocks = {"encoder_blocks": [1, 1, 2], "middle_blocks": 2, "decoder_blocks": [1, 1, 1]}
+def make_member(width: int, mode: InputMode) -> Member:
+    blocks = {"encoder_blocks": [1, 1, 1], "middle_blocks": 1, "decoder_blocks": [1, 1, 1]}
     options = frozen_options({"width": width, **blocks})
-    return Member("small", "restoration", "trained", "nafnet", "", options, MODE)
+    return Member("small", "restoration", "trained", "nafnet", "", options, mode)
 
 
 class Run:
     """A network, its average and how far it is; kept in a file."""
 
-    def __init__(self, task: RestorationTask, file: Path, start: Path | None, seed: int) -> None:
+    def __init__(self, task: RestorationTask, file: Path, seed: int) -> None:
         torch.manual_seed(seed)
         self.task, self.file, self.seed = task, file, seed
         self.network = build(task.member, encoder_weights="none")
@@ -67,10 +70,8 @@ class Run:
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=1e-4)
         self.step, self.seconds = 0, 0.0
-        for path in (file, start):
-            if path is not None and path.exists():
-                self._load(torch.load(path, weights_only=True))
-                break
+        if file.exists():
+            self._load(torch.load(file, weights_only=True))
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
@@ -85,16 +86,19 @@ class Run:
         with atomic_path(self.file) as temporary:
             torch.save({**parts, "step": self.step, "seconds": self.seconds}, temporary)
 
-    def learn(self, batches: Batches, until: float, whole: float) -> None:
-        """Learn until so many CPU seconds are spent, of those that an arm has."""
+    def learn(self, batches: Batches, whole: float) -> None:
+        """Learn until so many CPU seconds are spent."""
         saved = time.monotonic()
-        while self.seconds < until:
+        while self.seconds < whole:
             begun = time.process_time()
             done = self.seconds / whole
             for group in self.optimizer.param_groups:
                 group["lr"] = RATE * (1 + math.cos(math.pi * done)) / 2
-            example = self.task.example(batches.draw((self.seed, self.step)))
-            loss = self.task.loss(self.network(example.shown), example, done=done)
+            batch = batches.draw((self.seed, self.step), self.task.member.fills)
+            example = self.task.example(batch)
+            with torch.autocast("cpu", torch.bfloat16):
+                output = self.network(example.shown)
+            loss = self.task.loss(output.float(), example, done=done)
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -132,9 +136,10 @@ class Batches:
 
     def _fills(self) -> Iterator[NDArray[np.uint8]]:
         for k, mask in enumerate(self.masks):
-            yield fill_hole(np.where(mask, np.uint8(0), luma(self.targets[k // HOLES])), mask)
+            damaged = np.where(mask, np.uint8(0), luma(self.targets[k // HOLES]))
+            yield fill_in_ways(damaged, mask, FILLS)
 
-    def draw(self, key: tuple[int, int]) -> Batch:
+    def draw(self, key: tuple[int, int], fills: Sequence[str]) -> Batch:
         rng = np.random.default_rng(key)
         rows = rng.choice(len(self.masks), BATCH, replace=False)
         masks = self.masks[rows]
@@ -143,7 +148,7 @@ class Batches:
             flip=torch.from_numpy(rng.random(BATCH) < 0.5),
             lost_mask=torch.from_numpy(masks),
             fill=torch.zeros(BATCH, dtype=torch.uint8),
-            prefilled=torch.from_numpy(self.fills[rows]),
+            filled=torch.from_numpy(self.fills[rows][..., : len(fills)]),
             depth=torch.from_numpy(np.stack([hole_depth(mask) for mask in masks])),
         )
         return _crop(whole, SIDE, [np.random.default_rng((*key, int(row))) for row in rows])
@@ -163,7 +168,7 @@ def score(member: Member, network: nn.Module, paths: list[Path]) -> NDArray[np.f
         mask = damage.lost_mask()
         shown = Shown(apply_damage(gray, damage)[None], mask[None])
         answer = predictor.predict(shown, ["identity"])["identity"][0]
-        pictures = (shown.prefilled[0], np.where(mask, answer, gray))
+        pictures = (shown.fill(FILLS[:1])[0, ..., 0], np.where(mask, answer, gray))
         scores = [gray_score(pred=p, target=gray, lost_mask=mask) for p in pictures]
         found.append([one.masked_ssim for one in scores])
     return np.array(found)
@@ -175,7 +180,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--without", type=Path, help="a folder whose names are left out")
     parser.add_argument("--minutes", type=float, default=15, help="CPU minutes of an arm")
-    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -184,21 +189,19 @@ def main() -> None:
     paths = sorted(p for p in options.photos.iterdir() if p.name not in left_out)
     held_out = paths[::5]
     batches = Batches(sorted(set(paths) - set(held_out)), options.work / "fills.npy")
-    member, whole = make_member(options.width), 60 * options.minutes
-    arms = {"l1": 0.0, "ssim": 1 - TRUNK}
-    files = {name: options.work / f"{name}-{options.seed}.pt" for name in ("trunk", *arms)}
     found = {}
-    for name, file in files.items():
-        settings = {"hole_loss": 1.0, "ssim_finish": arms.get(name, 0.0), "input_mode": MODE}
+    for name, (mode, finish) in ARMS.items():
+        settings = {"hole_loss": 1.0, "ssim_finish": finish, "input_mode": mode}
+        member = make_member(options.width, mode)
         task = RestorationTask(member, Config().replace("restoration", **settings))
-        start = files["trunk"] if name in arms else None
-        run = Run(task, file, start, options.seed)
-        run.learn(batches, whole if name in arms else TRUNK * whole, whole)
+        run = Run(task, options.work / f"{name}-{options.seed}.pt", options.seed)
+        run.learn(batches, 60 * options.minutes)
         found[name] = score(member, run.average, held_out)
         spline, ours = found[name].T
         print(f"{name}: {run.step} steps, M {ours.mean():.4f} (spline {spline.mean():.4f}), "
               f"{compare(ours - spline)} to the spline", flush=True)  # fmt: skip
-    print(f"ssim to l1: {compare((found['ssim'] - found['l1'])[:, 1])}")
+    for one, other in pairwise(ARMS):
+        print(f"{other} to {one}: {compare((found[other] - found[one])[:, 1])}")
 
 
 def compare(difference: NDArray[np.float64]) -> str:

@@ -36,7 +36,9 @@ MOST_SIDE = 4096
 LARGEST_NUMBER = 2**32 - 1
 """Of all settings: no library takes a larger seed, and each overflows at another number."""
 
-InputMode = Literal["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance"]
+InputMode = Literal[
+    "damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance", "fills+mask+distance"
+]
 """What a network of restoration is shown."""
 
 REMOVED = {"colorization.train_on": "colorization always learns from clean gray"}
@@ -109,7 +111,7 @@ class RestorationSection(Section):
         description="What networks start from: the input as it is (the slides' way), or with the "
         "hole filled by a spline in tension (measures best, see docs/restoration.md), or "
         "that and the hole's mask as a second channel, or also each lost pixel's distance to the "
-        "rim as a third.",
+        "rim as a third, or all these with every other fill, which the network then mixes.",
     )
     hole_loss: float = Field(
         0.0,

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from ensemble.config import Config, CustomMember, InputMode, RestorationSection
 from ensemble.errors import ConfigError, nearest_first, unknown_name
 from ensemble.manifest import digest_json
-from ensemble.vocabulary import HUE_BINS, VIEWS, Stage, View, check_stage
+from ensemble.vocabulary import FILLS, HUE_BINS, VIEWS, Stage, View, check_stage
 
 Kind = Literal["trained", "fixed", "external"]
 Output = Literal["gray", "rgb", "histogram"]
@@ -58,7 +58,8 @@ class Member:
         options: Further arguments of the architecture, sorted by name.
         input_mode: What the network is shown. Restoration: `damaged` (the input as it is),
             `prefilled` (its hole inpainted), `prefilled+mask` (and the mask as a second channel),
-            `prefilled+mask+distance` (and each lost pixel's distance to the rim as a third).
+            `prefilled+mask+distance` (and each lost pixel's distance to the rim as a third),
+            `fills+mask+distance` (and the hole filled in every other way of `FILLS`, to be mixed).
             Colorization: `restored`, the restored gray.
         file: Of an `onnx` member: where its file lies, from the workspace or absolute.
         sha256: What the file's SHA-256 must be; empty where any will do.
@@ -109,11 +110,32 @@ class Member:
     @property
     def in_channels(self) -> int:
         """Channels of the network's input."""
-        return 1 + self.input_mode.count("+")
+        return max(1, len(self.fills)) + self.input_mode.count("+")
+
+    @property
+    def fills(self) -> tuple[str, ...]:
+        """Ways in which the hole is filled in what the network is shown."""
+        known = {"fills": FILLS, "prefilled": FILLS[:1]}
+        return known.get(self.input_mode.partition("+")[0], ())
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the network answers with weights of the fills that it is shown."""
+        return len(self.fills) > 1
+
+    @property
+    def sees_distance(self) -> bool:
+        """Whether the network is shown each lost pixel's distance to the rim."""
+        return self.input_mode.endswith("+distance")
 
     @property
     def out_channels(self) -> int:
-        """Channels of the network's output; for a histogram, its bins."""
+        """Channels of the network's output; for a histogram, its bins.
+
+        Where it mixes fills, a weight for each and what is added to their mean.
+        """
+        if self.mixes:
+            return len(self.fills) + 1
         return {"gray": 1, "rgb": 3, "histogram": HUE_BINS}[self.output]
 
     def digest(self) -> str:
@@ -163,12 +185,7 @@ _RESTORATION = (
     # at full resolution throughout
     _restorer("nafnet", "nafnet", ""),
     # classical inpainting
-    _fixed("restoration", "navier-stokes"),
-    _fixed("restoration", "telea"),
-    _fixed("restoration", "harmonic"),
-    _fixed("restoration", "biharmonic"),
-    _fixed("restoration", "spline"),
-    _fixed("restoration", "rows"),
+    *(_fixed("restoration", name) for name in FILLS),
 )
 
 _COLORIZATION = (

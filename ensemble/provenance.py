@@ -90,7 +90,7 @@ def checkpoint_digests(project: Project, member: Member, fold: Fold) -> dict[str
 def _reads_fill(member: Member) -> bool:
     """Whether it is a fill, or a network that was shown one."""
     if member.kind == "trained":
-        return member.input_mode != "damaged"
+        return bool(member.fills)
     return member.kind == "fixed" and not member.file
 
 

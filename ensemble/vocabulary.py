@@ -1,4 +1,4 @@
-"""The words that every room shares: stages, views and hue bins.
+"""The words that every room shares: stages, views, fills and hue bins.
 
 A view is one way to turn a picture before a network sees it. `VIEWS` is the only list of them, and
 this module the only place that says what each does: arrays are turned here, and
@@ -22,6 +22,9 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 Fold = int | Literal["full"]
 FULL: Literal["full"] = "full"
 """Stands for a fold where a network is trained on all photographs and none is left to judge it."""
+
+FILLS = ("spline", "harmonic", "biharmonic", "rows", "navier-stokes", "telea")
+"""Ways to fill a hole without a network (`ensemble.damage.fill`); the first is the prefill."""
 
 HUE_BINS = 180
 """Hues of an 8-bit picture, as OpenCV counts them: two degrees each."""

@@ -19,7 +19,7 @@ from ensemble.members import (
     frozen_options,
     resolve,
 )
-from ensemble.vocabulary import VIEWS, check_stage
+from ensemble.vocabulary import FILLS, VIEWS, check_stage
 
 SLIDES = {
     "restoration": {
@@ -118,6 +118,9 @@ def test_the_input_mode_reaches_trained_restorers_only() -> None:
     assert (network.input_mode, network.in_channels) == ("prefilled+mask", 2)
     config = config.replace("restoration", input_mode="prefilled+mask+distance")
     assert configured_members(config, "restoration")[0].in_channels == 3
+    config = config.replace("restoration", input_mode="fills+mask+distance")
+    mixer = configured_members(config, "restoration")[0]
+    assert (mixer.in_channels, mixer.out_channels) == (len(FILLS) + 2, len(FILLS) + 1)
     assert classical.input_mode == "damaged"
     colorizer = configured_members(config, "colorization")[0]
     assert (colorizer.input_mode, colorizer.in_channels) == ("restored", 1)

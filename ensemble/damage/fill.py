@@ -9,16 +9,18 @@ by row, so beside the others it tells what they do not (`ensemble.composition.mi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import MappingProxyType
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, check_gray, check_mask
 from ensemble.damage.surface import Energy, fit_surface
 from ensemble.errors import ArrayError, ConfigError
+from ensemble.vocabulary import FILLS
 
 _RADIUS = 3
 _TENSION = 0.4
@@ -30,7 +32,7 @@ def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "spline") -> Gray
     Args:
         damaged: (H, W) uint8.
         lost_mask: (H, W) bool, True = lost.
-        method: One of `METHODS`: OpenCV's Navier-Stokes or Telea; a surface: harmonic,
+        method: One of `FILLS`: OpenCV's Navier-Stokes or Telea; a surface: harmonic,
             biharmonic (as scikit-image's, to a gray level), or the spline in tension; or rows.
 
     Returns:
@@ -51,12 +53,18 @@ def fill_hole(damaged: Gray, lost_mask: Mask, *, method: str = "spline") -> Gray
     check_mask(lost_mask, shape=damaged.shape, name="lost_mask")
     fill = _METHODS.get(method)
     if fill is None:
-        raise ConfigError(f"`method` must be one of {', '.join(METHODS)}, but is {method!r}")
+        raise ConfigError(f"`method` must be one of {', '.join(FILLS)}, but is {method!r}")
     if lost_mask.all():
         raise ArrayError("filling needs at least one pixel that is not lost, but all are")
     if not lost_mask.any():
         return damaged.copy()
     return np.where(lost_mask, fill(damaged, lost_mask), damaged)
+
+
+def fill_in_ways(damaged: Gray, lost_mask: Mask, methods: Sequence[str]) -> NDArray[np.uint8]:
+    """Fill the hole in several ways: (H, W, K) uint8, a plane for each method of `fill_hole`."""
+    planes = [fill_hole(damaged, lost_mask, method=method) for method in methods]
+    return np.stack(planes, axis=-1)
 
 
 def _opencv(damaged: Gray, lost_mask: Mask, *, algorithm: int) -> Gray:
@@ -108,4 +116,3 @@ _METHODS = MappingProxyType[str, Callable[[Gray, Mask], Gray]](
         "rows": _rows,
     }
 )
-METHODS = tuple(_METHODS)

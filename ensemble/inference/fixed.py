@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask
-from ensemble.damage.fill import METHODS, fill_hole
+from ensemble.damage.fill import fill_hole
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.inference.predictor import Predictions, Predictor, Shown
 from ensemble.members import Member
 from ensemble.parallel import map_in_order
-from ensemble.vocabulary import VIEWS, View, apply_view, undo_view
+from ensemble.vocabulary import FILLS, VIEWS, View, apply_view, undo_view
 
 
 class FixedPredictor(Predictor):
@@ -93,7 +93,7 @@ COLORIZERS: Mapping[str, Callable[[Member], Predictor]] = MappingProxyType(
 
 def fixed_predictor(member: Member) -> Predictor:
     """The predictor of a fixed member; a ConfigError lists the valid ones where it is unknown."""
-    restorers = dict.fromkeys(METHODS, InpaintingPredictor)
+    restorers = dict.fromkeys(FILLS, InpaintingPredictor)
     known = restorers if member.stage == "restoration" else COLORIZERS
     if member.arch not in known:
         raise ConfigError(unknown_name(f"fixed member of {member.stage}", member.arch, known))

@@ -16,7 +16,7 @@ from ensemble.damage.depth import hole_depth
 from ensemble.inference.predictor import Predictions, Predictor, Shown
 from ensemble.members import Member
 from ensemble.networks.device import Forward, Precision, autocast, best_device
-from ensemble.networks.tensors import to_tensor, to_uint8, with_mask
+from ensemble.networks.tensors import normalize, to_uint8, with_mask
 from ensemble.vocabulary import TURNS, VIEWS, View
 
 # ttach's own wrappers merge the views at once; here `ens blend` decides which to average.
@@ -56,13 +56,13 @@ class NetworkPredictor(Predictor):
         return {view: np.concatenate(arrays) for view, arrays in parts.items()}
 
     def _input(self, shown: Shown, here: slice) -> Tensor:
-        prefilled = self.member.input_mode.startswith("prefilled")
-        grays = shown.prefilled if prefilled else shown.grays
-        batch = to_tensor(grays[here], **self.normalization)
-        masks, channels = shown.lost_masks[here], self.member.in_channels
-        if channels == 1:
+        planes = torch.from_numpy(shown.fill(self.member.fills)[here])
+        batch = normalize(planes, **self.normalization).contiguous()
+        if self.member.in_channels == 1:
             return batch
-        depth = torch.from_numpy(np.stack([*map(hole_depth, masks)])) if channels == 3 else None
+        masks, depth = shown.lost_masks[here], None
+        if self.member.sees_distance:
+            depth = torch.from_numpy(np.stack([*map(hole_depth, masks)]))
         return with_mask(batch, torch.from_numpy(masks), depth)
 
     def _run(self, shown: Tensor) -> Tensor:

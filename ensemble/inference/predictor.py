@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.arrays import Gray, Mask
 from ensemble.damage.fill import fill_hole
 from ensemble.members import Member
 from ensemble.parallel import map_in_order
@@ -25,12 +26,28 @@ class Shown:
 
     grays: NDArray[np.uint8]  # (N, H, W); damaged for restoration, restored for colorization
     lost_masks: NDArray[np.bool_]  # (N, H, W) bool, the located holes
+    _filled: dict[str, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def prefilled(self) -> NDArray[np.uint8]:
-        """The grays with their holes filled as in training, (N, H, W) uint8; filled only once."""
-        pairs = zip(self.grays, self.lost_masks, strict=True)
-        return np.stack(list(map_in_order(lambda pair: fill_hole(*pair), pairs)))
+    def fill(self, methods: Sequence[str]) -> NDArray[np.uint8]:
+        """The grays with their holes filled as in training; each method fills them only once.
+
+        Args:
+            methods: Of `FILLS`; without any the grays are given as they are.
+
+        Returns:
+            (N, H, W, K) uint8, a plane for each method, or (N, H, W, 1).
+        """
+        for method in methods:
+            if method not in self._filled:
+                pairs = zip(self.grays, self.lost_masks, strict=True)
+                fill = partial(_fill, method=method)
+                self._filled[method] = np.stack(list(map_in_order(fill, pairs)))
+        planes = [self._filled[method] for method in methods] or [self.grays]
+        return np.stack(planes, axis=-1)
+
+
+def _fill(pair: tuple[Gray, Mask], *, method: str) -> Gray:
+    return fill_hole(*pair, method=method)
 
 
 class Predictor(ABC):

@@ -15,6 +15,7 @@ from ensemble.errors import ConfigError
 from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.catalogue import ARCHITECTURES, FULL_RESOLUTION, check_member
 from ensemble.networks.encoder_weights import smp_arguments, timm_arguments
+from ensemble.networks.fill_mixer import FillMixer
 from ensemble.networks.full_resolution import CHANNELS, FullResolution
 from ensemble.networks.tensors import pad_to_stride
 from ensemble.networks.weights import load_weights
@@ -43,7 +44,7 @@ class PictureNetwork(nn.Module):
         """Predict.
 
         Args:
-            x: (N, 1 to 3, H, W) float32, normalized; any H and W.
+            x: (N, C, H, W) float32, normalized; any H and W.
 
         Returns:
             (N, 1 or 3, H, W), normalized.
@@ -107,6 +108,8 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
         return HistogramNetwork(_timm_network(member, encoder_weights))
     make = _own_network if member.arch in ARCHITECTURES else _smp_network
     net, stride = make(member, encoder_weights)
+    if member.mixes:
+        net = FillMixer(net)
     return PictureNetwork(net, stride=stride, residual=member.stage == "restoration")
 
 

@@ -47,12 +47,12 @@ def normalize(pictures: Tensor, *, mean: float, std: float) -> Tensor:
     """Normalize pictures that are tensors already, on their device.
 
     Args:
-        pictures: (N, H, W) or (N, H, W, 3) uint8.
+        pictures: (N, H, W) or (N, H, W, C) uint8.
         mean: As given to `to_tensor`.
         std: As given to `to_tensor`.
 
     Returns:
-        (N, 1, H, W) or (N, 3, H, W) float32, laid out channels last.
+        (N, 1, H, W) or (N, C, H, W) float32, laid out channels last.
     """
     channels_last = pictures[..., None] if pictures.ndim == 3 else pictures
     return channels_last.permute(0, 3, 1, 2).to(torch.float32).div_(255).sub_(mean).div_(std)
@@ -97,13 +97,13 @@ def with_mask(gray: Tensor, lost_masks: Tensor, depth: Tensor | None = None) -> 
     """Append the masks of lost pixels as a second channel: 1.0 where lost, else 0.0.
 
     Args:
-        gray: (N, 1, H, W) float32.
+        gray: (N, K, H, W) float32; all but the first plane go to the end, less the first.
         lost_masks: (N, H, W) bool, True = lost.
         depth: (N, H, W), `hole_depth` in pixels; log2(1 + depth) / 4 becomes a third channel: 0
             where known, 0.25 at the rim, 1 at 15 px.
 
     Returns:
-        (N, 2 or 3, H, W) float32.
+        (N, K + 1 or 2, H, W) float32.
     """
     if lost_masks.dtype != torch.bool or lost_masks.shape != (gray.shape[0], *gray.shape[2:]):
         raise ArrayError(
@@ -111,7 +111,9 @@ def with_mask(gray: Tensor, lost_masks: Tensor, depth: Tensor | None = None) -> 
             f"{lost_masks.dtype} of shape {tuple(lost_masks.shape)}"
         )
     further = [lost_masks] if depth is None else [lost_masks, torch.log2(1 + depth) / 4]
-    return torch.cat([gray, *(channel[:, None].to(gray) for channel in further)], dim=1)
+    channels = [channel[:, None].to(gray) for channel in further]
+    first, others = gray[:, :1], gray[:, 1:]
+    return torch.cat([first, *channels, *([others - first] if len(others[0]) else [])], dim=1)
 
 
 def pad_to_stride(x: Tensor, stride: int) -> tuple[Tensor, Crop]:

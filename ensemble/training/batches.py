@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from ensemble.arrays import Gray, Mask, Rgb, luma
+from ensemble.arrays import Mask, Rgb, luma
 from ensemble.damage.bank import PolygonBank
 from ensemble.damage.depth import hole_depth
-from ensemble.damage.fill import fill_hole
+from ensemble.damage.fill import fill_in_ways
 from ensemble.data.competition import Sample
 from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError
 from ensemble.training.progress import Key, Position, make_rng, shuffle
 
-ShownGray = Callable[[Sample, Mask], Gray]
-"""From a sample and its located hole, the gray (H, W) uint8 that the network is shown."""
+ShownGray = Callable[[Sample, Mask], NDArray[np.uint8]]
+"""From a sample and its located hole, what the network is shown: (H, W) or (H, W, K) uint8."""
 
 
 class Batch(NamedTuple):
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
         flip: (N,) bool, which are to be flipped left to right, with all that belongs to them.
         lost_mask: (N, H, W) bool; None where the task needs no damage.
         fill: (N,) uint8, the gray of each hole; None with `lost_mask`.
-        prefilled: (N, H, W) uint8, the hole inpainted; None where the task does not need it.
+        filled: (N, H, W, K) uint8, the hole inpainted in K ways; None where no task needs it.
         depth: (N, H, W) float32, `hole_depth`; None where the task does not need it.
     """
 
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     flip: Tensor
     lost_mask: Tensor | None = None
     fill: Tensor | None = None
-    prefilled: Tensor | None = None
+    filled: Tensor | None = None
     depth: Tensor | None = None
 
 
@@ -55,14 +55,14 @@ class Needs:
 
     Attributes:
         damage: Lost masks and fills.
-        prefill: Inpainted grays.
+        fills: Ways in which the hole is inpainted, of `FILLS`.
         depth: Depths of lost pixels.
         flips: Random flips.
         crop: Side of the square that is cut from each photograph; 0 leaves it whole.
     """
 
     damage: bool = False
-    prefill: bool = False
+    fills: tuple[str, ...] = ()
     depth: bool = False
     flips: bool = False
     crop: int = 0
@@ -169,10 +169,15 @@ class TrainingBatches(Dataset[Batch]):
         batch = batch._replace(lost_mask=_stack(masks), fill=fill)
         if self.needs.depth:
             batch = batch._replace(depth=_stack([hole_depth(mask) for mask in masks]))
-        if not self.needs.prefill:
+        if not self.needs.fills:
             return batch
-        prefilled = [_prefill(*one) for one in zip(targets, masks, fills, strict=True)]
-        return batch._replace(prefilled=_stack(prefilled))
+        grays = [
+            np.where(mask, np.uint8(value), luma(target))
+            for target, mask, value in zip(targets, masks, fills, strict=True)
+        ]
+        pairs = zip(grays, masks, strict=True)
+        filled = [fill_in_ways(*pair, self.needs.fills) for pair in pairs]
+        return batch._replace(filled=_stack(filled))
 
 
 class EpochKeys(Sampler[Key]):
@@ -200,12 +205,12 @@ class Case(NamedTuple):
 
     Attributes:
         sample: The photograph, its damage and its true hole.
-        shown: (H, W) uint8, what the network was shown.
+        shown: (H, W) or (H, W, K) uint8, what the network was shown.
         located: (H, W) bool, the hole as it was located.
     """
 
     sample: Sample
-    shown: Gray
+    shown: NDArray[np.uint8]
     located: Mask
 
 
@@ -213,7 +218,7 @@ class ValidationBatch(NamedTuple):
     """Photographs to validate on; they stay on the host, where they are scored.
 
     Attributes:
-        shown: (N, H, W) uint8, what the network is shown.
+        shown: (N, H, W) or (N, H, W, K) uint8, what the network is shown.
         located: (N, H, W) bool, the hole as it was located.
         target: (N, H, W, 3) uint8.
         damaged: (N, H, W) uint8.
@@ -282,11 +287,6 @@ def stack_depths(lost_masks: Tensor) -> Tensor:
     return _stack([hole_depth(mask) for mask in lost_masks.numpy()])
 
 
-def _prefill(target: Rgb, lost_mask: Mask, fill: int) -> Gray:
-    damaged = np.where(lost_mask, np.uint8(fill), luma(target))
-    return fill_hole(damaged, lost_mask)
-
-
 def _crop(batch: Batch, side: int, rngs: Sequence[np.random.Generator]) -> Batch:
     """Cut a square from each photograph, and the same one from all that belongs to it."""
     squares = []
@@ -306,7 +306,7 @@ def _crop(batch: Batch, side: int, rngs: Sequence[np.random.Generator]) -> Batch
     target = cut(batch.target)
     assert target is not None
     batch = batch._replace(target=target, lost_mask=cut(batch.lost_mask))
-    return batch._replace(prefilled=cut(batch.prefilled), depth=cut(batch.depth))
+    return batch._replace(filled=cut(batch.filled), depth=cut(batch.depth))
 
 
 def _draw_window(rng: np.random.Generator, side: int, length: int, at: int | None) -> slice:

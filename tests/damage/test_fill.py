@@ -10,8 +10,9 @@ from skimage.restoration import inpaint_biharmonic
 
 from ensemble.arrays import Gray, Mask
 from ensemble.damage.draw import apply_damage, draw_damage
-from ensemble.damage.fill import METHODS, fill_hole
+from ensemble.damage.fill import fill_hole
 from ensemble.errors import ArrayError, ConfigError
+from ensemble.vocabulary import FILLS
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def hole() -> Mask:
     return draw_damage(size=(80, 96), seed=4).lost_mask()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", FILLS)
 def test_the_input_stays_outside_and_the_hole_comes_nearer_inside(
     method: str, gray: Gray, hole: Mask
 ) -> None:
@@ -41,7 +42,7 @@ def test_the_input_stays_outside_and_the_hole_comes_nearer_inside(
     assert _error(filled, gray, hole) < 0.8 * _error(flat, gray, hole)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", FILLS)
 def test_the_fill_itself_is_not_read(method: str, gray: Gray, hole: Mask) -> None:
     black, white = np.where(hole, 0, gray), np.where(hole, 255, gray)
     np.testing.assert_array_equal(
@@ -50,7 +51,7 @@ def test_the_fill_itself_is_not_read(method: str, gray: Gray, hole: Mask) -> Non
     )
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", FILLS)
 def test_a_plane_is_continued(method: str, hole: Mask) -> None:
     rows, columns = np.mgrid[:80, :96]
     plane = (40 + rows + columns // 2).astype(np.uint8)
@@ -60,7 +61,7 @@ def test_a_plane_is_continued(method: str, hole: Mask) -> None:
 
 
 def test_the_methods_are_different_ones(gray: Gray, hole: Mask) -> None:
-    filled = [fill_hole(gray, hole, method=method) for method in METHODS]
+    filled = [fill_hole(gray, hole, method=method) for method in FILLS]
     assert all((one != other).any() for one, other in combinations(filled, 2))
 
 
@@ -71,7 +72,7 @@ def test_without_a_hole_a_copy(gray: Gray) -> None:
 
 
 def test_refusals_state_the_rule(gray: Gray, hole: Mask) -> None:
-    with pytest.raises(ConfigError, match="one of navier-stokes, .*, rows, but is 'ns'"):
+    with pytest.raises(ConfigError, match="one of spline, .*, telea, but is 'ns'"):
         fill_hole(gray, hole, method="ns")
     with pytest.raises(ArrayError, match="at least one pixel that is not lost"):
         fill_hole(gray, np.ones(gray.shape, bool))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ensemble.arrays import Gray, Mask, luma
 from ensemble.damage import FILL_VERSION, LOCATOR_VERSION
 from ensemble.damage.draw import apply_damage, draw_damage
-from ensemble.damage.fill import METHODS, fill_hole
+from ensemble.damage.fill import fill_hole
 from ensemble.damage.locate import locate_hole
+from ensemble.vocabulary import FILLS
 
 PINNED = Path(__file__).with_name("pinned.npz")
 COMMAND = "python -m tests.damage.test_versions"
@@ -48,7 +49,7 @@ def compute() -> Arrays:
     arrays = {"masks": np.packbits(masks), "locator": np.array(LOCATOR_VERSION)}
     for name, chosen in {
         "default": {},
-        **{method: {"method": method} for method in METHODS},
+        **{method: {"method": method} for method in FILLS},
     }.items():
         holes = [fill_hole(gray, lost, **chosen)[lost] for gray, lost in found[:2]]
         arrays[f"fill {name}"] = np.concatenate(holes)
@@ -98,7 +99,7 @@ def test_a_change_is_noticed_and_told() -> None:
     assert "raise LOCATOR_VERSION in" in find_fault(pinned | {"masks": masks}, pinned)
     raised = pinned | {"masks": masks, "locator": pinned["locator"] + 1}
     assert find_fault(raised, pinned) == f"LOCATOR_VERSION is 2, but 1 is pinned: run `{COMMAND}`"
-    name = f"fill {METHODS[0]}"
+    name = f"fill {FILLS[0]}"
     fill = pinned[name]
     for changed in (fill ^ 1, np.where(np.arange(len(fill)) == 7, fill ^ 4, fill)):
         assert "raise FILL_VERSION in" in find_fault(pinned | {name: changed}, pinned)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.config import NormalizationSection
-from ensemble.damage.fill import METHODS, fill_hole
+from ensemble.damage.fill import fill_hole
 from ensemble.errors import ConfigError, MissingArtefactError
 from ensemble.inference import predictor as room
 from ensemble.inference.fixed import GrayPredictor, InpaintingPredictor, fixed_predictor
@@ -18,7 +18,7 @@ from ensemble.inference.predictor import Shown
 from ensemble.members import MEMBERS, Member
 from ensemble.networks.colorizers import released
 from ensemble.project import Project
-from ensemble.vocabulary import VIEWS, apply_view, undo_view
+from ensemble.vocabulary import FILLS, VIEWS, apply_view, undo_view
 
 RESTORER = MEMBERS["restoration"]["unet-efficientnet-b0"]
 AS_IT_IS = replace(RESTORER, input_mode="damaged")
@@ -38,7 +38,7 @@ class _Right(nn.Module):
 
 class _SecondChannel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return x[:, 1:]
+        return x[:, 1:2]
 
 
 def predictor(network: nn.Module, member: Member = AS_IT_IS, batch_size: int = 2):
@@ -103,7 +103,7 @@ def test_inpainting_fills_the_flipped_hole_and_flips_back(name):
     assert np.array_equal(predictions["hflip"][1], flipped[:, ::-1])
 
 
-@pytest.mark.parametrize("name", [*METHODS, "gray"])
+@pytest.mark.parametrize("name", [*FILLS, "gray"])
 def test_only_members_that_flips_change_predict_every_view(name, monkeypatch):
     stage = "colorization" if name == "gray" else "restoration"
     member = MEMBERS[stage][name]
@@ -147,12 +147,17 @@ def test_an_external_member_cannot_predict(make_workspace):
 def test_a_hole_is_filled_once_for_all_members(monkeypatch):
     filled = []
     honest = room.fill_hole
-    monkeypatch.setattr(room, "fill_hole", lambda *pair: filled.append(1) or honest(*pair))
+
+    def count(*pair, method):
+        filled.append(method)
+        return honest(*pair, method=method)
+
+    monkeypatch.setattr(room, "fill_hole", count)
     shown = Shown(GRAYS, HOLES)
-    for mode in ("prefilled", "prefilled+mask"):
+    for mode in ("prefilled", "prefilled+mask", "fills+mask+distance"):
         network = nn.Identity() if mode == "prefilled" else _SecondChannel()
         predictor(network, replace(RESTORER, input_mode=mode)).predict(shown)
-    assert len(filled) == len(GRAYS)
+    assert sorted(filled) == sorted(FILLS * len(GRAYS))
 
 
 @pytest.mark.parametrize(

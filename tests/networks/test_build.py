@@ -10,6 +10,7 @@ from ensemble.errors import ConfigError
 from ensemble.members import MEMBERS, Member
 from ensemble.networks.build import PictureNetwork, build
 from ensemble.networks.catalogue import FULL_RESOLUTION
+from ensemble.vocabulary import FILLS
 
 SIX = {
     "restoration": ["unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1"],
@@ -88,6 +89,13 @@ def test_the_distance_is_a_third_input_channel() -> None:
     network = build(member, encoder_weights="none").eval()
     with torch.inference_mode():
         assert network(torch.randn(1, 3, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_a_network_that_mixes_fills_is_shown_them_all() -> None:
+    member = replace(SMALL, input_mode="fills+mask+distance")
+    network = build(member, encoder_weights="none").eval()
+    with torch.inference_mode():
+        assert network(torch.randn(1, 2 + len(FILLS), 50, 64)).shape == (1, 1, 50, 64)
 
 
 @pytest.mark.parametrize("arch", ["unet", "manet", "fpn", "unetplusplus", "deeplabv3", "linknet"])

@@ -16,7 +16,7 @@ from ensemble.project import Project
 from ensemble.training.batches import EpochKeys, Needs, Shape, TrainingBatches, ValidationBatches
 from ensemble.training.progress import Position, shuffle
 
-ALL = Needs(damage=True, prefill=True, depth=True, flips=True)
+ALL = Needs(damage=True, fills=("spline", "rows"), depth=True, flips=True)
 
 
 @pytest.fixture
@@ -67,12 +67,14 @@ def test_the_parts_of_a_batch_belong_together(make_batches) -> None:
         gray = luma(batch.target[row].numpy())
         mask = batch.lost_mask[row].numpy()
         damaged = np.where(mask, batch.fill[row].numpy(), gray)
-        np.testing.assert_array_equal(batch.prefilled[row].numpy(), fill_hole(damaged, mask))
+        for plane, method in enumerate(("spline", "rows")):
+            due = fill_hole(damaged, mask, method=method)
+            np.testing.assert_array_equal(batch.filled[row, ..., plane].numpy(), due)
 
 
 def test_what_is_not_needed_is_not_made(make_batches) -> None:
-    batch = make_batches(Needs(damage=False, prefill=False, flips=False))[0, 0]
-    assert batch.lost_mask is batch.fill is batch.prefilled is None
+    batch = make_batches(Needs(damage=False, fills=(), flips=False))[0, 0]
+    assert batch.lost_mask is batch.fill is batch.filled is None
     assert not batch.flip.any()
     flipped = torch.cat([make_batches()[epoch, 0].flip for epoch in range(10)])
     assert 15 < int(flipped.sum()) < 45
@@ -95,14 +97,14 @@ def test_a_crop_is_a_square_of_everything_around_a_lost_pixel(make_batches, side
         ]
         (y, x), *others = places
         assert not others
-        for name in ("lost_mask", "prefilled"):
+        for name in ("lost_mask", "filled"):
             part = getattr(whole, name)[row, y : y + size, x : x + size]
             assert torch.equal(part, getattr(cut, name)[row])
         assert cut.lost_mask[row].any()
 
 
 def test_a_crop_without_damage_lies_anywhere(make_batches) -> None:
-    needs = Needs(damage=False, prefill=False, flips=False, crop=31)
+    needs = Needs(damage=False, fills=(), flips=False, crop=31)
     whole, cut = make_batches(dataclasses.replace(needs, crop=0)), make_batches(needs)
     found = set()
     for epoch in range(6):

@@ -192,6 +192,7 @@ def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
         ("restoration", {"input_mode": "prefilled+mask", "hole_loss": 0.5}),
         ("restoration", {"masked_ssim_loss": 0.5}),
         ("restoration", {"input_mode": "prefilled+mask+distance", "ssim_finish": 0.5}),
+        ("restoration", {"input_mode": "fills+mask+distance", "ssim_finish": 1.0}),
         ("training", {"crop": 16}),
         ("training", {"clip_norm": 1.0, "schedule": "one-cycle", "accumulate": 2}),
         ("training", {"precision": "bf16", "compile": False}),

@@ -20,6 +20,7 @@ from ensemble.training.batches import Batch, Shape, TrainingBatches, ValidationB
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import Task
+from ensemble.vocabulary import FILLS
 
 MakeProject = Callable[..., Project]
 
@@ -49,7 +50,8 @@ def seen(tensor: Tensor, project: Project) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "mode", ["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance"]
+    "mode",
+    ["damaged", "prefilled", "prefilled+mask", "prefilled+mask+distance", "fills+mask+distance"],
 )
 def test_restoration_is_shown_its_input_mode_and_wants_the_true_gray(
     make_project: MakeProject, mode: str
@@ -66,18 +68,28 @@ def test_restoration_is_shown_its_input_mode_and_wants_the_true_gray(
     if mode == "damaged":
         base = np.where(mask, batch.fill.numpy()[:, None, None], gray)
     else:
-        base = flipped(batch, batch.prefilled.numpy())
+        holes = (np.where(mask, np.uint8(0), gray), mask)
+        base = np.stack([fill_hole(*pair) for pair in zip(*holes, strict=True)])
+        planes = flipped(batch, batch.filled.numpy())
+        np.testing.assert_array_equal(planes[..., 0], base)
     np.testing.assert_array_equal(seen(example.shown[:, :1], project)[:, 0], base)
-    assert example.shown.shape[1] == 1 + mode.count("+")
-    if mode.startswith("prefilled+mask"):
+    others = len(FILLS) - 1 if mode.startswith("fills") else 0
+    assert example.shown.shape[1] == 1 + mode.count("+") + others
+    if others:
+        whole = example.shown[:, :1] + example.shown[:, 3:]
+        np.testing.assert_array_equal(seen(whole, project).transpose(0, 2, 3, 1), planes[..., 1:])
+    if "+mask" in mode:
         np.testing.assert_array_equal(example.shown[:, 1].numpy(), mask)
-    if mode == "prefilled+mask+distance":
+    if mode.endswith("+distance"):
         depth = np.stack([distance_transform_edt(one) for one in mask])
         np.testing.assert_allclose(example.shown[:, 2].numpy(), np.log2(1 + depth) / 4, atol=1e-6)
 
 
-def test_validation_and_prediction_are_shown_the_same_channels(make_project: MakeProject) -> None:
-    project = make_project(section="restoration", input_mode="prefilled+mask+distance")
+@pytest.mark.parametrize("start", ["prefilled", "fills"])
+def test_validation_and_prediction_are_shown_the_same_channels(
+    make_project: MakeProject, start: str
+) -> None:
+    project = make_project(section="restoration", input_mode=f"{start}+mask+distance")
     member = project.members("restoration")[0]
     task = RestorationTask(member, project.config)
     ids = project.competition.train_ids[:3]
@@ -92,7 +104,7 @@ def test_validation_and_prediction_are_shown_the_same_channels(make_project: Mak
 
     predictor = NetworkPredictor(member, Network(), project.config.normalization)
     predictor.predict(Shown(batch.damaged.numpy(), batch.located.numpy()), ["identity"])
-    assert validated.shape[1] == 3
+    assert validated.shape[1] == {"prefilled": 3, "fills": 2 + len(FILLS)}[start]
     assert torch.equal(seen[0], validated)
 
 
@@ -135,9 +147,11 @@ def test_validation_shows_what_training_showed(make_project: MakeProject, monkey
     sample = project.competition.train_sample("TRAIN_00003")
     located = project.photographs.located("TRAIN_00003")
     shown = task.shown_gray(sample, located)
-    np.testing.assert_array_equal(shown, fill_hole(sample.damaged, located))
-    assert (shown[located] != sample.damaged[located]).any()
-    monkeypatch.setattr("ensemble.training.tasks.restoration.fill_hole", None)  # filled only once
+    np.testing.assert_array_equal(shown[..., 0], fill_hole(sample.damaged, located))
+    assert (shown[located, 0] != sample.damaged[located]).any()
+    monkeypatch.setattr(
+        "ensemble.training.tasks.restoration.fill_in_ways", None
+    )  # filled only once
     np.testing.assert_array_equal(task.shown_gray(sample, located), shown)
 
 

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ensemble.arrays import Gray, Mask, luma
+from ensemble.arrays import Mask, luma
 from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import Composition
 from ensemble.config import Config
-from ensemble.damage.fill import fill_hole
+from ensemble.damage.fill import fill_in_ways
 from ensemble.data.competition import Sample
 from ensemble.members import Member
 from ensemble.metric.score import STAGE_TERMS, gray_score
@@ -38,19 +38,15 @@ class RestorationTask(Task):
 
     @property
     def needs(self) -> Needs:
-        """Damage, and inpainting and depth where the input mode asks for them."""
+        """Damage, and fills and depth where the input mode asks for them."""
         training = self.config.training
         return Needs(
             damage=True,
-            prefill=self._prefilled,
-            depth=self.member.in_channels == 3,
+            fills=self.member.fills,
+            depth=self.member.sees_distance,
             flips=training.flips,
             crop=training.crop,
         )
-
-    @property
-    def _prefilled(self) -> bool:
-        return self.member.input_mode != "damaged"
 
     def example(self, batch: Batch) -> Example:
         """See `Task.example`."""
@@ -58,11 +54,10 @@ class RestorationTask(Task):
         assert batch.fill is not None
         gray = flipped_gray(batch)  # (N, H, W)
         lost_mask = pixels.mirror(batch.lost_mask, batch.flip)
-        if self._prefilled:
-            assert batch.prefilled is not None
-            base = pixels.mirror(batch.prefilled, batch.flip)
-        else:
+        if batch.filled is None:
             base = torch.where(lost_mask, batch.fill[:, None, None], gray)
+        else:
+            base = pixels.mirror(batch.filled, batch.flip)
         wanted = normalize(gray, **self.normalization)
         settings = self.config.restoration
         area = mean_hole_area(lost_mask) if settings.hole_loss or settings.ssim_finish else None
@@ -100,18 +95,20 @@ class RestorationTask(Task):
         pasted = pred.where(mask, target)
         return masked_ssim(pred=pasted, target=target, lost_mask=mask).mean()
 
-    def shown_gray(self, sample: Sample, located: Mask) -> Gray:
+    def shown_gray(self, sample: Sample, located: Mask) -> NDArray[np.uint8]:
         """Damaged, or with the located hole inpainted.
 
-        A hole is filled once; its pixels are kept in memory, some 18 kB a photograph at 512 px.
+        A hole is filled once; its pixels are kept in memory, some 18 kB a fill at 512 px.
         """
-        if not self._prefilled:
+        fills = self.member.fills
+        if not fills:
             return sample.damaged
         if sample.image_id not in self._filled:
-            self._filled[sample.image_id] = fill_hole(sample.damaged, located)[located]
-        gray = sample.damaged.copy()
-        gray[located] = self._filled[sample.image_id]
-        return gray
+            filled = fill_in_ways(sample.damaged, located, fills)
+            self._filled[sample.image_id] = filled[located]
+        planes = np.repeat(sample.damaged[..., None], len(fills), axis=-1)
+        planes[located] = self._filled[sample.image_id]
+        return planes
 
     def predictions(self, output: Tensor) -> NDArray[np.uint8]:
         """Restored grays, (N, H, W) uint8."""

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,7 +27,7 @@ class Example(NamedTuple):
     """A batch, as the network and the loss see it; on the device.
 
     Attributes:
-        shown: (N, 1 to 3, H, W) float32, normalized.
+        shown: (N, C, H, W) float32, normalized.
         wanted: (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram.
         lost_mask: (N, H, W) bool; None where there is no damage.
         hole_area: Mean number of pixels of a picture that `hole_loss` counts, over the whole batch
@@ -80,8 +81,8 @@ class Task(ABC):
         """What to minimize; a scalar. `done` is the share of the training's steps gone by."""
 
     @abstractmethod
-    def shown_gray(self, sample: Sample, located: Mask) -> Gray:
-        """The gray (H, W) uint8 that the network is shown in validation."""
+    def shown_gray(self, sample: Sample, located: Mask) -> NDArray[np.uint8]:
+        """What the network is shown in validation: (H, W), or (H, W, K) with K fills; uint8."""
 
     @abstractmethod
     def predictions(self, output: Tensor) -> NDArray[Any]:
@@ -92,13 +93,13 @@ class Task(ABC):
         """The terms of the score of one prediction, once composed."""
 
     def validation_input(self, batch: ValidationBatch, device: torch.device) -> Tensor:
-        """A validation batch as the network sees it, (N, 1 to 3, H, W) normalized."""
+        """A validation batch as the network sees it, (N, C, H, W) normalized."""
         shown, located = (x.to(device, non_blocking=True) for x in (batch.shown, batch.located))
         depth = stack_depths(batch.located).to(device) if self.needs.depth else None
         return self._input(shown, located, depth)
 
     def _input(self, gray: Tensor, lost_mask: Tensor, depth: Tensor | None) -> Tensor:
-        """Normalize grays (N, H, W) uint8, and append what else the member is shown of the hole."""
+        """Normalize grays, and append what else the member is shown of the hole."""
         shown = normalize(gray, **self.normalization)
         return shown if self.member.in_channels == 1 else with_mask(shown, lost_mask, depth)
 
