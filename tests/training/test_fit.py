@@ -196,6 +196,7 @@ def test_an_unknown_member_is_named(make_project: MakeProject) -> None:
         ("training", {"crop": 16}),
         ("training", {"clip_norm": 1.0, "schedule": "one-cycle", "accumulate": 2}),
         ("training", {"precision": "bf16", "compile": False}),
+        ("training", {"precision": "bf16", "clip_norm": 1.0}),
     ],
 )
 def test_each_way_of_training_restoration(
