@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ensemble.cli.complete import complete_submission
-from ensemble.cli.context import Context
+from ensemble.cli.context import Context, ends_in
 
 
 def compare(
@@ -19,7 +19,9 @@ def compare(
     ],
     second: Annotated[str, typer.Argument(help="Another.", autocompletion=complete_submission)],
     shown: Annotated[int, typer.Option(min=1, help="Most photographs listed and drawn.")] = 12,
-    output: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="PNG to write.", callback=ends_in(".png"))
+    ] = None,
 ) -> None:
     """Show where two submissions differ, photograph by photograph, the most first.
 

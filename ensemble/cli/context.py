@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +114,17 @@ class Context:
         with bars.Progress(*columns, console=self.console) as bar:
             task = bar.add_task(printable(what), total=total)
             yield lambda count: bar.advance(task, count)
+
+
+def ends_in(suffix: str) -> Callable[[Path | None], Path | None]:
+    """A callback of an option that names a file to write: any other kind is not replaced by it."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() != suffix:
+            raise ConfigError(f"what is written must end in {suffix}, but is `{path}`; rename it")
+        return path
+
+    return check
 
 
 def parse_folds(text: str, n_folds: int) -> tuple[int, ...]:

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from ensemble.cli.context import Context
+from ensemble.cli.context import Context, ends_in
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import MASK_FOLDER
 from ensemble.data.png import write_png
-from ensemble.errors import ConfigError
 from ensemble.report.holes import describe_accuracy, draw_holes, find_holes
 
 COLUMNS = 4
@@ -22,7 +21,9 @@ def damage(
     split: Annotated[Literal["train", "test"], typer.Option(help="Which photographs.")] = "test",
     limit: Annotated[int, typer.Option(min=1, help="Most photographs searched.")] = 1000,
     shown: Annotated[int, typer.Option(min=1, help="Most photographs drawn.")] = 32,
-    output: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="PNG to write.", callback=ends_in(".png"))
+    ] = None,
 ) -> None:
     """Locate the holes and draw their outlines, the doubtful ones first.
 
@@ -39,8 +40,6 @@ def damage(
     context: Context = ctx.obj
     workspace, config, say = context.workspace, context.config, context.say
     path = output or workspace.root / f"damage-{split}.png"
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--output must end in .png, for it is a PNG, but is `{path}`")
     competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
     image_ids = (competition.test_ids if split == "test" else competition.train_ids)[:limit]
     holes = find_holes(competition, image_ids, context.progress)

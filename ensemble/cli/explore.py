@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.context import Context
+from ensemble.cli.context import Context, ends_in
 from ensemble.workspace import atomic_write
 
 
@@ -16,7 +16,9 @@ def explore(
     photographs: Annotated[
         int, typer.Option(min=1, help="Photographs to look at pixel by pixel.")
     ] = 1000,
-    output: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="HTML file to write.", callback=ends_in(".html"))
+    ] = None,
 ) -> None:
     """Write one HTML page on the data: samples, colors, holes, near-duplicates, folds.
 

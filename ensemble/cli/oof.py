@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ensemble.cli.complete import complete_folds, complete_member
-from ensemble.cli.context import Context, parse_folds
+from ensemble.cli.context import Context, ends_in, parse_folds
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import Stage
@@ -116,7 +116,9 @@ def import_(
 @app.command()
 def sample(
     ctx: typer.Context,
-    output: Annotated[Path, typer.Option(help="CSV to write.")] = Path("oof-sample.csv"),
+    output: Annotated[Path, typer.Option(help="CSV to write.", callback=ends_in(".csv"))] = Path(
+        "oof-sample.csv"
+    ),
 ) -> None:
     """List the photographs whose out-of-fold predictions are due, with their folds.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.context import Context
+from ensemble.cli.context import Context, ends_in
 from ensemble.errors import MissingArtefactError
 from ensemble.workspace import atomic_write
 
@@ -17,7 +17,9 @@ def report(
     photographs: Annotated[
         int, typer.Option(min=0, max=1000, help="Photographs to score step by step and to show.")
     ] = 100,
-    output: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="HTML file to write.", callback=ends_in(".html"))
+    ] = None,
 ) -> None:
     """Write one HTML page to send around: scores, curves, photographs, the recipe.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ensemble.cli.context import Context
+from ensemble.cli.context import Context, ends_in
 from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loaders
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
@@ -33,7 +33,10 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
     per_image: Annotated[
         Path | None,
-        typer.Option(help="Write each picture's terms to this CSV; list the worst and the best."),
+        typer.Option(
+            help="Write each picture's terms to this CSV; list the worst and the best.",
+            callback=ends_in(".csv"),
+        ),
     ] = None,
 ) -> None:
     """Score predictions exactly as the competition does.

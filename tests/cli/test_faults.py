@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import threading
 from pathlib import Path
 from threading import Thread
@@ -62,9 +63,11 @@ def test_a_photograph_that_is_no_file(ens, workspace: Workspace, kind: str) -> N
         assert f"`{path}`" in fault(ens(workspace.root, verb))
 
 
-@pytest.mark.parametrize("verb", ["damage", "score", "report"])
-def test_an_output_that_is_a_folder(ens, workspace: Workspace, verb: str) -> None:
-    taken = workspace.root / "taken.png"
+@pytest.mark.parametrize(
+    ("verb", "name"), [("damage", "a.png"), ("score", "a.csv"), ("report", "a.html")]
+)
+def test_an_output_that_is_a_folder(ens, workspace: Workspace, verb: str, name: str) -> None:
+    taken = workspace.root / name
     taken.mkdir()
     (taken / "mine").touch()
     workspace.table_file.write_text(scores())
@@ -221,9 +224,22 @@ def test_folds_have_their_limits(ens, workspace: Workspace, n_folds: int) -> Non
     assert message.startswith("the command line: `folds.n_folds`: input should be")
 
 
-def test_a_picture_is_not_called_otherwise(ens, workspace: Workspace) -> None:
-    said = ens(workspace.root, "damage", "--output", "holes.jpg")
-    assert fault(said) == "--output must end in .png, for it is a PNG, but is `holes.jpg`"
+@pytest.mark.parametrize(
+    "words",
+    [
+        "damage --output",
+        "report --output",
+        "explore --output",
+        "compare a b --output",
+        "oof sample --output",
+        "score --pred . --target . --input . --per-image",
+    ],
+)
+def test_a_file_of_another_kind_is_not_replaced(ens, workspace: Workspace, words: str) -> None:
+    before = workspace.config_file.read_bytes()
+    said = ens(workspace.root, *words.split(), workspace.config_file)
+    assert re.match(r"what is written must end in \.\w+, but is `.*ens.toml`", fault(said))
+    assert workspace.config_file.read_bytes() == before
 
 
 def test_folds_replace_folds_alone(ens, workspace: Workspace) -> None:
