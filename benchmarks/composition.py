@@ -34,10 +34,11 @@ from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.competition import Competition
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import read_rgb, write_png
+from ensemble.files import atomic_write
 from ensemble.metric.score import score
 from ensemble.project import Project
 from ensemble.report.sheets import draw_contact_sheet
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import Workspace
 from tests.reference.dealt import deal
 
 HELD_OUT = 100

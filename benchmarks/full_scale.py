@@ -45,10 +45,11 @@ from ensemble.config_text import config_text
 from ensemble.data.folds_csv import read_folds, read_groups
 from ensemble.data.layout import TEST_INPUT, TEST_TARGET, TRAIN_GT, TRAIN_INPUT
 from ensemble.data.png import read_gray, read_rgb
+from ensemble.files import atomic_write
 from ensemble.manifest import digest_file
 from ensemble.parallel import map_in_order
 from ensemble.presets import preset_config
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import Workspace
 
 PHOTOGRAPHS = "photographs"
 """The step that makes them; it comes before any other where they are missing."""

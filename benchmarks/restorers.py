@@ -33,6 +33,7 @@ from ensemble.config import Config, InputMode
 from ensemble.damage.depth import hole_depth
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.fill import fill_in_ways
+from ensemble.files import atomic_path
 from ensemble.inference.network import NetworkPredictor
 from ensemble.inference.predictor import Shown
 from ensemble.members import Member, frozen_options
@@ -43,7 +44,6 @@ from ensemble.training.learner import update_average
 from ensemble.training.progress import rate_factor
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.vocabulary import FILLS
-from ensemble.workspace import atomic_path
 
 SIDE, BATCH, RATE, EMA, HOLES = 96, 16, 2e-3, 0.995, 4
 ARMS: dict[str, InputMode] = {

@@ -32,8 +32,9 @@ from ensemble.config_text import config_text
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.layout import TEST_INPUT, TEST_TARGET, TRAIN_GT, TRAIN_INPUT
 from ensemble.data.png import write_png
+from ensemble.files import atomic_write
 from ensemble.presets import preset_config
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import Workspace
 
 HELD_OUT = 100
 STEPS = ("folds", "oof", "blend", "submit")

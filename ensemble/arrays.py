@@ -25,14 +25,10 @@ LUMA_HALF = 32768
 
 
 def check_rgb(array: NDArray[Any], *, name: str) -> Rgb:
-    """Return `array` if it is an RGB picture.
-
-    Args:
-        array: The candidate, due as (H, W, 3) uint8.
-        name: What to call it in the error: a file or an image id.
+    """Return `array` if it is an RGB picture, (H, W, 3) uint8.
 
     Raises:
-        ArrayError: It has another shape or dtype.
+        ArrayError: It has another shape or dtype; it is called `name`, a file or an image id.
     """
     if array.ndim != 3 or array.shape[-1] != 3:
         raise ArrayError(f"`{name}` must be RGB of shape (H, W, 3), but got shape {array.shape}")

@@ -11,7 +11,7 @@ import tomlkit
 from tomlkit.items import Item
 
 from ensemble.config import Config, Section, load_config
-from ensemble.workspace import atomic_write
+from ensemble.files import atomic_write
 
 WIDTH = 100
 """Columns of the comments."""
@@ -26,7 +26,8 @@ def config_text(
     for name in type(config).model_fields:
         section = getattr(config, name)
         if isinstance(section, Section):
-            lines += ["", f"# {_summary(type(section))}", f"[{name}]", *_commented_keys(section)]
+            summary = (type(section).__doc__ or "").partition("\n")[0]
+            lines += ["", f"# {summary}", f"[{name}]", *_commented_keys(section)]
     for member in config.member:
         lines += ["", "[[member]]", *_commented_keys(member)]
     return "\n".join(lines) + "\n"
@@ -36,12 +37,6 @@ def set_key(path: Path, section: str, key: str, value: Any) -> None:
     """Change one key of `ens.toml`; comments, order and every other key stay as they are.
 
     A missing file is made with every default.
-
-    Args:
-        path: The file.
-        section: Name of a section, as `training`.
-        key: Name of a key in it.
-        value: Its new value.
 
     Raises:
         ConfigError: The file is not valid as it is, or the value breaks the key's rule; the file
@@ -75,10 +70,6 @@ def _choices(annotation: Any) -> str:
     parts = [part for one in get_args(annotation) for part in (get_args(one) or (one,))]
     names = [choice for choice in parts if isinstance(choice, str)]
     return f" One of: {', '.join(names)}." if names else ""
-
-
-def _summary(section: type[Section]) -> str:
-    return (section.__doc__ or "").strip().splitlines()[0]
 
 
 def _toml(value: Any) -> Item:

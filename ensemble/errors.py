@@ -98,13 +98,9 @@ def nearest_first(name: str, valid: Iterable[str]) -> list[str]:
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str], *, at_most: int | None = None) -> str:
-    """Text of an error: the name is not one of these, nearest first.
+    """Text of an error: the name is no `what`, as "member of restoration"; valid are these.
 
-    Args:
-        what: What is named, as in "member of restoration".
-        name: The name that is not there.
-        valid: The names that are.
-        at_most: Give only so many of a long list.
+    The nearest come first, `at_most` so many of a long list.
     """
     ranked = [f"`{candidate}`" for candidate in nearest_first(name, valid)]
     return f"`{name}` is no {what}; valid, nearest first: {list_some(ranked, at_most)}"

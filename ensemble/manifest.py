@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,9 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ensemble.errors import DataError, MissingArtefactError, MissingFileError, StaleArtefactError
+from ensemble.files import atomic_write
 from ensemble.reading import explain, file_status, read_json
 from ensemble.vocabulary import View
-from ensemble.workspace import atomic_write
 
 MANIFEST = "manifest.json"
 """Name of the manifest in an artefact's folder."""
@@ -84,7 +85,7 @@ class Manifest:
     """What an artefact was made from.
 
     Attributes:
-        kind: What the artefact is: `checkpoint`, `oof`, `recipe` or `submission`.
+        kind: What the artefact is: `checkpoint`, `oof`, `cache` or `submission`.
         made_from: The digest of each thing it was made from, by name (`data`, `folds`, ...).
         seed: The seed of whatever was drawn at random.
         facts: Further facts: scores, epochs, counts.
@@ -106,16 +107,10 @@ def differing(noted: Mapping[str, str], due: Mapping[str, str]) -> list[str]:
 def require_same(
     noted: Mapping[str, str], due: Mapping[str, str], *, name: str, remedy: str
 ) -> None:
-    """Refuse an artefact unless it was made from exactly these things.
-
-    Args:
-        noted: The digests of what it was made from.
-        due: The present digests.
-        name: What to call the artefact in the message.
-        remedy: What to run, for the message.
+    """Refuse the artefact called `name` unless the digests it was made from are those due.
 
     Raises:
-        StaleArtefactError: A digest differs; the message names each such thing.
+        StaleArtefactError: One differs; the message names each such thing, and the remedy.
     """
     changed = differing(noted, due)
     if changed:
@@ -186,11 +181,8 @@ def digest_json(value: Any) -> str:
 @cache
 def package_versions() -> dict[str, str]:
     """Version of each package that can change a result."""
-    return {name: found for name in PACKAGES if (found := _version(name))}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -220,12 +220,9 @@ def resolve(
     *,
     custom: Sequence[CustomMember] = (),
 ) -> tuple[Member, ...]:
-    """The members a user names, in his order.
+    """The members a user names, in his order, from the registry or by his `[[member]]` tables.
 
-    Args:
-        stage: `restoration` or `colorization`.
-        names: Names from the registry or of `custom` members.
-        custom: The `[[member]]` tables of `ens.toml`; those of the other stage are passed over.
+    Tables of the other stage are passed over.
 
     Raises:
         ConfigError: A name is unknown (the message lists the valid ones, nearest first) or given
@@ -315,9 +312,7 @@ def _onnx_member(table: CustomMember) -> Member:
 def _member_of(table: CustomMember, *, alone: bool) -> Member:
     """The member that a table describes, or whose settings it changes.
 
-    Args:
-        table: The table.
-        alone: Whether no other table has its name.
+    It is `alone` if no other table has its name.
     """
     name, stage = table.name, table.stage
     registered = MEMBERS[stage].get(name)

@@ -39,15 +39,11 @@ def count_cores() -> int:
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], *, n_threads: int | None = None
 ) -> Generator[Result, None, None]:
-    """Yield `function(item)` for each item, in order, computed by threads.
+    """Yield `function(item)` for each item, in order, computed by threads: by default, one a core.
 
-    Unlike `ThreadPoolExecutor.map`, at most two items a thread are drawn ahead of the reader, so
-    `items` may be endless and each may be large.
-
-    Args:
-        function: Releases Python's lock where it works hardest, else threads gain nothing.
-        items: Drawn from this thread only.
-        n_threads: Threads to use; `count_cores` by default.
+    Unlike `ThreadPoolExecutor.map`, at most two items a thread are drawn ahead of the reader, and
+    from this thread only, so `items` may be endless and each may be large. Threads gain something
+    only if the function releases Python's lock where it works hardest.
 
     Raises:
         Exception: Whatever `function` raised for the first item, in order, that it failed on.
@@ -92,12 +88,9 @@ def split_in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def seed_of(*parts: object, bits: int = 64) -> int:
     """A seed for one thing of many, the same in every process, run and version.
 
-    It depends on these parts only: what is drawn for one photograph is the same whatever other
-    photographs there are.
-
-    Args:
-        parts: The seed of the settings, then what names the thing, as an image id.
-        bits: Size of the seed, a multiple of 8, at most 256.
+    It depends on these parts only, the seed of the settings and what names the thing: what is
+    drawn for one photograph is the same whatever other photographs there are. `bits` is a multiple
+    of 8, at most 256.
 
     >>> seed_of(0, "TRAIN_00000")
     11636632495596095555

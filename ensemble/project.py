@@ -41,13 +41,7 @@ def open_project(root: Path | str) -> Project:
 def open_photographs(
     workspace: Workspace, config: Config, competition: Competition | None = None
 ) -> Photographs:
-    """Open a workspace's photographs, which need no folds.
-
-    Args:
-        workspace: Where they, and what is kept of them, lie.
-        config: Says whether their pixels are kept.
-        competition: Their data; else it is loaded, with the errors of `Competition.load`.
-    """
+    """Open a workspace's photographs, which need no folds; see `Competition.load` for errors."""
     if competition is None:
         competition = Competition.load(workspace.data, size=config.data.size, seed=config.seed)
     keep = config.training.cache
@@ -56,14 +50,7 @@ def open_photographs(
 
 @dataclass(frozen=True)
 class Project:
-    """A workspace with its data and folds, which are known to belong together.
-
-    Attributes:
-        workspace: Where artefacts live.
-        config: The settings.
-        competition: The data.
-        folds: Which fold validates which photograph.
-    """
+    """A workspace with its settings, its data and folds, which are known to belong together."""
 
     workspace: Workspace
     config: Config
@@ -149,9 +136,7 @@ class Project:
     def select_members(self, stage: str | None, name: str | None) -> list[Member]:
         """The members whose predictions `ens` makes itself: trained or fixed ones.
 
-        Args:
-            stage: Only those of this stage.
-            name: Only the one of this name; two stages may each have one.
+        They are of the stage and have the name, if these are given; two stages may each have one.
 
         Raises:
             ConfigError: There is no such member; the valid ones are listed.

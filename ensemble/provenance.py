@@ -18,7 +18,7 @@ was itself made from something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -171,13 +171,9 @@ def _noted_weights(folder: Path, manifest: Manifest) -> str:
 def archive_digests(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
 ) -> dict[str, str]:
-    """The digests that the manifest of an archive of predictions must carry.
+    """The digests that the manifest of an archive of predictions for a fold must carry.
 
-    Args:
-        project: The present data, folds, settings and checkpoints.
-        member: Whose predictions.
-        fold: For whose photographs.
-        restoration: The blend of stage 1 that stage 2 was shown; None for stage 1.
+    `restoration` is the blend of stage 1 that stage 2 was shown; None for stage 1.
     """
     checkpoint = checkpoint_digests(project, member, fold)
     settings = checkpoint.pop("settings")
@@ -200,10 +196,7 @@ def restored_digests(
 ) -> dict[str, str]:
     """The digests that the archive of a fold's restored gray must carry.
 
-    Args:
-        project: The present data and folds, and the archives of stage 1.
-        fold: For whose photographs.
-        restoration: The blend of stage 1; None where no restoration member has finished.
+    `restoration` is the blend of stage 1; None where no restoration member has finished.
     """
     if restoration is None:
         raise MissingArtefactError(
@@ -277,20 +270,13 @@ def recipe_digest(recipe: Recipe) -> str:
 def recipe_digests(
     project: Project, members: Iterable[Member], folds: Sequence[int], *, priors: str
 ) -> dict[str, str]:
-    """The digests of what a recipe is tuned on.
+    """The digests of what a recipe is tuned on: these members' predictions of these folds.
 
-    Args:
-        project: The present data, folds and checkpoints.
-        members: The members whose predictions are read.
-        folds: Of these folds.
-        priors: Digest of the hue priors.
+    `priors` is the digest of the hue priors.
     """
-    sources = [(m, fold) for m in members if _has_source(m) for fold in folds]
-    return {
-        **_recipe_surroundings(project),
-        "priors": priors,
-        **{_source_key(m, fold): _source_digest(project, m, fold) for m, fold in sources},
-    }
+    sources = _source_digests(project, members, folds)
+    surroundings = {**_recipe_surroundings(project), "priors": priors}
+    return surroundings | {key: digest for _, key, digest in sources}
 
 
 def read_recipe_file(path: Path) -> Recipe:
@@ -323,25 +309,20 @@ def read_recipe(project: Project) -> Recipe:
         )
     due = _recipe_surroundings(project)
     require_same(recipe.made_from, due, name=f"`{path}`", remedy=again)
-    for member in _blended(project, recipe):
-        for fold in recipe.folds if _has_source(member) else ():
-            key = _source_key(member, fold)
-            if recipe.made_from.get(key) != _source_digest(project, member, fold):
-                what = "predictions" if member.kind == "external" else "weights"
-                raise StaleArtefactError(
-                    f"the recipe was tuned on other {what} of `{key}` than those that are there "
-                    f"now; {again}"
-                )
+    for member, key, digest in _source_digests(project, _blended(project, recipe), recipe.folds):
+        if recipe.made_from.get(key) != digest:
+            what = "predictions" if member.kind == "external" else "weights"
+            raise StaleArtefactError(
+                f"the recipe was tuned on other {what} of `{key}` than those that are there "
+                f"now; {again}"
+            )
     return recipe
 
 
 def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) -> dict[str, str]:
     """The digests of what a submission is made from; checkpoints and priors are in the recipe's.
 
-    Args:
-        project: The present data, settings and checkpoints.
-        recipe: The recipe.
-        full: Whether the networks of all photographs take part.
+    If `full`, the networks of all photographs take part.
     """
     trained = [m for m in _blended(project, recipe) if full and m.kind == "trained"]
     return {
@@ -359,25 +340,17 @@ def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) 
 
 
 def require_current_submission(project: Project, recipe: Recipe, zip_file: Path) -> None:
-    """Refuse a submission that is not what `ens submit` would make now.
-
-    Args:
-        project: The present data and settings.
-        recipe: The present recipe.
-        zip_file: The zip, with its manifest beside it.
+    """Refuse a submission that is not what `ens submit` would make now of the present recipe.
 
     Raises:
         MissingArtefactError: It has no manifest.
         StaleArtefactError: It was made from something else, or changed afterwards.
     """
-    remedy = f"run `ens submit --name {zip_file.stem} --force`"
-    manifest = read_manifest(zip_file.with_suffix(".json"), remedy=remedy)
-    full = bool(manifest.facts.get(FULL))
-    remedy = remedy.replace(" --force", " --force --full") if full else remedy
-    if "mixed" in manifest.facts:
-        mixed = manifest.facts["mixed"]
-        flags = f"--force --mix {mixed['file']} --mix-weight {mixed['weight']}"
-        remedy = remedy.replace("--force", flags)
+    again = f"run `ens submit --name {zip_file.stem} --force"
+    manifest = read_manifest(zip_file.with_suffix(".json"), remedy=f"{again}`")
+    mixed, full = manifest.facts.get("mixed"), bool(manifest.facts.get(FULL))
+    flags = f" --mix {mixed['file']} --mix-weight {mixed['weight']}" if mixed else ""
+    remedy = f"{again}{flags}{' --full' if full else ''}`"
     due = submission_digests(project, recipe, full=full)
     require_same(manifest.made_from, due, name=f"`{zip_file}`", remedy=remedy)
     if manifest.facts.get("zip") != digest_file(zip_file):
@@ -413,13 +386,14 @@ def _blended(project: Project, recipe: Recipe) -> list[Member]:
     return [known[key] for key in names]
 
 
-def _has_source(member: Member) -> bool:
-    """Whether a member's predictions come from a file that may change."""
-    return member.kind != "fixed" or bool(member.file)
-
-
-def _source_key(member: Member, fold: int) -> str:
-    return f"{member.stage}/{member.name}/fold-{fold}"
+def _source_digests(
+    project: Project, members: Iterable[Member], folds: Sequence[int]
+) -> Iterator[tuple[Member, str, str]]:
+    """The members whose predictions come from a file that may change, with what it is called."""
+    for member in members:
+        for fold in folds if member.kind != "fixed" or member.file else ():
+            key = f"{member.stage}/{member.name}/fold-{fold}"
+            yield member, key, _source_digest(project, member, fold)
 
 
 def _source_digest(project: Project, member: Member, fold: Fold) -> str:

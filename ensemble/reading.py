@@ -69,12 +69,9 @@ def read_bytes(path: Path, *, most: int = LARGEST_FILE) -> bytes:
 
 
 def read_json(path: Path, schema: Any) -> Any:
-    """Read a JSON file whose values are of the kinds due.
+    """Read a JSON file whose values are of the kinds due; nothing is converted.
 
-    Args:
-        path: The file.
-        schema: Any type that pydantic checks, such as `dict[str, float]` or a dataclass; nothing
-            is converted.
+    The schema is any type that pydantic checks, such as `dict[str, float]` or a dataclass.
 
     Raises:
         MissingFileError: There is no such file.

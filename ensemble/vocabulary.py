@@ -31,12 +31,7 @@ HUE_BINS = 180
 
 
 class Turn(NamedTuple):
-    """What a view does to a picture: turn it, then mirror it.
-
-    Attributes:
-        quarters: Quarter turns, counterclockwise.
-        mirrored: Whether left and right change places afterwards.
-    """
+    """What a view does to a picture: quarter turns counterclockwise, then left and right swap."""
 
     quarters: int
     mirrored: bool
@@ -56,14 +51,7 @@ TURNS: Mapping[View, Turn] = MappingProxyType(
 
 
 def apply_view(picture: NDArray[Any], view: View) -> NDArray[Any]:
-    """Turn a picture.
-
-    Args:
-        picture: (H, W) or (H, W, C), any dtype.
-        view: One of `VIEWS`.
-
-    Returns:
-        The same dtype, contiguous.
+    """Turn a picture (H, W) or (H, W, C) of any dtype; the result is contiguous.
 
     >>> apply_view(np.array([[1, 2], [3, 4]]), "hflip").tolist()
     [[2, 1], [4, 3]]
@@ -87,10 +75,10 @@ def check_stage(stage: str) -> Stage:
     raise ConfigError(unknown_name("stage", stage, STAGES))
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, noun: str) -> str:
     """A number with its noun.
 
-    >>> counted(1, "group"), counted(2456, "group"), counted(0, "copy", "copies")
-    ('1 group', '2,456 groups', '0 copies')
+    >>> counted(1, "group"), counted(2456, "group")
+    ('1 group', '2,456 groups')
     """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {noun if number == 1 else noun + 's'}"

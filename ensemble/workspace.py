@@ -1,49 +1,18 @@
-"""Where artefacts live, and how they are written: whole or not at all.
-
-This is the only module that spells an artefact's path.
-"""
+"""Where artefacts live: the only module that spells an artefact's path."""
 
 from __future__ import annotations
 
-import errno
-import glob
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
-
-from ensemble.errors import ConfigError, LockedError
+from ensemble.errors import ConfigError
+from ensemble.files import refuse_links
 from ensemble.vocabulary import FULL, Fold
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, whatever ending the name has."""
 _PATH_MARKS = frozenset("\\/:")
-_SCRATCH_END = ".part"
-_IN_USE = ".lock"
-"""In a scratch folder: locked as long as its writer lives."""
-_REPLACED = ".replaced"
-"""In a scratch folder: the folder that was at the path."""
-_POLL_SECONDS = 0.5
-
-SPARE_BYTES = 64_000_000
-"""Room on a disk that is left alone: small files have to be written as well."""
-
-_FULL_DISK = ("file write failed", "unexpected pos")
-"""In the errors by which torch reports that a file could not be written."""
-_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
-"""In those of safetensors."""
-
-_NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK})
-_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP})
-"""What file systems answer that cannot lock, and cannot flush a folder."""
 
 
 def stays_in_folder(name: str) -> bool:
@@ -62,13 +31,11 @@ def stays_in_folder(name: str) -> bool:
 def check_name(what: str, name: str) -> str:
     """Return `name` if it may name a file or folder on any platform.
 
-    Args:
-        what: What is named, as in "a member".
-        name: At most 64 letters, digits, `-`, `_` or `.`, the first a letter or digit; see
-            also `stays_in_folder`.
+    It has at most 64 letters, digits, `-`, `_` or `.`, the first a letter or digit, and
+    `stays_in_folder`.
 
     Raises:
-        ConfigError: It may not.
+        ConfigError: It may not; `what` is named, as in "a member".
     """
     if not (_NAME.fullmatch(name) and stays_in_folder(name)):
         raise ConfigError(
@@ -79,30 +46,6 @@ def check_name(what: str, name: str) -> str:
     return name
 
 
-def refuse_links(*paths: Path) -> None:
-    """Refuse links where files are written in place, or folders removed: they lead elsewhere.
-
-    Raises:
-        ConfigError: One of the paths is a link.
-    """
-    for path in paths:
-        if path.is_symlink():
-            raise ConfigError(
-                f"`{path}` must not be a link, because what lies there is written and removed, but "
-                f"leads to `{path.readlink()}`; put a copy there. Only whole folders of the "
-                "workspace may be links, such as `oof`"
-            )
-
-
-def links_in(folder: Path) -> list[Path]:
-    """Every link below a folder, and the folder itself if it is one."""
-    if folder.is_symlink():
-        return [folder]
-    below = [Path(place, n) for place, *both in os.walk(folder) for names in both for n in names]
-    return [path for path in below if path.is_symlink()]
-
-
-@dataclass(frozen=True)
 class Workspace:
     """The folder a user works in, and the paths of everything in it.
 
@@ -111,44 +54,34 @@ class Workspace:
 
     Attributes:
         root: The folder given by `--root` or `ENS_ROOT`; the current folder by default.
+        config_file: The settings, `ens.toml`.
+        folds_file: Which fold validates which photograph.
+        data: The competition's data, as downloaded.
+        cache: What was read of the training photographs, and their pixels unless `cache = false`.
+        checkpoints: Every trained network.
+        oof: Every cached out-of-fold prediction, the recipe and the studies.
+        submissions: Every zip that was built, with its manifest.
+        recipe_file: What `ens blend` decides.
+        priors_file: The hue prior of each fold, which the recipe counts on.
+        table_file: The exact scores behind the recipe, for `ens report`.
+        study_file: The journal of the Optuna studies, readable by optuna-dashboard.
+        public_file: The scores that the board gave to submissions, as `ens history` notes them.
     """
 
-    root: Path
-
-    @property
-    def config_file(self) -> Path:
-        """The settings, `ens.toml`."""
-        return self.root / "ens.toml"
-
-    @property
-    def folds_file(self) -> Path:
-        """Which fold validates which photograph."""
-        return self.root / "folds.csv"
-
-    @property
-    def data(self) -> Path:
-        """The competition's data, as downloaded."""
-        return self.root / "data"
-
-    @property
-    def cache(self) -> Path:
-        """What was read of the training photographs, and their pixels unless `cache = false`."""
-        return self.root / "cache"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Every trained network."""
-        return self.root / "checkpoints"
-
-    @property
-    def oof(self) -> Path:
-        """Every cached out-of-fold prediction, the recipe and the studies."""
-        return self.root / "oof"
-
-    @property
-    def submissions(self) -> Path:
-        """Every zip that was built, with its manifest."""
-        return self.root / "submissions"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config_file = root / "ens.toml"
+        self.folds_file = root / "folds.csv"
+        self.data = root / "data"
+        self.cache = root / "cache"
+        self.checkpoints = root / "checkpoints"
+        self.oof = root / "oof"
+        self.submissions = root / "submissions"
+        self.recipe_file = self.oof / "recipe.json"
+        self.priors_file = self.oof / "priors.safetensors"
+        self.table_file = self.oof / "scores.json"
+        self.study_file = self.oof / "study.log"
+        self.public_file = root / "public-scores.json"
 
     def checkpoint_dir(self, stage: str, member: str, fold: Fold) -> Path:
         """The folder of one training job."""
@@ -167,353 +100,12 @@ class Workspace:
         """The archive of an external member's predictions for the test photographs."""
         return _own_folder(self.oof, stage, member) / "test"
 
-    @property
-    def recipe_file(self) -> Path:
-        """What `ens blend` decides."""
-        return self.oof / "recipe.json"
-
-    @property
-    def priors_file(self) -> Path:
-        """The hue prior of each fold, which the recipe counts on."""
-        return self.oof / "priors.safetensors"
-
-    @property
-    def table_file(self) -> Path:
-        """The exact scores behind the recipe, for `ens report`."""
-        return self.oof / "scores.json"
-
-    @property
-    def study_file(self) -> Path:
-        """The journal of the Optuna studies, readable by optuna-dashboard."""
-        return self.oof / "study.log"
-
     def submission_file(self, name: str) -> Path:
         """The zip called `name`; its manifest has the same name and ends in `.json`."""
         return self.submissions / f"{check_name('a submission', name)}.zip"
-
-    @property
-    def public_file(self) -> Path:
-        """The scores that the board gave to submissions, as `ens history` notes them."""
-        return self.root / "public-scores.json"
 
 
 def _own_folder(folder: Path, stage: str, member: str) -> Path:
     found = folder / stage / check_name("a member", member)
     refuse_links(found.parent, found)
     return found
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a path to write to that becomes `path` only once everything is written.
-
-    The temporary file or folder lies beside `path`, so the final rename is atomic; it is removed
-    if the block raises. What is written is on the disk before the rename, and the rename before
-    this returns, so a power failure leaves the old or the new. An existing file is replaced; an
-    existing folder is swapped out first.
-
-    Args:
-        path: The file or folder to make.
-
-    Raises:
-        OSError: It cannot be written, and `path` is as it was; the error names `path`, and is one
-            of the system's also where a library reports a full disk by an error of its own.
-    """
-    with name_in_errors(path):
-        make_folder(path.parent)
-        sweep(path.parent)
-        scratch, in_use = _make_scratch(path)
-        temporary = scratch / path.name
-        try:
-            yield temporary
-            if temporary.is_file():
-                _give_usual_mode(temporary)
-            _flush_tree(temporary)
-            if temporary.is_dir() and path.is_dir():
-                path.rename(scratch / _REPLACED)
-            temporary.replace(path)
-            _flush_folder(path.parent)
-        except OSError:
-            raise
-        except Exception as error:  # torch's and safetensors' share no class
-            number = _find_errno(str(error))
-            if not number:
-                raise
-            raise OSError(number, os.strerror(number)) from error
-        finally:
-            in_use.release()
-            _remove_scratch(scratch)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder with its parents, if missing; each is entered on the disk."""
-    new = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in new:
-        _flush_folder(one.parent)
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder at once: a process that is killed meanwhile leaves no half of it.
-
-    Raises:
-        OSError: It cannot be removed, and is as it was.
-    """
-    with name_in_errors(path):
-        scratch, in_use = _make_scratch(path)
-        try:
-            path.rename(scratch / path.name)
-            _flush_folder(path.parent)
-        finally:
-            in_use.release()
-            _remove_scratch(scratch)
-
-
-def atomic_write(path: Path, content: bytes | str) -> None:
-    """Write a file whole or not at all.
-
-    Args:
-        path: The file; its folder is made if missing.
-        content: Bytes, or text to be encoded as UTF-8; a name that is not UTF-8 is escaped.
-    """
-    with atomic_path(path) as temporary:
-        if isinstance(content, str):
-            content = content.encode(errors="backslashreplace")
-        temporary.write_bytes(content)
-
-
-@contextmanager
-def exclusive_lock(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
-    """Hold the artefact at `path` alone.
-
-    The lock is the system's (flock; on Windows, msvcrt): it vanishes with the process that held
-    it, however that ends, so a killed run never leaves a lock to be removed by hand. Linux hands
-    it to the server of a network file system, unless that is mounted with `nolock` or
-    `local_lock`. What a killed writer of the artefact left unfinished is removed.
-
-    Args:
-        path: The artefact; the lock file lies beside it and ends in `.lock`.
-        what: What is being done, for the message.
-        wait: Wait for another process that holds it, instead of refusing at once.
-
-    Raises:
-        LockedError: Another process holds it, and `wait` is False; or the file system has no locks.
-        ConfigError: It is a link to a folder.
-        OSError: As the block raises it; one that names no file names `path`.
-    """
-    make_folder(path.parent)
-    lock = make_lock(path, wait=wait)
-    try:
-        acquire(lock)
-    except Timeout:
-        raise LockedError(
-            f"only one process at a time may be {what}, but another holds `{lock.lock_file}`; "
-            "wait for it to end, then run this again"
-        ) from None
-    try:
-        if path.is_dir():
-            refuse_links(path)
-        for scratch in [*_list_scratches(path.parent, path.name), *_list_scratches(path)]:
-            _remove_scratch(scratch)  # their writers held this lock
-        with name_in_errors(path):
-            yield
-    finally:
-        lock.release()
-
-
-def make_lock(path: Path, *, wait: bool, poll_seconds: float = _POLL_SECONDS) -> FileLock:
-    """The lock of the artefact at `path`, not yet held; see `acquire`.
-
-    Args:
-        path: The artefact; the lock file lies beside it and ends in `.lock`.
-        wait: Whether acquiring waits for another process that holds it.
-        poll_seconds: How often it then asks.
-    """
-    return FileLock(path.parent / f".{path.name}.lock", blocking=wait, poll_interval=poll_seconds)
-
-
-def acquire(lock: FileLock) -> None:
-    """Acquire a lock of the system's.
-
-    Raises:
-        Timeout: Another process holds it.
-        LockedError: The file system has none. A mere file in place of one would outlive a process
-            that is killed.
-    """
-    try:
-        lock.acquire()
-        if not isinstance(lock, SoftFileLock):
-            return
-        lock.release()
-        reason = os.strerror(errno.ENOSYS)
-    except NotImplementedError as error:
-        reason = str(error)
-    except OSError as error:
-        if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
-            raise
-        reason = os.strerror(error.errno or errno.ENOSYS)
-    raise LockedError(
-        f"`{lock.lock_file}` must be locked, that no other process writes there, but its file "
-        f"system has no locks ({reason}); work on another disk, or mount this one with locks"
-    )
-
-
-def _make_scratch(path: Path) -> tuple[Path, FileLock]:
-    """Make a folder beside `path` to write in, and lock it so that nobody sweeps it."""
-    while True:
-        scratch = Path(
-            tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SCRATCH_END, dir=path.parent)
-        )
-        in_use = FileLock(scratch / _IN_USE, blocking=False)
-        try:
-            acquire(in_use)
-        except LockedError:  # no locks here: nothing is swept either
-            pass
-        except (Timeout, FileNotFoundError):  # another process took it for a dead one's
-            continue
-        except OSError:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise
-        return scratch, in_use
-
-
-@cache
-def sweep(folder: Path) -> None:
-    """Remove what killed writers left in a folder; once a process, for it takes a listing."""
-    for scratch in _list_scratches(folder):
-        in_use = FileLock(scratch / _IN_USE, blocking=False)
-        with suppress(OSError, LockedError):
-            if not (scratch / _IN_USE).exists():
-                scratch.rmdir()  # its writer died right after mkdtemp, or else will try again
-                continue
-            acquire(in_use)
-            _remove_scratch(scratch)
-        in_use.release()
-
-
-def _list_scratches(folder: Path, name: str = "") -> list[Path]:
-    """The scratch folders in a folder, of one artefact or of all."""
-    return list(folder.glob(f".{glob.escape(name) or '*'}.*{_SCRATCH_END}"))
-
-
-def _remove_scratch(scratch: Path) -> None:
-    """Remove a scratch folder; a folder that was swapped out, but not replaced, goes back first."""
-    replaced = scratch / _REPLACED
-    path = scratch.with_name(scratch.name.removesuffix(_SCRATCH_END)[1:].rpartition(".")[0])
-    if replaced.exists() and not path.exists():
-        replaced.rename(path)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _find_errno(text: str) -> int:
-    """The system's number of an error that a library reports in words; 0 if it is another."""
-    if any(known in text for known in _FULL_DISK):
-        return errno.ENOSPC
-    found = _SYSTEM_ERROR.search(text)
-    return int(found[1]) if found else 0
-
-
-def _give_usual_mode(path: Path) -> None:
-    """Give a file the mode of any new file: some libraries give it another."""
-    usual = path.with_name(".usual")
-    usual.touch()
-    path.chmod(usual.stat().st_mode)
-
-
-def _flush_tree(path: Path) -> None:
-    """Flush a file, or all files and folders below a folder and itself, to the disk."""
-    for one in sorted(path.rglob("*"), reverse=True) if path.is_dir() else ():
-        _flush_folder(one) if one.is_dir() else _flush_file(one)
-    _flush_folder(path) if path.is_dir() else _flush_file(path)
-
-
-def _flush_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(path: Path) -> None:
-    """Flush the names in a folder; Windows, and some file systems, have no way to."""
-    if os.name == "nt":
-        return
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(number)
-
-
-@contextmanager
-def name_in_errors(path: Path) -> Iterator[None]:
-    """Name an artefact in an error of the system that names its temporary file, or none."""
-    try:
-        yield
-    except OSError as error:
-        named = error.filename
-        if error.errno is not None and (named is None or _SCRATCH_END in str(named)):
-            error.filename, error.filename2 = str(path), None
-        raise
-
-
-@contextmanager
-def suppress_read_only() -> Iterator[None]:
-    """Pass over that something cannot be kept, which only saves time, where nothing may be written.
-
-    Any other error, such as a full disk, is raised.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise
-
-
-def check_room(folder: Path, needed: int, *, what: str, remedy: str) -> None:
-    """Refuse what a disk has no room for, before it is begun.
-
-    Args:
-        folder: Where it is to lie; it need not exist yet.
-        needed: Bytes.
-        what: Its name, in the plural.
-        remedy: What else than freeing space would help.
-
-    Raises:
-        ConfigError: Less is free than needed and `SPARE_BYTES`.
-    """
-    if not has_room(folder, needed):
-        raise no_room(folder, needed, what=what, remedy=remedy)
-
-
-def has_room(folder: Path, needed: int) -> bool:
-    """Whether so many bytes and `SPARE_BYTES` are free on the disk of a folder."""
-    return needed + SPARE_BYTES <= free_bytes(folder)
-
-
-def no_room(folder: Path, needed: int, *, what: str, remedy: str) -> ConfigError:
-    """The error that says so; see `check_room`."""
-    return ConfigError(
-        f"{what} need {format_bytes(needed)} in `{folder}`, with {format_bytes(SPARE_BYTES)} to "
-        f"spare, but {format_bytes(free_bytes(folder))} are free, or your quota is used up; free "
-        f"some space, or {remedy}"
-    )
-
-
-def format_bytes(count: float) -> str:
-    """A number of bytes for a reader.
-
-    >>> format_bytes(33_060_000_000), format_bytes(1_900_000), format_bytes(1200)
-    ('33.1 GB', '1.9 MB', '1.2 KB')
-    """
-    for size, unit in ((1e9, "GB"), (1e6, "MB")):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return f"{count / 1e3:.1f} KB"
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that are free on the disk of a folder, which need not exist yet."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return shutil.disk_usage(there).free

@@ -11,8 +11,8 @@ import pytest
 
 import ensemble
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.files import atomic_write
 from ensemble.provenance import recipe_digests
-from ensemble.workspace import atomic_write
 
 NAMES = {
     "Composition",

@@ -17,6 +17,7 @@ from ensemble.blending.space import SearchSpace
 from ensemble.blending.summary import summarize
 from ensemble.blending.tune import Settings, Tuned, tune
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
+from ensemble.files import atomic_write
 from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
@@ -24,7 +25,6 @@ from ensemble.oof.priors import Priors, priors_digest, write_priors
 from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.project import Project
 from ensemble.provenance import recipe_digest, recipe_digests
-from ensemble.workspace import atomic_write
 
 Show = Callable[[Summary], None]
 

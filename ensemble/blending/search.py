@@ -27,10 +27,10 @@ from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics.moments import VERSION
 from ensemble.blending.statistics.sampling import Plan
 from ensemble.errors import ConfigError, EnsembleError, StaleArtefactError
+from ensemble.files import acquire, make_lock, name_in_errors
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, Say
 from ensemble.reading import file_status, shorten
-from ensemble.workspace import acquire, make_lock, name_in_errors
 
 JOURNAL = "journal:///"
 _POLL_SECONDS = 0.01

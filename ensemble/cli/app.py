@@ -110,8 +110,7 @@ def _open(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    from ensemble.cli.context import Context
-    from ensemble.cli.terminal import open_terminal, print_anything
+    from ensemble.cli.context import Context, open_terminal
     from ensemble.config import Config, load_config
     from ensemble.workspace import Workspace
 
@@ -119,7 +118,6 @@ def _open(
     # `ens init --force` replaces the settings, which need not be readable for that.
     replaced = ctx.invoked_subcommand == "init"
     config = Config() if replaced else load_config(workspace.config_file)
-    print_anything()
     ctx.obj = Context(workspace, config, open_terminal())
 
 

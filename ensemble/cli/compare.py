@@ -61,7 +61,7 @@ def compare(
         table.add_row(one.name, *numbers)
     context.show(table)
     sheet = draw_contact_sheet(
-        zips.draw(listed),
+        [zips.draw(one.name) for one in listed],
         headings=[path.stem for path in paths] + ["difference"],
         captions=[one.name for one in listed],
     )

@@ -7,37 +7,31 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ensemble.errors import EnsembleError
-from ensemble.vocabulary import FULL
+from ensemble.vocabulary import FULL, Stage
 
 if TYPE_CHECKING:
+    from ensemble.config import Config
     from ensemble.workspace import Workspace
 
 
 def complete_member(ctx: typer.Context, incomplete: str) -> list[str]:
     """The members that ens.toml names."""
-    from ensemble.config import load_config
-
-    try:
-        config = load_config(_workspace(ctx).config_file)
-    except EnsembleError:
-        return []
-    names = [*config.restoration.members, *config.colorization.members]
+    config = _config(ctx)
+    names = [*config.restoration.members, *config.colorization.members] if config else []
     return _matching(names, incomplete)
 
 
 def complete_folds(ctx: typer.Context, incomplete: str) -> list[str]:
     """Each fold, the range of all, and `all`."""
-    from ensemble.config import load_config
-
-    try:
-        n_folds = load_config(_workspace(ctx).config_file).folds.n_folds
-    except EnsembleError:
+    config = _config(ctx)
+    if config is None:
         return []
+    n_folds = config.folds.n_folds
     return _matching([*map(str, range(n_folds)), f"0..{n_folds - 1}", "all"], incomplete)
 
 
@@ -61,8 +55,24 @@ def complete_submission(ctx: typer.Context, incomplete: str) -> list[str]:
     return _matching([path.stem for path in zips], incomplete)
 
 
+OnlyStage = Annotated[Stage | None, typer.Option(help="Only this stage.")]
+OnlyMember = Annotated[
+    str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
+]
+"""Options of the verbs that make predictions."""
+
+
 def _matching(names: Any, incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(sorted(names)) if name.startswith(incomplete)]
+
+
+def _config(ctx: typer.Context) -> Config | None:
+    from ensemble.config import load_config
+
+    try:
+        return load_config(_workspace(ctx).config_file)
+    except EnsembleError:
+        return None
 
 
 def _workspace(ctx: typer.Context) -> Workspace:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,15 +32,33 @@ SUBMISSION = "submission"
 """The zip's name unless another is given."""
 
 
+class Terminal(Console):
+    """A console that goes on where its reader has left: the work is done all the same."""
+
+    def on_broken_pipe(self) -> None:
+        """Print no more, nor what Python would print at its end."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def open_terminal() -> Terminal:
+    """The console of this process; a dumb terminal is as wide as it says, too.
+
+    What the encoding of the output does not have, such as Korean in ASCII, is shown by its escape.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    terminal = Terminal()
+    if terminal.is_dumb_terminal:
+        terminal.size = shutil.get_terminal_size((80, 25))
+    return terminal
+
+
 @dataclass(frozen=True)
 class Context:
-    """Frozen context of one call of `ens`.
-
-    Attributes:
-        workspace: The folder given by `--root`.
-        config: Its `ens.toml`, or the defaults.
-        console: Where results are printed.
-    """
+    """One call of `ens`: its workspace, the settings of `ens.toml`, and where results go."""
 
     workspace: Workspace
     config: Config
@@ -46,11 +67,7 @@ class Context:
     def open_project(self, config: Config | None = None) -> Project:
         """Open the workspace's data and folds, and digest the data under a bar.
 
-        Args:
-            config: The settings with what flags have changed; else those of `ens.toml`.
-
-        Raises:
-            EnsembleError: As `ensemble.project.open_project`.
+        `config` has what flags have changed; see `ensemble.project.open_project` for errors.
         """
         from ensemble.project import Project
 
@@ -91,15 +108,7 @@ class Context:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Advance]:
-        """Show a bar while the block runs, unless the console is no terminal.
-
-        Args:
-            what: Text before the bar.
-            total: Number of items.
-
-        Yields:
-            A function that takes the number of items newly done.
-        """
+        """Show a bar while the block runs, unless the console is no terminal; see `Progress`."""
         if not self.console.is_terminal:  # rich before 14.3 would print an empty line
             yield lambda _: None
             return
@@ -130,9 +139,7 @@ def ends_in(suffix: str) -> Callable[[Path | None], Path | None]:
 def parse_folds(text: str, n_folds: int) -> tuple[int, ...]:
     """The folds that `--fold` names, ascending, each once.
 
-    Args:
-        text: Numbers and ranges (both ends included), separated by commas; or `all`.
-        n_folds: How many folds there are.
+    It has numbers and ranges (both ends included), separated by commas; or `all`.
 
     Raises:
         ConfigError: It is none of these, or names a fold there is not.

@@ -13,7 +13,7 @@ from ensemble.config_text import config_text
 from ensemble.data.demo import build_demo
 from ensemble.data.photographs import MASK_FOLDER
 from ensemble.errors import ConfigError
-from ensemble.workspace import atomic_write
+from ensemble.files import atomic_write
 
 
 def demo(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ensemble.cli.context import Context, ends_in
-from ensemble.workspace import atomic_write
+from ensemble.files import atomic_write
 
 
 def explore(

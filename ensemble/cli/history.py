@@ -67,7 +67,7 @@ def history(
         notes = [one.note, "replaced since" if one.replaced else ""]
         table.add_row(
             one.name,
-            one.made[:16].replace("T", " "),
+            one.made_at,
             _number(one.expected),
             _number(one.public),
             difference,

@@ -10,17 +10,14 @@ from ensemble.cli.context import Context
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.errors import ConfigError
+from ensemble.files import atomic_write
 from ensemble.presets import preset_config, preset_names, preset_text
-from ensemble.workspace import atomic_write
 
 
 def init(
     ctx: typer.Context,
     preset: Annotated[
-        str | None,
-        typer.Option(
-            help=f"One of: {', '.join(preset_names())}.",
-        ),
+        str | None, typer.Option(help=f"One of: {', '.join(preset_names())}.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an ens.toml.")] = False,
 ) -> None:
@@ -39,7 +36,11 @@ def init(
     path = context.workspace.config_file
     if path.exists() and not force:
         raise ConfigError(f"`{path}` is there already; edit it, or give --force to replace it")
-    config, heading = _preset(preset) if preset is not None else (Config(), "Settings of ens.")
+    config, heading = Config(), "Settings of ens."
+    if preset is not None:
+        lines = preset_text(preset).splitlines()
+        comments = [line[1:].strip() for line in lines if line[:1] == "#"]
+        config, heading = preset_config(preset), "\n# ".join(comments) or preset
     atomic_write(path, config_text(config, heading=heading))
     context.say(f"wrote {path}")
     context.say(f"next: {_next(context)}")
@@ -50,8 +51,3 @@ def _next(context: Context) -> str:
     if not workspace.data.exists():
         return f"put the competition's files in {workspace.data}, then: {context.command('folds')}"
     return context.command("status" if workspace.folds_file.exists() else "folds")
-
-
-def _preset(name: str) -> tuple[Config, str]:
-    comments = [line[1:].strip() for line in preset_text(name).splitlines() if line[:1] == "#"]
-    return preset_config(name), "\n# ".join(comments) or name

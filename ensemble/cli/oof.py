@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import complete_folds, complete_member
+from ensemble.cli.complete import OnlyMember, OnlyStage, complete_folds, complete_member
 from ensemble.cli.context import Context, ends_in, parse_folds
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
@@ -27,10 +27,8 @@ def oof(
         str,
         typer.Option(help="0, or 0,2, or 0..4, or all.", autocompletion=complete_folds),
     ] = "all",
-    stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
-    member: Annotated[
-        str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
-    ] = None,
+    stage: OnlyStage = None,
+    member: OnlyMember = None,
     weights: Annotated[
         Path | None, typer.Option(help="A released colorizer's weights file; needs --member.")
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 from ensemble.cli.context import Context, ends_in
 from ensemble.errors import MissingArtefactError
-from ensemble.workspace import atomic_write
+from ensemble.files import atomic_write
 
 
 def report(

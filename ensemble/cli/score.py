@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,7 +57,9 @@ def score(
             scores[name] = found
             advance(1)
     if per_image is not None:
-        write_columns(per_image, _columns(scores))
+        terms = [found.as_dict() for found in scores.values()]
+        by_term = {term: [row[term] for row in terms] for term in terms[0]}
+        write_columns(per_image, {"image": list(scores), **by_term})
     mean = mean_of(list(scores.values()))
     if as_json:
         context.say(json.dumps({"pictures": len(scores), "mean": mean}))
@@ -91,9 +93,3 @@ def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:
     if inputs is not None and masks is None:
         return differing_masks(inputs)
     raise ConfigError("the lost region is known from --masks or from --input; give one of them")
-
-
-def _columns(scores: dict[str, Score]) -> dict[str, list[Any]]:
-    terms = [found.as_dict() for found in scores.values()]
-    columns = {term: [row[term] for row in terms] for term in terms[0]}
-    return {"image": list(scores), **columns}

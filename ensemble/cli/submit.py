@@ -65,7 +65,7 @@ def submit(
     say(
         f"wrote {made.zip_file}: {counted(len(made.answers), 'picture')}, opened again and verified"
     )
-    say(f"wrote {made.manifest_file}")
+    say(f"wrote {made.zip_file.with_suffix('.json')}")
     say(f"wrote {sheet}")
     if full:
         say(f"note: {room.FULL_NOTE}")

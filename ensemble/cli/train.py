@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.complete import complete_member, complete_training_folds
+from ensemble.cli.complete import OnlyMember, OnlyStage, complete_training_folds
 from ensemble.cli.context import Context, parse_folds
 from ensemble.errors import ConfigError
-from ensemble.vocabulary import FULL, Stage
+from ensemble.vocabulary import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,10 +35,8 @@ def train(
             autocompletion=complete_training_folds,
         ),
     ] = "all",
-    stage: Annotated[Stage | None, typer.Option(help="Only this stage.")] = None,
-    member: Annotated[
-        str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
-    ] = None,
+    stage: OnlyStage = None,
+    member: OnlyMember = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Most epochs; more than before extends a training.")
     ] = None,

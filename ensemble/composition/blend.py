@@ -90,13 +90,20 @@ def compose_answer(
     with the same options; `gray` is the restored one, and `prior` (180,) of the photographs that
     the folds' networks trained on, or None.
     """
-    wanted = None
-    if options.hue != "none":
-        wanted = hue_target(
-            histograms=colors.histograms,
-            weights=colors.weights,
-            prior=prior,
-            prior_weight=options.prior_weight,
-        )
+    wanted = wanted_hues(colors, prior=prior, options=options)
     blend = colors.picture if colors.folds == 1 else colors.picture / np.float32(colors.folds)
     return compose_rgb(blend=blend, gray=gray, hue_target=wanted, options=options)
+
+
+def wanted_hues(
+    colors: Colors, *, prior: NDArray[Any] | None, options: Composition
+) -> NDArray[np.float64] | None:
+    """The hue histogram (180,) that an answer's hues are moved to; None where none is moved."""
+    if options.hue == "none":
+        return None
+    return hue_target(
+        histograms=colors.histograms,
+        weights=colors.weights,
+        prior=prior,
+        prior_weight=options.prior_weight,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +56,9 @@ def measure_damage(sample: Sample) -> tuple[float, float]:
 
 
 def check_damage(name: str, share: float, flat: float, *, pixels: int) -> str | None:
-    """Check that a photograph and its damaged input belong together.
+    """Check that a photograph of so many pixels and its damaged input belong together.
 
-    Args:
-        name: Of the photograph.
-        share: Of its pixels that is lost; see `measure_damage`.
-        flat: Share of these that has their most frequent gray.
-        pixels: Of the photograph.
+    `share` and `flat` are those of `measure_damage`.
 
     Returns:
         A warning, where the damage is unusual: more than half of the picture, or several grays.
@@ -112,18 +107,13 @@ class Competition:
 
     @classmethod
     def load(cls, folder: Path, *, size: int, seed: int) -> Competition:
-        """List the photographs and check that all of them are there.
-
-        Args:
-            folder: `data/`, in the competition's layout.
-            size: Side of every photograph in pixels, `config.data.size`.
-            seed: `config.seed`.
+        """List the photographs, of `size` pixels a side, and check that all of them are there.
 
         Raises:
             MissingFileError: There is no data, or a file that is listed is not there.
             DataError: A CSV is not as due, or a photograph is there twice.
         """
-        train = {files.image_id: files for files in find_train(folder)}
+        train = find_train(folder)
         test = {path.stem: path for path in find_test(folder)}
         if not train and not test:
             raise MissingFileError(f"`{folder}` has neither training nor test data; {_REMEDY}")
@@ -136,22 +126,14 @@ class Competition:
 
     @property
     def train_ids(self) -> tuple[str, ...]:
-        """The training photographs, in the order of `train.csv`.
-
-        Raises:
-            MissingFileError: There are none.
-        """
+        """The training photographs, in the order of `train.csv`; MissingFileError if none."""
         if not self._train:
             raise MissingFileError(f"`{self.folder / 'train_gt'}` has no photographs; {_REMEDY}")
         return tuple(self._train)
 
     @property
     def test_ids(self) -> tuple[str, ...]:
-        """The test photographs, in the order of `test.csv`.
-
-        Raises:
-            MissingFileError: There are none.
-        """
+        """The test photographs, in the order of `test.csv`; MissingFileError if none."""
         if not self._test:
             raise MissingFileError(f"`{self.folder / 'test_input'}` has no photographs; {_REMEDY}")
         return tuple(self._test)
@@ -175,19 +157,15 @@ class Competition:
         """Whether this is a test photograph; no name is both."""
         return image_id in self._test
 
-    def train_files(self, image_id: str) -> tuple[Path, Path | None]:
+    def train_files(self, image_id: str) -> TrainFiles:
         """The files of a training photograph and its damaged input; None if that is simulated."""
-        files = self._train_files(image_id)
-        return files.target, files.damaged
+        if image_id not in self._train:
+            raise DataError(f"no training photograph is called `{image_id}` in `{self.folder}`")
+        return self._train[image_id]
 
     def target(self, image_id: str) -> Rgb:
-        """Decode the answer to a training photograph, (H, W, 3) uint8.
-
-        Raises:
-            DataError: It is unreadable, not RGB, or not of the size in the settings.
-        """
-        path = self._train_files(image_id).target
-        return read_rgb(path, check_size=partial(self._check_size, path))
+        """Decode the answer to a training photograph, (H, W, 3) uint8; as `train_sample`."""
+        return read_rgb(self.train_files(image_id).target, check_size=self._check_size)
 
     def train_sample(self, image_id: str) -> Sample:
         """Decode a training photograph, its damage and its true mask.
@@ -198,7 +176,7 @@ class Competition:
         """
         target = self.target(image_id)
         gray = luma(target)
-        damaged = self._damaged(self._train_files(image_id), gray)
+        damaged = self._damaged(image_id, gray)
         return Sample(image_id, target, damaged, damaged != gray)
 
     def test_input(self, image_id: str) -> Gray:
@@ -209,8 +187,7 @@ class Competition:
         """
         if image_id not in self._test:
             raise DataError(f"no test photograph is called `{image_id}` in `{self.folder}`")
-        path = self._test[image_id]
-        return read_gray(path, check_size=partial(self._check_size, path))
+        return read_gray(self._test[image_id], check_size=self._check_size)
 
     def sample_submission_names(self) -> tuple[str, ...] | None:
         """File names in `sample_submission.zip`, sorted; None where there is no such file.
@@ -230,10 +207,7 @@ class Competition:
 
         The test photographs do not count, so a later test set leaves trained networks valid; see
         `test_digest`. The first call ever reads every file, which takes minutes where there are
-        tens of thousands; later ones only what has changed since.
-
-        Args:
-            progress: Shown where a file has to be read.
+        tens of thousands, under the bar; later ones only what has changed since.
         """
         if "train" not in self._digests:
             self._digests["train"] = self._digest_train(progress)
@@ -248,37 +222,35 @@ class Competition:
         return self._digests["test"]
 
     def _digest_train(self, progress: Progress) -> str:
-        files = [self._train[image_id] for image_id in sorted(self.train_ids)]
-        paths = [path for f in files for path in (f.target, f.damaged) if path is not None]
+        ids = sorted(self.train_ids)
+        paths = [path for image_id in ids for path in self._train[image_id] if path is not None]
         digests = digest_files(paths, folder=self.folder, progress=progress)
-        of = {path: digests[os.path.relpath(path, self.folder)] for path in paths}
-        pairs = [[f.image_id, of[f.target], of[f.damaged] if f.damaged else None] for f in files]
+
+        def digest_of(path: Path | None) -> str | None:
+            return digests[os.path.relpath(path, self.folder)] if path is not None else None
+
+        pairs = [[image_id, *map(digest_of, self._train[image_id])] for image_id in ids]
         return digest_json([list(self.size), self.seed if self.simulated else None, pairs])
 
-    def _damaged(self, files: TrainFiles, gray: Gray) -> Gray:
-        if files.damaged is None:
+    def _damaged(self, image_id: str, gray: Gray) -> Gray:
+        target, damaged = self.train_files(image_id)
+        if damaged is None:
             # Slow to import, and most commands simulate no damage.
             from ensemble.damage.draw import apply_damage, draw_damage
 
-            seed = seed_of(self.seed, files.image_id)
+            seed = seed_of(self.seed, image_id)
             return apply_damage(gray, draw_damage(size=self.size, seed=seed))
-        check = same_size(str(files.damaged), gray.shape, reference=f"`{files.target}`")
-        return read_gray(files.damaged, check_size=check)
+        return read_gray(damaged, check_size=same_size(gray.shape, reference=f"`{target}`"))
 
-    def _train_files(self, image_id: str) -> TrainFiles:
-        if image_id not in self._train:
-            raise DataError(f"no training photograph is called `{image_id}` in `{self.folder}`")
-        return self._train[image_id]
-
-    def _check_size(self, path: Path, shape: tuple[int, ...]) -> None:
-        if tuple(shape) != self.size:
+    def _check_size(self, name: str, shape: tuple[int, int]) -> None:
+        if shape != self.size:
             square = shape[0] == shape[1]
             remedy = f"set `size = {shape[0]}` in that file" if square else "crop it to a square"
             raise DataError(
-                f"`{path}` must be {_sides(self.size)}, `size` under [data] of `ens.toml` "
+                f"`{name}` must be {_sides(self.size)}, `size` under [data] of `ens.toml` "
                 f"(`ens init` writes one), but is {_sides(shape)}; {remedy}"
             )
 
 
-def _sides(shape: tuple[int, ...]) -> str:
+def _sides(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]} px"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -30,7 +30,7 @@ from ensemble.data.layout import (
 from ensemble.data.png import encode_png, write_png
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
-from ensemble.workspace import atomic_path, atomic_write
+from ensemble.files import atomic_path, atomic_write
 
 MARKER = "demo.txt"
 """Marks a demo set; a folder without this file is never replaced."""
@@ -51,33 +51,20 @@ WINDOWS, DRAWS = 2, 100
 """A crop is the liveliest of so many new windows, from at most so many draws."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
-
 Window = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Region:
-    """A part of a source photograph that no other region overlaps: one group.
+class Crop(NamedTuple):
+    """Pixels (h, w, 3) uint8 of a source, and the region they are of, such as `coffee-1-0`.
 
-    Attributes:
-        name: The source and the place, such as `coffee-1-0`.
-        pixels: (h, w, 3) uint8.
+    No region overlaps another, so each is a group; it is the crop of all of itself.
     """
-
-    name: str
-    pixels: Rgb
-
-
-@dataclass(frozen=True)
-class Crop:
-    """One photograph of the demo, (size, size, 3) uint8, and the region it is from."""
 
     group: str
     pixels: Rgb
 
 
-@dataclass(frozen=True)
-class Demo:
+class Demo(NamedTuple):
     """The photographs of a demo: no region gives both training and test photographs."""
 
     train: tuple[Crop, ...]
@@ -87,12 +74,8 @@ class Demo:
 def build_demo(folder: Path, *, size: int, n_train: int, n_test: int, seed: int) -> None:
     """Make `train_gt`, `train_input`, `test_input`, `test_target`, CSVs and a sample submission.
 
-    Args:
-        folder: Where to make it, whole or not at all; an earlier demo set is replaced.
-        size: Side of every photograph in pixels.
-        n_train: Training pairs.
-        n_test: Test photographs.
-        seed: Of the crops and the damage; the same seed gives the same bytes.
+    They are made whole or not at all, in the place of an earlier demo set; the same seed gives the
+    same bytes. `size` is the side of every photograph in pixels.
 
     Raises:
         ConfigError: As for `crop_demo`, or the folder holds other data than a demo set.
@@ -104,12 +87,14 @@ def build_demo(folder: Path, *, size: int, n_train: int, n_test: int, seed: int)
         )
     demo = crop_demo(size=size, n_train=n_train, n_test=n_test, seed=seed)
     with atomic_path(folder) as temporary:
-        _write_train(temporary, demo.train, seed)
+        names = [f"TRAIN_{index:05d}" for index in range(n_train)]
+        _write_pairs(temporary, names, demo.train, (TRAIN_INPUT, TRAIN_GT), seed)
+        write_train_tables(temporary, names, [crop.group for crop in demo.train])
         _write_test(temporary, demo.test, seed)
-        names = ", ".join(Path(file).stem for _, file in SOURCES)
+        sources = ", ".join(Path(file).stem for _, file in SOURCES)
         text = (
             f"Made by `ens demo` (size {size}, seed {seed}); it may replace this folder.\n\n"
-            f"Crops of photographs that scikit-image and scikit-learn ship: {names}.\n"
+            f"Crops of photographs that scikit-image and scikit-learn ship: {sources}.\n"
             "Their authors and licenses are named in those packages' data folders.\n"
         )
         atomic_write(temporary / MARKER, text)
@@ -150,7 +135,7 @@ def write_test_table(folder: Path, names: Sequence[str]) -> None:
     write_columns(folder / "test.csv", {TEST_COLUMNS[0]: paths})
 
 
-def _regions(package: str, file: str, size: int) -> list[Region]:
+def _regions(package: str, file: str, size: int) -> list[Crop]:
     """Non-overlapping squares of one and a half times the size, or what a photograph allows."""
     picture = np.asarray(
         Image.open(io.BytesIO((files(package) / file).read_bytes())).convert("RGB")
@@ -159,7 +144,7 @@ def _regions(package: str, file: str, size: int) -> list[Region]:
     if side < LEAST_SLACK * size:
         return []
     found = [
-        Region(f"{Path(file).stem}-{y // side}-{x // side}", picture[y : y + side, x : x + side])
+        Crop(f"{Path(file).stem}-{y // side}-{x // side}", picture[y : y + side, x : x + side])
         for y in range(0, picture.shape[0] - side + 1, side)
         for x in range(0, picture.shape[1] - side + 1, side)
     ]
@@ -167,27 +152,27 @@ def _regions(package: str, file: str, size: int) -> list[Region]:
 
 
 def _crops(
-    regions: Sequence[Region], size: int, count: int, rng: np.random.Generator
+    regions: Sequence[Crop], size: int, count: int, rng: np.random.Generator
 ) -> Iterator[Crop]:
     """Distinct square crops, region after region, reduced to `size` with Lanczos."""
-    seen: dict[str, set[Window]] = {region.name: set() for region in regions}
+    seen: dict[str, set[Window]] = {region.group: set() for region in regions}
     for index in range(count):
         region = regions[index % len(regions)]
-        windows = _new_windows(region, size, seen[region.name], rng)
+        windows = _new_windows(region, size, seen[region.group], rng)
         if not windows:
             raise ConfigError(
-                f"region {region.name} has no more new crops of {size} px after {index} of "
+                f"region {region.group} has no more new crops of {size} px after {index} of "
                 f"{count} photographs; ask for fewer"
             )
         window = max(windows, key=lambda w: float(luma(_cut(region, w)).std()))
-        seen[region.name].add(window)
+        seen[region.group].add(window)
         crop = Image.fromarray(_cut(region, window))
         pixels = np.asarray(crop.resize((size, size), Image.Resampling.LANCZOS))
-        yield Crop(region.name, pixels)
+        yield Crop(region.group, pixels)
 
 
 def _new_windows(
-    region: Region, size: int, seen: set[Window], rng: np.random.Generator
+    region: Crop, size: int, seen: set[Window], rng: np.random.Generator
 ) -> list[Window]:
     found: list[Window] = []
     longest = region.pixels.shape[0]
@@ -201,15 +186,9 @@ def _new_windows(
     return found
 
 
-def _cut(region: Region, window: Window) -> Rgb:
+def _cut(region: Crop, window: Window) -> Rgb:
     y, x, side = window
     return region.pixels[y : y + side, x : x + side]
-
-
-def _write_train(folder: Path, crops: Sequence[Crop], seed: int) -> None:
-    names = [f"TRAIN_{index:05d}" for index in range(len(crops))]
-    _write_pairs(folder, names, crops, (TRAIN_INPUT, TRAIN_GT), seed)
-    write_train_tables(folder, names, [crop.group for crop in crops])
 
 
 def _write_test(folder: Path, crops: Sequence[Crop], seed: int) -> None:

@@ -11,10 +11,10 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from ensemble.files import atomic_write, sweep
 from ensemble.manifest import digest_file
 from ensemble.parallel import Progress, map_in_order, silent
 from ensemble.reading import file_status, read_json_or_none
-from ensemble.workspace import atomic_write, sweep
 
 CACHE_NAME = ".ens-digests.json"
 
@@ -28,20 +28,12 @@ _Remembered = dict[str, tuple[int, int, _Sha256]]
 def digest_files(
     paths: Iterable[Path], *, folder: Path, progress: Progress = silent
 ) -> dict[str, str]:
-    """SHA-256 of each file's content.
+    """SHA-256 of each file's content, by its path relative to a folder above them all.
 
     Digests are kept in `folder` with the file's size and modification time, also after an
-    interruption, and computed again once either differs. A file modified in the last two seconds
-    is not remembered: another change within the clock's resolution would go unseen. In a folder
-    that may not be written to nothing is remembered.
-
-    Args:
-        paths: The files, somewhere below `folder`.
-        folder: Where the cache file lies.
-        progress: Shown only where a file has to be read.
-
-    Returns:
-        Hexadecimal digests by the path relative to `folder`.
+    interruption, and computed again once either differs. A file modified in the last two seconds is
+    not remembered: another change within the clock's resolution would go unseen. In a folder that
+    may not be written to nothing is remembered. A bar is shown only where a file has to be read.
 
     Raises:
         MissingFileError: A file is not there.
@@ -80,9 +72,7 @@ def fingerprint(path: Path) -> Fingerprint:
 def remember_digests(known: Mapping[Path, tuple[Fingerprint, str]], *, folder: Path) -> None:
     """Spare `digest_files` the reading of files whose digests are known.
 
-    Args:
-        known: The fingerprint of each file, taken before it was read, and its SHA-256.
-        folder: As for `digest_files`.
+    Of each file the fingerprint, taken before it was read, and the SHA-256.
     """
     fresh = {os.path.relpath(path, folder): entry for path, entry in known.items()}
     _write_cache(folder, _read_cache(folder / CACHE_NAME), fresh)

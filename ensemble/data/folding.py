@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,11 @@ from ensemble.folds.split import Folds, make_strata, split
 from ensemble.parallel import Progress, silent
 
 
-@dataclass(frozen=True)
-class MadeFolds:
-    """Folds, and what they were made by.
+class MadeFolds(NamedTuple):
+    """Folds, the traits (`measure_traits`) of each photograph, and what they were made by.
 
-    Attributes:
-        folds: Which fold validates which photograph.
-        traits: (3,) float64 of each photograph: see `measure_traits`.
-        groups: The near-duplicates that were found; None where none were looked for.
-        max_size: Photographs in a group at most.
-        warnings: One sentence for each photograph with unusual damage.
+    `groups` are the near-duplicates that were found, None where none were looked for, with at most
+    `max_size` photographs; a warning is on one photograph with unusual damage.
     """
 
     folds: Folds
@@ -48,14 +43,8 @@ def make_folds(
 ) -> MadeFolds:
     """Divide the training photographs into folds of equal size and difficulty.
 
-    Args:
-        photographs: Those of a competition.
-        n_folds: Number of folds.
-        seed: Decides which group goes where.
-        labels: The group of each photograph, in the order of `train_ids`; None to find them.
-        find_duplicates: Whether to look for near-duplicates where there are no labels; else each
-            photograph is a group of its own.
-        progress: Shown while photographs are read.
+    The groups are the `labels` of the photographs, in the order of `train_ids`, or found as
+    near-duplicates; or each photograph is one. The seed decides which group goes where.
 
     Raises:
         DataError: A photograph is not as due, or its damaged input is not of it.
@@ -91,11 +80,7 @@ def audit_folds(photographs: Photographs, folds: Folds, progress: Progress = sil
 def require_replaceable(path: Path, made: Folds, *, force: bool, damaged_too: bool) -> None:
     """Refuse to replace other folds unasked, and to replace a file that holds no folds.
 
-    Args:
-        path: Where the folds are to be written.
-        made: The new folds; equal ones may always be written.
-        force: Whether other folds may go.
-        damaged_too: Whether, with `force`, the file need not hold folds.
+    Equal folds may always be written; with `force` also others, and `damaged_too` whatever else.
 
     Raises:
         ConfigError: Other folds are there.

@@ -12,7 +12,7 @@ from ensemble.folds.split import Folds
 from ensemble.reading import shorten
 
 COLUMNS = ("image_id", "group", "fold")
-SINGLETON = "-1"
+SINGLETONS = ("-1", "-1.0")
 
 _MOST_DIGITS = 9
 
@@ -46,10 +46,8 @@ def read_foreign_folds(path: Path) -> Folds:
 def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
     """Read the group labels a user brings, as in the competition's public preprocessing.
 
-    Args:
-        path: A CSV with the columns `image` and `label`; other names are taken by position.
-            Images may be given as ids, file names or paths. The label -1 means: like no other.
-        image_ids: The photographs that need a label.
+    The CSV has the columns `image` and `label`; other names are taken by position. Images may be
+    given as ids, file names or paths. The label -1 means: like no other.
 
     Returns:
         A label for each of `image_ids`, in their order; a singleton's label is its own id.
@@ -68,7 +66,7 @@ def read_groups(path: Path, image_ids: Sequence[str]) -> tuple[str, ...]:
             raise DataError(f"`{path}`, row {row}: no training photograph is called `{image}`")
         if image_id in labels:
             raise DataError(f"`{path}`, row {row}: `{image}` has a label already; give it one")
-        labels[image_id] = image_id if _is_singleton(label) else label
+        labels[image_id] = image_id if label in SINGLETONS else label
     missing = [image_id for image_id in image_ids if image_id not in labels]
     if missing:
         raise DataError(
@@ -103,7 +101,3 @@ def _fold(path: Path, row: int, text: str) -> int:
             f"`{shorten(text)}`; make it anew with `ens folds`"
         )
     return int(text)
-
-
-def _is_singleton(label: str) -> bool:
-    return label in (SINGLETON, f"{SINGLETON}.0")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 from ensemble.data.png import is_png
 from ensemble.data.tables import read_columns
@@ -27,28 +27,21 @@ _LONGEST = 255
 """Bytes of a path in a CSV; file systems take no longer names."""
 
 
-@dataclass(frozen=True)
-class TrainFiles:
-    """The files of one training photograph.
+class TrainFiles(NamedTuple):
+    """The RGB photograph, and the gray one with a hole; None where damage is to be simulated."""
 
-    Attributes:
-        image_id: The stem of its file name, `TRAIN_00000`.
-        target: The RGB photograph.
-        damaged: The gray photograph with a hole; None where damage is to be simulated.
-    """
-
-    image_id: str
     target: Path
     damaged: Path | None
 
 
-def find_train(folder: Path) -> tuple[TrainFiles, ...]:
+def find_train(folder: Path) -> dict[str, TrainFiles]:
     """Find the training photographs, in the CSV's order, or sorted by name without one.
 
     Where the folder of damaged photographs is not there at all, every `damaged` is None.
 
     Returns:
-        The files, all of which are there; empty if neither `train.csv` nor `train_gt/` is.
+        By image id, the stem of the file's name, files that are all there; empty if neither
+        `train.csv` nor `train_gt/` is.
 
     Raises:
         MissingFileError: A file that the CSV lists, or the twin of another, is not there.
@@ -63,10 +56,10 @@ def find_train(folder: Path) -> tuple[TrainFiles, ...]:
     _check_names(targets, table)
     _require_there(targets, table)
     if not any(parent.is_dir() for parent in {path.parent for path in damaged}):
-        return tuple(TrainFiles(path.stem, path, None) for path in targets)
+        return {path.stem: TrainFiles(path, None) for path in targets}
     _check_names(damaged, table)
     _require_there(damaged, table)
-    return tuple(TrainFiles(t.stem, t, d) for t, d in zip(targets, damaged, strict=True))
+    return {t.stem: TrainFiles(t, d) for t, d in zip(targets, damaged, strict=True)}
 
 
 def find_test(folder: Path) -> tuple[Path, ...]:
@@ -81,14 +74,14 @@ def find_test(folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _pair_by_name(folder: Path) -> tuple[TrainFiles, ...]:
+def _pair_by_name(folder: Path) -> dict[str, TrainFiles]:
     targets = _list_pngs(folder / TRAIN_GT)
     damaged = _list_pngs(folder / TRAIN_INPUT)
     for lonely in sorted(targets.keys() ^ damaged.keys() if damaged else ()):
         path = targets.get(lonely) or damaged[lonely]
         twin = folder / (TRAIN_INPUT if lonely in targets else TRAIN_GT) / path.name
         raise MissingFileError(f"`{path}` must have a twin, but `{twin}` is not there")
-    return tuple(TrainFiles(stem, path, damaged.get(stem)) for stem, path in targets.items())
+    return {stem: TrainFiles(path, damaged.get(stem)) for stem, path in targets.items()}
 
 
 def _list_pngs(folder: Path) -> dict[str, Path]:

@@ -10,13 +10,19 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from ensemble.arrays import Mask, Rgb, luma
-from ensemble.data.png import decode_rgb, is_png, read_gray, read_mask, read_rgb, same_size
-from ensemble.data.zip_file import open_zip, read_entry
+from ensemble.data.png import (
+    CheckSize,
+    decode_rgb,
+    is_png,
+    read_gray,
+    read_mask,
+    read_rgb,
+    same_size,
+)
+from ensemble.data.zip_file import check_entry, open_zip, read_entry
 from ensemble.errors import DataError, MissingFileError
 from ensemble.metric.score import Pair
-from ensemble.reading import LARGEST_FILE, read_bytes
-
-_TARGET = "its target"
+from ensemble.reading import read_bytes
 
 MaskOf = Callable[[str, Rgb], Mask]
 """Gives the lost pixels of the named target."""
@@ -25,11 +31,7 @@ MaskOf = Callable[[str, Rgb], Mask]
 class PngSource:
     """The PNGs of a folder, or of a zip as the competition takes it: flat, each name once.
 
-    Reading is safe from several threads.
-
-    Attributes:
-        path: The folder or zip.
-        names: File names, sorted.
+    Reading is safe from several threads; `names` are sorted.
 
     Raises:
         MissingFileError: It is not there.
@@ -52,11 +54,7 @@ class PngSource:
             self._check_names(self._zip)
 
     def names_by_stem(self) -> dict[str, str]:
-        """The file names by image id.
-
-        Raises:
-            DataError: Two files are of one photograph.
-        """
+        """The file names by image id; DataError if two files are of one photograph."""
         found: dict[str, str] = {}
         for name in self.names:
             other = found.setdefault(PurePath(name).stem, name)
@@ -68,12 +66,7 @@ class PngSource:
         return found
 
     def read(self, name: str) -> bytes:
-        """Read one file.
-
-        Raises:
-            MissingFileError: It is not there.
-            DataError: The zip is damaged at this file, or it cannot be read.
-        """
+        """Read one file; MissingFileError if it is not there, DataError if it cannot be read."""
         if self._zip is None:
             return read_bytes(self.path / name)
         with self._lock:
@@ -87,22 +80,19 @@ class PngSource:
             ],
             "name every picture once, but `{}` is there twice": twice,
             "hold PNGs only, but `{}` is none": [n for n in self.names if not is_png(n)],
-            f"hold files of at most {LARGEST_FILE >> 20} MiB, but `{{}}` is larger": [
-                info.filename for info in archive.infolist() if info.file_size > LARGEST_FILE
-            ],
         }
         for rule, broken in rules.items():
             if broken:
                 raise DataError(f"`{self.path}` must {rule.format(broken[0])}; make the zip again")
+        for entry in archive.infolist():
+            check_entry(archive, entry)
 
 
 def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[], Pair]]:
-    """One loader for each target, in the order of their names.
+    """One loader for each RGB PNG of the folder `target`, in the order of their names.
 
-    Args:
-        pred: A folder or a flat zip with a PNG for each target, of the same name.
-        target: A folder of RGB PNGs.
-        mask_of: `drawn_masks` or `differing_masks`.
+    The folder or flat zip `pred` has a PNG for each, of the same name; `mask_of` is `drawn_masks`
+    or `differing_masks`.
 
     Raises:
         MissingFileError: There are no targets, or a prediction is missing.
@@ -123,24 +113,24 @@ def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[],
 
 def drawn_masks(folder: Path) -> MaskOf:
     """Masks that are PNGs of the targets' names, white where lost."""
-    return lambda name, target: read_mask(
-        folder / name, check_size=same_size(str(folder / name), target.shape, reference=_TARGET)
-    )
+    return lambda name, target: read_mask(folder / name, check_size=_as_large_as(target))
 
 
 def differing_masks(folder: Path) -> MaskOf:
     """Masks of where the damaged input of the target's name differs from the target's gray."""
 
     def mask_of(name: str, target: Rgb) -> Mask:
-        check = same_size(str(folder / name), target.shape, reference=_TARGET)
-        return read_gray(folder / name, check_size=check) != luma(target)
+        return read_gray(folder / name, check_size=_as_large_as(target)) != luma(target)
 
     return mask_of
 
 
+def _as_large_as(target: Rgb) -> CheckSize:
+    return same_size(target.shape, reference="its target")
+
+
 def _load(name: str, source: PngSource, target: Path, mask_of: MaskOf) -> Pair:
     truth = read_rgb(target / name)
-    called = f"{source.path}/{name}"
-    check = same_size(called, truth.shape, reference=_TARGET)
-    pred = decode_rgb(source.read(name), name=called, check_size=check)
+    called, content = f"{source.path}/{name}", source.read(name)
+    pred = decode_rgb(content, name=called, check_size=_as_large_as(truth))
     return Pair(name=name, pred=pred, target=truth, lost_mask=mask_of(name, truth))

@@ -24,11 +24,8 @@ KEPT = 64
 class Photographs:
     """The photographs of a competition. It may be pickled: another process reads the same files.
 
-    Args:
-        competition: Whose photographs.
-        folder: Where what is read of the training photographs is kept; None to keep nothing.
-        keep_pixels: Whether that includes their pixels, where the disk has room; else they are
-            decoded at each use.
+    What is read of the training photographs is kept in `folder`, if that is given, and with
+    `keep_pixels` their pixels too, where the disk has room; else they are decoded at each use.
     """
 
     def __init__(
@@ -74,10 +71,9 @@ class Photographs:
         return self.folder is not None and self._files.is_current
 
     def describe(self, progress: Progress = silent) -> Facts:
-        """What describes the training photographs, a row each, in the order of `train_ids`.
+        """What describes the training photographs, a row each in the order of `train_ids`.
 
-        Raises:
-            EnsembleError: As `prepare`.
+        Reads them as `prepare` does.
         """
         if self.folder is not None:
             self.prepare(progress)
@@ -106,11 +102,7 @@ class Photographs:
         return [warning for warning in told if warning]
 
     def target(self, image_id: str) -> Rgb:
-        """A training photograph, (H, W, 3) uint8, read-only.
-
-        Raises:
-            DataError: There is no such photograph, or its file is not as due.
-        """
+        """A training photograph, (H, W, 3) uint8, read-only; DataError if there is none such."""
         if not self._has_pixels:
             return self._read(image_id).target
         target = self._scan.read("targets", self._row(image_id))
@@ -118,10 +110,7 @@ class Photographs:
         return target
 
     def train_sample(self, image_id: str) -> Sample:
-        """A training photograph, its damage and its true mask, as `Competition.train_sample`.
-
-        The arrays are copies, which may be written to.
-        """
+        """As `Competition.train_sample`: copies, which may be written to."""
         if not self._has_pixels:
             read = self._read(image_id)
             arrays = (read.target.copy(), read.damaged.copy(), read.lost_mask.copy())
@@ -200,7 +189,7 @@ def drawn_mask(competition: Competition, image_id: str) -> Mask | None:
     path = mask_file(competition, image_id)
     if not competition.is_test(image_id) or not path.is_file():
         return None
-    mask = read_mask(path, check_size=same_size(str(path), competition.size))
+    mask = read_mask(path, check_size=same_size(competition.size))
     if not mask.any():
         raise DataError(f"`{path}` must be white where the photograph is lost, but is all black")
     if mask.all():

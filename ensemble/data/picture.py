@@ -76,9 +76,7 @@ def read_picture(path: Path) -> Gray:
 def read_drawn_mask(path: Path, shape: tuple[int, int]) -> Mask:
     """Read a mask drawn by hand, white (128 or more) where lost, (H, W) bool.
 
-    Args:
-        path: A picture as `read_picture` reads it.
-        shape: (H, W) of its photograph, upright.
+    Any picture of `read_picture` will do; `shape` is that of its photograph, upright.
 
     Raises:
         DataError: It is of another size, marks nothing or everything, or cannot be read.

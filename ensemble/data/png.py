@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, Rgb, check_gray, check_rgb
 from ensemble.errors import DataError
+from ensemble.files import atomic_write
 from ensemble.reading import read_bytes
-from ensemble.workspace import atomic_write
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, RGB = 0, 2
@@ -29,12 +29,9 @@ _HEADER_BYTES = 26
 MOST_PIXELS = 4096 * 4096
 """Of a picture: a few bytes can unfold into any number of pixels."""
 
-CheckSize = Callable[[tuple[int, int]], None]
-"""Takes (H, W), as the header names them, and raises DataError where they are not as due."""
-
-
-def any_size(size: tuple[int, int]) -> None:
-    """A `CheckSize` that refuses nothing."""
+CheckSize = Callable[[str, tuple[int, int]], None]
+"""Takes what a picture is called, and (H, W) as its header names them, before anything is decoded;
+raises DataError where they are not as due."""
 
 
 def is_png(name: str) -> bool:
@@ -46,12 +43,8 @@ def is_png(name: str) -> bool:
     return name.lower().endswith(".png")
 
 
-def read_rgb(path: Path, *, check_size: CheckSize = any_size) -> Rgb:
+def read_rgb(path: Path, *, check_size: CheckSize | None = None) -> Rgb:
     """Read an 8-bit RGB PNG, (H, W, 3) uint8.
-
-    Args:
-        path: The file.
-        check_size: Called before anything is decoded.
 
     Raises:
         MissingFileError: There is no such file.
@@ -61,36 +54,20 @@ def read_rgb(path: Path, *, check_size: CheckSize = any_size) -> Rgb:
     return decode_rgb(read_bytes(path), name=str(path), check_size=check_size)
 
 
-def read_gray(path: Path, *, check_size: CheckSize = any_size) -> Gray:
-    """Read an 8-bit gray PNG, or one stored as RGB whose channels are equal, (H, W) uint8.
-
-    Args:
-        path: The file.
-        check_size: Called before anything is decoded.
-
-    Raises:
-        MissingFileError: There is no such file.
-        DataError: It is not a whole PNG, or has color, 16 bits, a palette, alpha, over
-            `MOST_PIXELS`, or another size than is due.
-    """
+def read_gray(path: Path, *, check_size: CheckSize | None = None) -> Gray:
+    """Read an 8-bit gray PNG, or an RGB one of equal channels, (H, W) uint8; as `read_rgb`."""
     return decode_gray(read_bytes(path), name=str(path), check_size=check_size)
 
 
-def read_mask(path: Path, *, check_size: CheckSize = any_size) -> Mask:
+def read_mask(path: Path, *, check_size: CheckSize | None = None) -> Mask:
     """Read a mask drawn by hand, white (128 or more) where lost, (H, W) bool; see `read_gray`."""
     return read_gray(path, check_size=check_size) >= 128
 
 
-def same_size(name: str, due: tuple[int, ...], *, reference: str = "its photograph") -> CheckSize:
-    """A `CheckSize` that refuses every size but one.
+def same_size(due: tuple[int, ...], *, reference: str = "its photograph") -> CheckSize:
+    """A `CheckSize` that refuses every size but that of the reference, which begins `due`."""
 
-    Args:
-        name: What to call the picture in an error.
-        due: (H, W), and more that does not count.
-        reference: What has this size.
-    """
-
-    def check(size: tuple[int, int]) -> None:
+    def check(name: str, size: tuple[int, int]) -> None:
         if size != due[:2]:
             raise DataError(
                 f"`{name}` must be as large as {reference}, {due[0]} x {due[1]} px, but is "
@@ -100,7 +77,7 @@ def same_size(name: str, due: tuple[int, ...], *, reference: str = "its photogra
     return check
 
 
-def decode_rgb(content: bytes, *, name: str, check_size: CheckSize = any_size) -> Rgb:
+def decode_rgb(content: bytes, *, name: str, check_size: CheckSize | None = None) -> Rgb:
     """Decode what `read_rgb` reads; `name` is what to call it in an error."""
     color_type = _check_structure(content, name, check_size)
     if color_type != RGB:
@@ -108,7 +85,7 @@ def decode_rgb(content: bytes, *, name: str, check_size: CheckSize = any_size) -
     return check_rgb(_decode(content, RGB, name), name=name)
 
 
-def decode_gray(content: bytes, *, name: str, check_size: CheckSize = any_size) -> Gray:
+def decode_gray(content: bytes, *, name: str, check_size: CheckSize | None = None) -> Gray:
     """Decode what `read_gray` reads; `name` is what to call it in an error."""
     color_type = _check_structure(content, name, check_size)
     if color_type == GRAY:
@@ -121,13 +98,9 @@ def decode_gray(content: bytes, *, name: str, check_size: CheckSize = any_size) 
 
 
 def encode_png(array: NDArray[Any]) -> bytes:
-    """Encode a picture; the same array gives the same bytes.
+    """Encode (H, W, 3) or (H, W) uint8, or (H, W) bool, True as white; ArrayError for another.
 
-    Args:
-        array: (H, W, 3) or (H, W) uint8; or (H, W) bool, True becomes white.
-
-    Raises:
-        ArrayError: It is none of these.
+    The same array gives the same bytes.
     """
     import cv2  # slow to import, and commands that only look at a project read no picture
 
@@ -146,7 +119,7 @@ def write_png(path: Path, array: NDArray[Any]) -> None:
     atomic_write(path, encode_png(array))
 
 
-def _check_head(content: bytes, name: str, check_size: CheckSize) -> None:
+def _check_head(content: bytes, name: str, check_size: CheckSize | None) -> None:
     if not content.startswith(SIGNATURE):
         raise DataError(f"`{name}` must be a PNG, but does not begin as one does; convert it")
     if len(content) < _HEADER_BYTES:
@@ -157,10 +130,11 @@ def _check_head(content: bytes, name: str, check_size: CheckSize) -> None:
             f"`{name}` must have 1 to {MOST_PIXELS:,} pixels, but its header names {height} x "
             f"{width}; copy or download it again"
         )
-    check_size((height, width))
+    if check_size is not None:
+        check_size(name, (height, width))
 
 
-def _check_structure(content: bytes, name: str, check_size: CheckSize) -> int:
+def _check_structure(content: bytes, name: str, check_size: CheckSize | None) -> int:
     """Walk the chunks to the end, checksums included; return the color type, 8 bits deep."""
     _check_head(content, name, check_size)
     depth, color_type = content[24], content[25]

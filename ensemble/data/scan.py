@@ -31,6 +31,7 @@ from ensemble.arrays import Gray, Mask
 from ensemble.data.competition import Competition, Sample, measure_damage
 from ensemble.data.digests import Fingerprint, fingerprint, remember_digests
 from ensemble.errors import EnsembleError, StaleArtefactError
+from ensemble.files import exclusive_lock, free_bytes, has_room, links_in, no_room, refuse_links
 from ensemble.manifest import (
     MANIFEST,
     differing,
@@ -41,14 +42,6 @@ from ensemble.manifest import (
 )
 from ensemble.parallel import Progress, map_in_order
 from ensemble.reading import npy_header, read_npy
-from ensemble.workspace import (
-    exclusive_lock,
-    free_bytes,
-    has_room,
-    links_in,
-    no_room,
-    refuse_links,
-)
 
 ALWAYS: tuple[str, ...] = ("rows", "sums", "located")
 PIXELS: tuple[str, ...] = ("targets", "damaged", "lost")
@@ -67,10 +60,8 @@ Pictures = dict[str, NDArray[np.uint8]]
 class Facts(NamedTuple):
     """What describes a training photograph, or a row of each for many.
 
-    Attributes:
-        traits: (3,) float64, see `ensemble.folds.describe.measure_traits`.
-        flat: Share of the lost pixels that have the most frequent gray, 0..1.
-        vector: (LENGTH,) uint8, see `ensemble.folds.describe.describe`.
+    `traits` (3,) float64 and `vector` (LENGTH,) uint8 are as `ensemble.folds.describe` has them;
+    `flat` is the share of the lost pixels that have the most frequent gray, 0..1.
     """
 
     traits: NDArray[np.float64]
@@ -79,13 +70,7 @@ class Facts(NamedTuple):
 
 
 class Scan:
-    """The files of one competition.
-
-    Args:
-        folder: Where they lie.
-        competition: Whose photographs.
-        keep_pixels: Whether the pixels are wanted, too, where the disk has room for them.
-    """
+    """The files of one competition in a folder; see `Photographs` for `keep_pixels`."""
 
     def __init__(self, folder: Path, competition: Competition, *, keep_pixels: bool) -> None:
         self.folder = folder
@@ -109,11 +94,7 @@ class Scan:
         return Facts(*(rows[name] for name in Facts._fields))
 
     def read(self, name: str, row: int) -> NDArray[np.uint8]:
-        """One photograph's part of a file.
-
-        Raises:
-            StaleArtefactError: It is not what was written.
-        """
+        """One photograph's part of a file; StaleArtefactError if it is not what was written."""
         path, shape = _file(self.folder, name), self.shapes[name][1:]
         start = self._find_row(name, row)
         found = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=start)
@@ -174,14 +155,15 @@ class Scan:
 
     def _has(self, folder: Path, names: tuple[str, ...]) -> bool:
         """Whether files are there, of the sizes and with the headers due."""
-        return all(self._has_one(_file(folder, name), name) for name in names)
 
-    def _has_one(self, path: Path, name: str) -> bool:
-        if not path.is_file() or path.stat().st_size != self._find_row(name, len(self.image_ids)):
-            return False
-        due = npy_header(self.shapes[name], np.uint8)
-        with path.open("rb") as file:
-            return file.read(len(due)) == due
+        def has(path: Path, name: str) -> bool:
+            size = self._find_row(name, len(self.image_ids))
+            if not path.is_file() or path.stat().st_size != size:
+                return False
+            with path.open("rb") as file:
+                return file.read(len(self._headers[name])) == self._headers[name]
+
+        return all(has(_file(folder, name), name) for name in names)
 
     @cached_property
     def _made_from(self) -> dict[str, str]:
@@ -278,12 +260,12 @@ class Scan:
 
     def _find_row(self, name: str, number: int) -> int:
         """Where a row of a file begins, in bytes."""
-        return self._headers[name] + number * int(np.prod(self.shapes[name][1:]))
+        return len(self._headers[name]) + number * int(np.prod(self.shapes[name][1:]))
 
     @cached_property
-    def _headers(self) -> dict[str, int]:
-        """Bytes before the first row of each file, which follow from its shape."""
-        return {name: len(npy_header(shape, np.uint8)) for name, shape in self.shapes.items()}
+    def _headers(self) -> dict[str, bytes]:
+        """The bytes before the first row of each file, which follow from its shape."""
+        return {name: npy_header(shape, np.uint8) for name, shape in self.shapes.items()}
 
     def _name_work(self, names: tuple[str, ...]) -> str:
         if names != ALWAYS or not self.keep_pixels:

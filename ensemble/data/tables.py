@@ -11,23 +11,19 @@ from typing import Any
 
 from ensemble.data.png import is_png
 from ensemble.errors import DataError, EnsembleError
+from ensemble.files import atomic_write
 from ensemble.reading import read_bytes, shorten
-from ensemble.workspace import atomic_write
 
 
 def read_columns(
     path: Path, columns: Sequence[str], *, by_position: bool
 ) -> list[tuple[int, tuple[str, ...]]]:
-    """Read some columns, wherever in the CSV they are.
+    """Read some columns of a CSV, wherever in it they are.
 
-    The standard library reads: it gives the row of each cell, and pandas takes longer to import
-    than most commands to run.
-
-    Args:
-        path: The CSV, UTF-8 with or without a byte order mark, with a header.
-        columns: The names due.
-        by_position: Take columns of other names by position, if there are exactly as many as due
-            and the first line does not look like photographs already.
+    It is UTF-8, with a header, a byte order mark or not. The standard library reads: it gives the
+    row of each cell, and pandas takes longer to import than most commands to run. Columns of other
+    names are taken `by_position`, if there are exactly as many as due and the first line does not
+    look like photographs already.
 
     Returns:
         For each row that is not blank its number, as an editor counts it, and its cells in the
@@ -42,7 +38,8 @@ def read_columns(
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         positions = _positions(path, next(reader, []), columns, by_position)
         for row in filter(None, reader):
-            rows.append((reader.line_num, _cells(row, positions)))
+            cells = tuple(row[p].strip() if p < len(row) else "" for p in positions)
+            rows.append((reader.line_num, cells))
             _check_cells(path, *rows[-1], columns)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
@@ -68,12 +65,7 @@ def read_numbers(path: Path) -> dict[str, tuple[float, ...]]:
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write a table whole or not at all; floats in full precision.
-
-    Args:
-        path: The CSV, UTF-8.
-        columns: Each column's name and its cells, all of one length.
-    """
+    """Write columns of one length as a CSV, whole or not at all; floats in full precision."""
     import pandas as pd  # slow to import, and few commands write a table
 
     atomic_write(path, pd.DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n"))
@@ -103,7 +95,3 @@ def _check_cells(path: Path, number: int, cells: tuple[str, ...], columns: Seque
             raise DataError(
                 f"`{path}`, row {number}: `{column}` has a NUL character; save it as UTF-8 text"
             )
-
-
-def _cells(row: list[str], positions: list[int]) -> tuple[str, ...]:
-    return tuple(row[p].strip() if p < len(row) else "" for p in positions)

@@ -41,14 +41,27 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
 
     Raises:
         MissingFileError: It is not there.
-        DataError: It has more than `LARGEST_FILE` bytes, is compressed by another method than
-            deflate, or the zip is damaged there.
+        DataError: As `check_entry`, or the zip is damaged there.
     """
     path = archive.filename
     try:
         entry = archive.getinfo(name)
     except KeyError:
         raise MissingFileError(f"`{path}/{name}` is not there") from None
+    check_entry(archive, entry)
+    try:
+        with archive.open(entry) as file:
+            # Without a limit, Python would unpack all that is there before it looks at the size.
+            return file.read(entry.file_size + 1)
+    except _FAULTS as error:
+        raise DataError(
+            f"`{path}` is damaged at `{name}`: {shorten(str(error))}; make it again"
+        ) from None
+
+
+def check_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Refuse by a DataError what has over `LARGEST_FILE` bytes, or is not stored or deflated."""
+    path, name = archive.filename, entry.filename
     if entry.file_size > LARGEST_FILE:
         raise DataError(
             f"`{path}` must hold files of at most {LARGEST_FILE >> 20} MiB, but `{name}` has "
@@ -59,11 +72,3 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
             f"`{path}` must hold files that are stored or deflated, but `{name}` is compressed by "
             f"method {entry.compress_type}; make the zip again"
         )
-    try:
-        with archive.open(entry) as file:
-            # Without a limit, Python would unpack all that is there before it looks at the size.
-            return file.read(entry.file_size + 1)
-    except _FAULTS as error:
-        raise DataError(
-            f"`{path}` is damaged at `{name}`: {shorten(str(error))}; make it again"
-        ) from None

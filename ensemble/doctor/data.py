@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ensemble.data.competition import Competition, check_damage, measure_damage
 from ensemble.data.photographs import Photographs
-from ensemble.doctor.finding import Finding
+from ensemble.doctor import Finding
 from ensemble.errors import DataError
 from ensemble.parallel import Progress, map_with_bar, seed_of
 from ensemble.report.holes import GOOD_IOU, find_hole, judge_hole
@@ -21,25 +21,14 @@ _MOST_DOUBTFUL = 0.1
 def check_data(
     competition: Competition, *, sample: int, seed: int, progress: Progress
 ) -> Iterator[Finding]:
-    """Decode a sample of the photographs, and locate their holes.
-
-    Args:
-        competition: The data.
-        sample: Most photographs of each kind.
-        seed: Decides which.
-        progress: Opens a bar.
-    """
+    """Decode some photographs of each kind, drawn by `seed`, and locate their holes."""
     train = _draw(competition.train_ids, sample, seed)
-    test = _draw(competition.test_ids, sample, seed) if competition.has_test else ()
+    tests = competition.test_ids if competition.has_test else ()
+    test = _draw(tests, sample, seed)
     height, width = competition.size
-    yield Finding(
-        "ok",
-        "photographs",
-        f"{len(competition.train_ids)} to train on, "
-        f"{len(competition.test_ids) if competition.has_test else 0} to test, "
-        f"{width} x {height} px"
-        + (", damage simulated (there is no train_input/)" if competition.simulated else ""),
-    )
+    damage = ", damage simulated (there is no train_input/)" if competition.simulated else ""
+    counts = f"{len(competition.train_ids)} to train on, {len(tests)} to test"
+    yield Finding("ok", "photographs", f"{counts}, {width} x {height} px{damage}")
     yield from _check_train(competition, train, progress)
     if test:
         yield from _check_test(competition, test, progress)
@@ -49,12 +38,7 @@ def check_data(
 
 
 def check_copies(photographs: Photographs, progress: Progress) -> Finding:
-    """Whether test photographs show the scene of a training photograph.
-
-    Args:
-        photographs: Their descriptions are compared, if they have been made.
-        progress: Opens a bar.
-    """
+    """Whether test photographs show the scene of a training photograph, once these were read."""
     from ensemble.folds.describe import describe, without_color
     from ensemble.folds.match import find_pairs
 
@@ -118,16 +102,15 @@ def _check_train(
             f"{len(faults)} of {len(found)} are not as due, the first: {faults[0]}",
         )
     else:
-        yield Finding(
-            "ok", "damage", f"{len(found)} looked at: the exact gray with one flat hole each"
-        )
+        text = f"{len(found)} looked at: the exact gray with one flat hole each"
+        yield Finding("ok", "damage", text)
     good = float(np.mean([overlap >= GOOD_IOU for _, overlap in found]))
-    yield Finding(
-        "ok" if good >= _LEAST_GOOD else "warning",
-        "located",
-        f"{good:.1%} of these holes are located with an IoU of {GOOD_IOU} or more"
-        + ("" if good >= _LEAST_GOOD else "; look at them with `ens damage --split train`"),
-    )
+    text = f"{good:.1%} of these holes are located with an IoU of {GOOD_IOU} or more"
+    if good >= _LEAST_GOOD:
+        yield Finding("ok", "located", text)
+    else:
+        look_at = "look at them with `ens damage --split train`"
+        yield Finding("warning", "located", f"{text}; {look_at}")
 
 
 def _check_test(
@@ -144,12 +127,8 @@ def _check_test(
     if faults:
         yield Finding("wrong", "test", f"{len(faults)} unreadable, the first: {faults[0]}")
     doubtful = sum(doubt for _, doubt in found)
-    many = doubtful > _MOST_DOUBTFUL * len(found)
-    yield Finding(
-        "warning" if many else "ok",
-        "test",
-        f"{doubtful} of {len(found)} holes are doubtful; `ens damage` draws them",
-    )
+    text = f"{doubtful} of {len(found)} holes are doubtful; `ens damage` draws them"
+    yield Finding("warning" if doubtful > _MOST_DOUBTFUL * len(found) else "ok", "test", text)
 
 
 def _check_names(competition: Competition) -> Iterator[Finding]:

@@ -7,22 +7,17 @@ from collections.abc import Iterator
 from ensemble.config import Config
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import Photographs
-from ensemble.doctor.cost import (
-    check_disk,
-    check_hours,
-    check_memory,
-    check_reading,
-    disk_bytes,
-)
+from ensemble.doctor import Finding
+from ensemble.doctor.cost import Hours, check_disk, check_memory, disk_bytes
 from ensemble.doctor.data import check_copies, check_data
-from ensemble.doctor.finding import Finding
 from ensemble.doctor.machine import check_machine, check_onnx_files
 from ensemble.doctor.timing import time_decoding, time_network
+from ensemble.files import free_bytes
 from ensemble.members import Member, configured_members
 from ensemble.parallel import Progress
 from ensemble.project import open_photographs
 from ensemble.vocabulary import STAGES
-from ensemble.workspace import Workspace, free_bytes
+from ensemble.workspace import Workspace
 
 _TIMED = 16
 """Photographs that networks are timed on."""
@@ -33,12 +28,7 @@ def examine(
 ) -> Iterator[Finding]:
     """Look at the machine, at the data, and unless `quick` at what everything will cost.
 
-    Args:
-        workspace: Its data, and the disk it lies on.
-        config: The settings.
-        sample: Most photographs of each kind to look at.
-        quick: Time nothing.
-        progress: Opens a bar.
+    At most `sample` photographs of each kind are looked at.
 
     Raises:
         EnsembleError: The data cannot be loaded, or a member cannot be built.
@@ -63,14 +53,14 @@ def _count_costs(
 ) -> Iterator[Finding]:
     trained = [member for member in members if member.kind == "trained"]
     photographs, ids = Photographs(competition), competition.train_ids
-    decoded = time_decoding(competition, ids)
+    hours = Hours(config, time_decoding(competition, ids), len(ids))
     costs = []
     with progress("timing networks", len(trained)) as advance:
         for member in trained:
             costs.append(time_network(member, config, photographs, ids[:_TIMED]))
             advance(1)
-    yield from check_reading(costs, config, decoded_per_second=decoded, n_photographs=len(ids))
-    yield from check_hours(costs, config, decoded_per_second=decoded, n_photographs=len(ids))
+    yield from hours.check_reading(costs)
+    yield from hours.check(costs)
     yield from check_memory(costs, config)
     needed = disk_bytes(members, costs, config, len(ids))
     yield check_disk(needed, free_bytes(workspace.root), config)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ensemble.config import Config
-from ensemble.doctor.finding import Finding
+from ensemble.doctor import Finding
 from ensemble.errors import ConfigError, WeightsError
 from ensemble.inference.onnx import onnx_predictor
 from ensemble.members import Member
@@ -23,12 +23,7 @@ _LEAST_GPU_MEMORY = 7e9
 
 
 def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding]:
-    """Look at the machine.
-
-    Args:
-        config: The settings; the precision comes from them.
-        members: Those of `ens.toml`; the trained ones need their encoders' weights.
-    """
+    """Look at the machine: also at the encoders' weights that trained members of ens.toml need."""
     yield Finding("ok", "Python", f"{platform.python_version()}, torch {torch.__version__}")
     yield _check_device(config)
     yield _check_memory()
@@ -42,9 +37,7 @@ def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding
 def check_onnx_files(root: Path, members: Iterable[Member]) -> Iterator[Finding]:
     """Open the file of each `onnx` member, and compare it with its adapter.
 
-    Args:
-        root: The workspace's folder.
-        members: Those of `ens.toml`.
+    `root` is the workspace's folder.
     """
     for member in members:
         if not member.file:

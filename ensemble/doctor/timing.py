@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ensemble.config import Config
 from ensemble.data.competition import Competition
@@ -65,15 +64,7 @@ class NetworkCost:
 
 
 def time_decoding(competition: Competition, image_ids: Sequence[str]) -> float:
-    """Photographs that all cores together decode in a second.
-
-    Args:
-        competition: The data.
-        image_ids: Some of its training photographs.
-
-    Raises:
-        DataError: A photograph is not as due.
-    """
+    """Photographs that all cores decode in a second; DataError where one is not as due."""
     start, some = time.perf_counter(), image_ids[:_DECODED]
     for _ in map_in_order(competition.train_sample, some):
         pass
@@ -86,12 +77,7 @@ def time_network(
     """Train and predict a few steps, with random weights, on the best device there is.
 
     A batch that does not fit the GPU's memory is learned from in parts, as `ens train` does.
-
-    Args:
-        member: Of kind `trained`.
-        config: The settings: batch size, precision, losses.
-        photographs: Where training photographs come from.
-        image_ids: Some of them; they are used over and over.
+    The photographs `image_ids` are used over and over.
     """
     trial = _Trial(member, config.of_member(member.stage, member.name), photographs, image_ids)
     trial.make_batch()  # decodes the photographs, which are kept in memory
@@ -160,7 +146,7 @@ class _Trial:
         self.optimizer.zero_grad()
         example = self._example()
         with autocast(self.device, self.precision):
-            loss = loss_in_parts(self._loss, example, self.network, parts=self.parts)
+            loss = loss_in_parts(self.task, self.network, example, parts=self.parts)
         torch.autograd.backward(loss)
         self.optimizer.step()
 
@@ -174,9 +160,6 @@ class _Trial:
         given = self.batch._asdict().items()
         parts = {key: part.to(self.device) for key, part in given if part is not None}
         return self.task.example(self.batch._replace(**parts))
-
-    def _loss(self, example: Example) -> Tensor:
-        return self.task.loss(self.network(example.shown), example)
 
 
 def _time(work: Callable[[], object]) -> float:

@@ -83,13 +83,9 @@ def run_on_cluster(
     client: Client,
     on_change: OnChange = lambda entries: None,
 ) -> list[Entry]:
-    """Run jobs on a cluster until each has ended; see `ensemble.jobs.queue.Queue`.
+    """Run jobs on a cluster until each has ended, as `ensemble.jobs.queue.Queue`.
 
-    Args:
-        jobs: What to do.
-        project: In a folder that every worker sees at the same path.
-        client: Of the cluster.
-        on_change: Called with the entries twice a second.
+    Every worker must see the project's folder at the same path.
 
     Raises:
         TrainingError: The scheduler is lost, or has no worker any more.
@@ -127,9 +123,7 @@ def run_on_cluster(
 def do_order(order_json: str, needed: Sequence[None]) -> None:
     """Do one order in a process of its own, twice if the first fails; runs on a worker.
 
-    Args:
-        order_json: The order.
-        needed: What the jobs it needs returned; Dask waits for them.
+    Dask first waits for the jobs that it needs.
 
     Raises:
         TrainingError: The process failed, or refused; the message is the end of its log.

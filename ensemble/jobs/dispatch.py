@@ -22,13 +22,10 @@ from ensemble.training.job import Job
 
 @dataclass(frozen=True)
 class Machines:
-    """Where jobs run.
+    """Where jobs run: one job a GPU on these, or one after the other in this process.
 
-    Attributes:
-        gpus: One job a GPU, on these; empty runs jobs one after the other in this process.
-        dask: Address of a Dask scheduler; empty for none.
-        devices: Processes of one training on this machine.
-        nodes: Machines of one training.
+    Or on the Dask scheduler at an address; or one training at a time over `devices` processes on
+    each of `nodes` machines.
     """
 
     gpus: tuple[int, ...] = ()
@@ -70,15 +67,9 @@ def run_jobs(
         lambda entries: None
     ),
 ) -> list[Entry]:
-    """Run jobs until each has ended.
+    """Run jobs, as `plan` lists them, until each has ended; `open_table` shows them all.
 
-    Args:
-        jobs: As `plan` lists them.
-        project: Data, folds, settings and artefacts.
-        machines: Where to run them.
-        restart: First remove what the jobs have left, unless one of them could not begin anew.
-        progress: Shows how far the photographs are decoded.
-        open_table: Shows all jobs while they run.
+    With `restart` what they have left is first removed, unless one of them could not begin anew.
 
     Raises:
         ConfigError: No Dask scheduler answers, or a member cannot be built.

@@ -23,15 +23,10 @@ def plan(
 ) -> tuple[Job, ...]:
     """List the jobs of some folds, in an order in which each finds what it needs.
 
-    Fold by fold, restoration before colorization. Fixed members are among them: they are not
-    trained, but their predictions are collected. External members are not. For FULL nothing is
-    collected, and only trained members have a job.
-
-    Args:
-        project: Names the members.
-        folds: Which folds.
-        stage: Only this stage.
-        member: Only the member of this name.
+    Fold by fold, restoration before colorization; only of one stage, or of the members of one
+    name, if given. Fixed members are among them: they are not trained, but their predictions are
+    collected. External members are not. For FULL nothing is collected, and only trained members
+    have a job.
 
     Raises:
         ConfigError: There is no such member, or smp or timm have no such network for one of
@@ -42,12 +37,16 @@ def plan(
     for one in members:
         if (one.stage, one.name) in own:
             check_member(one)
-    jobs = [(one, fold) for fold in folds for one in members]
-    trained = [(one, fold) for one, fold in jobs if one.kind == "trained" or fold != FULL]
-    if not trained:
+    jobs = tuple(
+        Job(one.stage, one.name, fold)
+        for fold in folds
+        for one in members
+        if one.kind == "trained" or fold != FULL
+    )
+    if not jobs:
         names = ", ".join(f"`{one.name}`" for one in members)
         raise ConfigError(f"`--fold {FULL}` trains networks, but {names} cannot be trained")
-    return tuple(Job(one.stage, one.name, fold) for one, fold in trained)
+    return jobs
 
 
 def blockers(job: Job, jobs: Collection[Job]) -> frozenset[Job]:
@@ -61,12 +60,8 @@ def blockers(job: Job, jobs: Collection[Job]) -> frozenset[Job]:
 class Entry:
     """A job and how far it is.
 
-    Attributes:
-        job: The job.
-        state: `skipped` is a job that needs one that has failed.
-        attempts: How often it was begun.
-        where: The GPU or worker it runs on.
-        reason: Why it failed; the end of its log.
+    `skipped` is a job that needs one that has failed. It runs on the GPU or worker `where`; the
+    reason is why it failed, the end of its log.
     """
 
     job: Job
@@ -86,11 +81,9 @@ class Entry:
         self.attempts += 1
 
     def end(self, failure: str = "", *, refused: bool = False) -> None:
-        """Judge an attempt that has ended; a failed job is tried once more.
+        """Judge an attempt that has ended; a failed job is tried once more, a refused one is not.
 
-        Args:
-            failure: Why it failed; empty where it did not.
-            refused: Whether the job was refused, as another attempt would be.
+        Without `failure`, the reason, it is done.
         """
         again = not refused and self.attempts < MOST_ATTEMPTS
         self.state = "done" if not failure else "waiting" if again else "failed"

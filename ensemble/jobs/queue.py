@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ensemble.errors import EnsembleError, explain_os_error
 from ensemble.jobs.plan import Entry, may_begin
@@ -24,13 +24,10 @@ POLL_SECONDS = 0.2
 OnChange = Callable[[Sequence[Entry]], None]
 
 
-@dataclass(frozen=True)
-class Slot:
-    """Room for one job.
+class Slot(NamedTuple):
+    """Room for one job, as the table calls it, and the GPU that its processes see.
 
-    Attributes:
-        name: What the table calls it.
-        gpu: The GPU its processes see; None leaves them what this process sees.
+    None leaves them what this process sees.
     """
 
     name: str
@@ -49,13 +46,8 @@ class Slot:
 class Queue:
     """Runs jobs in the slots, each in a process of its own, until each has ended.
 
-    A job is begun when all jobs it needs are done, and skipped when one of them cannot be.
-
-    Args:
-        jobs: In the order in which to begin them.
-        project: Data, folds, settings and artefacts.
-        slots: Where to run them.
-        on_change: Called with the entries several times a second.
+    They are begun in their order: a job when all jobs it needs are done; it is skipped when one of
+    them cannot be. `on_change` is called with the entries several times a second.
     """
 
     def __init__(
@@ -78,7 +70,10 @@ class Queue:
                 self._reap()
                 for entry in self.entries:
                     if entry.state == "waiting" and may_begin(entry, self.entries) and self._free:
-                        self._start(entry, self._free.pop(0))
+                        slot = self._free.pop(0)
+                        entry.begin(slot.name)
+                        process = start(Order.of(entry.job, self.project), slot.environment)
+                        self._running.append((entry, slot, process))
                 self.on_change(self.entries)
                 time.sleep(POLL_SECONDS)
         finally:
@@ -87,11 +82,6 @@ class Queue:
                 process.wait()
         self.on_change(self.entries)
         return self.entries
-
-    def _start(self, entry: Entry, slot: Slot) -> None:
-        entry.begin(slot.name)
-        order = Order.of(entry.job, self.project)
-        self._running.append((entry, slot, start(order, slot.environment)))
 
     def _reap(self) -> None:
         for running in list(self._running):
@@ -109,13 +99,7 @@ def run_here(
     run: Callable[[Job], None],
     on_change: OnChange = lambda entries: None,
 ) -> list[Entry]:
-    """Run jobs one after the other in this process.
-
-    Args:
-        jobs: In an order in which each finds what it needs.
-        run: Does a job.
-        on_change: Called with the entries whenever a job begins or ends.
-    """
+    """Run jobs, each after those it needs, in this process; tell whenever one begins or ends."""
     entries = [Entry(job) for job in jobs]
     for entry in entries:
         while entry.state == "waiting" and may_begin(entry, entries):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 from functools import partial
-from typing import Any
 
 from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import ConfigError, MissingArtefactError, TrainingError
@@ -27,18 +26,8 @@ from ensemble.vocabulary import FULL
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
 
 
-def run_job(
-    job: Job,
-    project: Project,
-    *,
-    hardware: Hardware | None = None,
-) -> None:
+def run_job(job: Job, project: Project, *, hardware: Hardware | None = None) -> None:
     """Train, unless the member is fixed, then collect the fold's predictions, if it is a fold.
-
-    Args:
-        job: What to do.
-        project: Data, folds, settings and artefacts.
-        hardware: Devices and machines of this one training.
 
     Raises:
         EnsembleError: See `ensemble.training.fit.fit` and `ensemble.oof.collect.collect`.
@@ -50,28 +39,20 @@ def run_job(
     member, fold = project.member(job.stage, job.member), job.fold
     restoration = _restoration(member, fold, project)
     if member.kind == "trained":
-        fit(
-            job,
-            project=project,
-            validation_grays=_validation_grays(fold, project, restoration),
-            hardware=hardware,
-        )
+        grays = None
+        if restoration is not None:
+            grays = partial(restore(project, fold, restoration).read, view=RESTORED_VIEW)
+        fit(job, project=project, validation_grays=grays, hardware=hardware)
     if hardware.rank == 0:
         collect(project, member, fold, restoration=restoration)
 
 
 def run_distributed(job: Job, project: Project, *, devices: int, nodes: int) -> None:
-    """Run a job with `devices` processes on each of `nodes` machines.
+    """Run a job with `devices` processes on each of `nodes` machines; run this on each of them.
 
-    The batch of the settings is the whole step's: each process takes its share, so the result does
-    not depend on how many there are, beyond rounding (and, without GPUs, batch normalization,
-    which torch synchronizes on GPUs only).
-
-    Args:
-        job: What to do; run this on every machine.
-        project: In a folder that every machine shares.
-        devices: Processes a machine.
-        nodes: Machines.
+    They share the project's folder. The batch of the settings is the whole step's: each process
+    takes its share, so the result does not depend on how many there are, beyond rounding (and,
+    without GPUs, batch normalization, which torch synchronizes on GPUs only).
 
     Raises:
         ConfigError: The batch cannot be divided among the processes, or there are several machines
@@ -125,12 +106,3 @@ def _restoration(member: Member, fold: int, project: Project) -> StageRecipe | N
             f"--fold {fold}` first"
         )
     return restoration
-
-
-def _validation_grays(
-    fold: int, project: Project, restoration: StageRecipe | None
-) -> partial[Any] | None:
-    """What gives the restored gray of an image id; nothing for restoration itself."""
-    if restoration is None:
-        return None
-    return partial(restore(project, fold, restoration).read, view=RESTORED_VIEW)

@@ -15,16 +15,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from ensemble.config import Config
 from ensemble.errors import ConfigError, EnsembleError, explain_os_error
+from ensemble.files import make_folder, refuse_links
 from ensemble.project import Project
 from ensemble.training.job import Job
-from ensemble.workspace import Workspace, make_folder, refuse_links
+from ensemble.workspace import Workspace
 
 FAILED, REFUSED = 1, 2
 _PR_SET_PDEATHSIG = 1
@@ -32,14 +32,9 @@ _TAIL_BYTES = 4000
 
 
 class Order(BaseModel):
-    """What a process is to do.
+    """What a process is to do, with the settings, flags included.
 
-    Attributes:
-        root: The workspace, absolute; the same on every machine.
-        config: The settings, flags included.
-        job: What to do.
-        devices: Processes of this one training on each machine.
-        nodes: Machines of this one training.
+    The workspace is absolute, the same on every machine; devices are those of each machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +56,7 @@ class Order(BaseModel):
         return [sys.executable, *launcher, "-m", __name__, self.model_dump_json()]
 
 
-def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -> Popen[bytes]:
+def start(order: Order, environment: Mapping[str, str] | None = None) -> Popen[bytes]:
     """Start a process that does an order and appends to the job's log; on Linux it dies with us."""
     log = order.job.files(Workspace(order.root)).log
     make_folder(log.parent)
@@ -73,7 +68,7 @@ def start(order: Order, environment: Mapping[str, str] = MappingProxyType({})) -
             stdout=file,
             stderr=subprocess.STDOUT,
             # Unbuffered: else what was printed earlier may follow the error in the log.
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
 import timm
@@ -14,7 +14,7 @@ from ensemble.config import Config
 from ensemble.errors import ConfigError
 from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.catalogue import ARCHITECTURES, FULL_RESOLUTION, check_member
-from ensemble.networks.encoder_weights import smp_arguments, timm_arguments
+from ensemble.networks.encoder_weights import first_weights
 from ensemble.networks.fill_mixer import FillMixer
 from ensemble.networks.full_resolution import CHANNELS, FullResolution
 from ensemble.networks.tensors import pad_to_stride
@@ -25,13 +25,10 @@ EncoderWeights = Literal["imagenet", "none"]
 
 
 class PictureNetwork(nn.Module):
-    """A network that takes pictures of any size, with or without a residual.
+    """A network that takes pictures of any size, padded to its stride, with or without a residual.
 
-    Attributes:
-        net: The network.
-        stride: What it needs height and width to be multiples of; `forward` pads to it.
-        residual: Whether the input's first channel is added, as restoration does: the network
-            then learns only what is to change. Further channels are not added.
+    With one, as restoration has it, the input's first channel is added: the network then learns
+    only what is to change.
     """
 
     def __init__(self, net: nn.Module, *, stride: int, residual: bool) -> None:
@@ -41,14 +38,7 @@ class PictureNetwork(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predict.
-
-        Args:
-            x: (N, C, H, W) float32, normalized; any H and W.
-
-        Returns:
-            (N, 1 or 3, H, W), normalized.
-        """
+        """Predict (N, 1 or 3, H, W) from (N, C, H, W) float32, both normalized."""
         padded, crop = pad_to_stride(x, self.stride)  # (N, C, H', W'), multiples of stride
         y: Tensor = self.net(padded)[crop]  # (N, 1 or 3, H, W)
         return y + x[:, :1] if self.residual else y
@@ -58,23 +48,18 @@ class HistogramNetwork(nn.Module):
     """A classifier of timm whose classes are hue bins: the hues of a photograph from its gray.
 
     The hue term of the score sees a picture's hues only as a histogram of 180 bins, so that
-    histogram can be predicted by itself, and the picture's hues moved to it afterwards.
-
-    Attributes:
-        net: The network of timm, with one input channel.
-        stride: 32, so that every encoder sees a size it can halve five times; `forward` pads.
+    histogram can be predicted by itself, and the picture's hues moved to it afterwards. The stride
+    lets every encoder see a size that it can halve five times.
     """
+
+    stride = 32
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        self.stride = 32
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predict hue histograms.
-
-        Args:
-            x: (N, 1, H, W) float32, normalized restored gray; any H and W.
+        """Predict hue histograms of normalized restored grays (N, 1, H, W) float32, of any size.
 
         Returns:
             (N, 180) float32, each row non-negative with sum 1; bin b is OpenCV's uint8 hue b.
@@ -87,13 +72,10 @@ class HistogramNetwork(nn.Module):
 def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
     """The network of a trained member, ready to be trained or filled.
 
-    Args:
-        member: Of kind `trained`.
-        encoder_weights: `imagenet` (from the cache or downloaded) or `none` (random).
+    The encoder starts from ImageNet weights, cached or downloaded, or from random ones.
 
     Returns:
-        A `PictureNetwork`, (N, C, H, W) to (N, 1 or 3, H, W), or for a histogram member a
-        `HistogramNetwork`, (N, 1, H, W) to (N, 180). Either has `.stride`.
+        A `PictureNetwork`, or for a histogram member a `HistogramNetwork`; either has `.stride`.
 
     Raises:
         ConfigError: The member is not trained, or cannot be built with these options.
@@ -104,13 +86,43 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
             f"only trained members have a network to build, but `{member.name}` is {member.kind}"
         )
     check_member(member)
-    if member.arch == HISTOGRAM_ARCH:
-        return HistogramNetwork(_timm_network(member, encoder_weights))
-    make = _own_network if member.arch in ARCHITECTURES else _smp_network
-    net, stride = make(member, encoder_weights)
+    options = dict(member.options)
+    known = {} if member.arch in ARCHITECTURES else first_weights(member, encoder_weights)
+    try:
+        net, stride = _make(member, {**known, **options})
+    except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
+        kind = " with ".join(filter(None, (member.arch, member.encoder)))
+        raise ConfigError(
+            f"member `{member.name}` cannot be built: {kind}, {member.in_channels} input "
+            f"channel(s) and options {options}: {error}; change its arch, encoder or options"
+        ) from error
     if member.mixes:
         net = FillMixer(net)
-    return PictureNetwork(net, stride=stride, residual=member.stage == "restoration")
+    if member.arch != HISTOGRAM_ARCH:
+        return PictureNetwork(net, stride=stride, residual=member.stage == "restoration")
+    if getattr(net, "num_classes", None) != member.out_channels:
+        raise ConfigError(
+            f"member `{member.name}` must answer with {member.out_channels} numbers, but timm's "
+            f"{member.encoder} with options {options} does not; leave out `features_only` and the "
+            "like"
+        )
+    return HistogramNetwork(net)
+
+
+def _make(member: Member, options: dict[str, Any]) -> tuple[nn.Module, int]:
+    """A network of our own, of timm, or of smp, this perhaps at full resolution; and its stride."""
+    sides: dict[str, Any] = {"in_channels": member.in_channels, "classes": member.out_channels}
+    if member.arch in ARCHITECTURES:
+        net = ARCHITECTURES[member.arch](**sides, **options)
+        return net, int(net.stride)  # type: ignore[arg-type]
+    if member.arch == HISTOGRAM_ARCH:
+        options |= {"in_chans": member.in_channels, "num_classes": member.out_channels}
+        return timm.create_model(member.encoder, **options), HistogramNetwork.stride
+    joined = options.pop(FULL_RESOLUTION, False)
+    options |= {**sides, "classes": CHANNELS if joined else member.out_channels}
+    net = smp.create_model(member.arch, member.encoder, **options)
+    stride = int(net.encoder.output_stride)
+    return (FullResolution(net, **sides) if joined else net), stride
 
 
 def require_buildable(members: Iterable[Member], config: Config) -> None:
@@ -122,11 +134,7 @@ def require_buildable(members: Iterable[Member], config: Config) -> None:
 
 
 def load_network(folder: Path, member: Member) -> nn.Module:
-    """The trained network, in evaluation mode.
-
-    Args:
-        folder: Of a finished training.
-        member: Whose training it is.
+    """The network of a finished training in a folder, in evaluation mode.
 
     Raises:
         MissingArtefactError: The training has not finished.
@@ -136,68 +144,3 @@ def load_network(folder: Path, member: Member) -> nn.Module:
     network = build(member, encoder_weights="none")
     load_weights(checked_weights(folder), network)
     return network.eval()
-
-
-def _own_network(member: Member, encoder_weights: EncoderWeights) -> tuple[nn.Module, int]:
-    """A network of `catalogue.ARCHITECTURES`, and its stride; it has no encoder to be filled."""
-    options = dict(member.options)
-    try:
-        network = ARCHITECTURES[member.arch](member.in_channels, member.out_channels, **options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(
-            f"member `{member.name}` cannot be built: {member.arch} with options {options}: "
-            f"{error}; change its options"
-        ) from error
-    return network, int(network.stride)  # type: ignore[arg-type]
-
-
-def _smp_network(member: Member, encoder_weights: EncoderWeights) -> tuple[nn.Module, int]:
-    """A network of smp, with a path at full resolution if its options say so; and its stride."""
-    options = dict(member.options)
-    joined = bool(options.pop(FULL_RESOLUTION, False))
-    first_weights = smp_arguments(member.encoder, encoder_weights)
-    try:
-        net: nn.Module = smp.create_model(
-            member.arch,
-            member.encoder,
-            in_channels=member.in_channels,
-            classes=CHANNELS if joined else member.out_channels,
-            **first_weights,
-            **options,
-        )
-    except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
-        raise ConfigError(
-            f"member `{member.name}` cannot be built: {member.arch} with {member.encoder}, "
-            f"{member.in_channels} input channel(s) and options {options}: {error}; "
-            "change its arch, encoder or options"
-        ) from error
-    stride = int(net.encoder.output_stride)  # type: ignore[union-attr, arg-type]
-    if joined:
-        sides = {"in_channels": member.in_channels, "classes": member.out_channels}
-        net = FullResolution(net, **sides)
-    return net, stride
-
-
-def _timm_network(member: Member, encoder_weights: EncoderWeights) -> nn.Module:
-    options = dict(member.options)
-    first_weights = timm_arguments(member.encoder, encoder_weights)
-    try:
-        network: nn.Module = timm.create_model(
-            member.encoder,
-            in_chans=member.in_channels,
-            num_classes=member.out_channels,
-            **first_weights,
-            **options,
-        )
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise ConfigError(
-            f"member `{member.name}` cannot be built: timm's {member.encoder} with options "
-            f"{options}: {error}; change its encoder or options"
-        ) from error
-    if getattr(network, "num_classes", None) != member.out_channels:
-        raise ConfigError(
-            f"member `{member.name}` must answer with {member.out_channels} numbers, but timm's "
-            f"{member.encoder} with options {options} does not; leave out `features_only` and the "
-            "like"
-        )
-    return network

@@ -24,13 +24,10 @@ def best_device() -> torch.device:
 
 
 def choose_precision(setting: Literal["auto", "float32", "bf16", "fp16"]) -> Precision:
-    """The precision that training and prediction both use.
+    """The precision that training and prediction both use; `auto` asks the GPU.
 
     torch reports bf16 support for every GPU, but below compute capability 8.0 it is a slow
     emulation. T4 (7.5) and V100 (7.0) are fast in fp16; a P100 (6.0) has no tensor cores at all.
-
-    Args:
-        setting: `precision` under [training]; `auto` asks the GPU.
 
     Source: compute capabilities, NVIDIA's CUDA programming guide.
     """
@@ -53,9 +50,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 class Forward:
     """Predicts batches, in halves of them from where the GPU's memory has run out.
 
-    Args:
-        predict: From pictures (n, ...) to n predictions, each of which depends on its picture
-            alone.
+    A prediction depends on its picture alone.
     """
 
     def __init__(self, predict: Callable[[Tensor], Tensor]) -> None:

@@ -7,9 +7,8 @@ are read: nothing is ever unpickled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import huggingface_hub
 import segmentation_models_pytorch as smp
@@ -29,40 +28,16 @@ REMEDY = (
 )
 
 
-@dataclass(frozen=True)
-class Release:
-    """Where an encoder's weights are published.
+class Release(NamedTuple):
+    """Where an encoder's weights are published on the hub.
 
-    Attributes:
-        repository: The repository on the hub.
-        revision: The commit that is pinned, or None for the newest.
-        files: What is needed from it; the last is the safetensors file.
+    The revision is the commit that is pinned, or None for the newest; of the files that are needed
+    the last is the safetensors file.
     """
 
     repository: str
     revision: str | None
     files: tuple[str, ...]
-
-
-def smp_release(encoder: str) -> Release:
-    """Where smp publishes the ImageNet weights of one of its encoders.
-
-    Raises:
-        WeightsError: It publishes none.
-    """
-    settings = smp.encoders.encoders[encoder]["pretrained_settings"].get("imagenet")
-    if settings is None:
-        raise _unpublished(encoder)
-    return Release(settings["repo_id"], settings["revision"], ("config.json", TENSORS))
-
-
-def timm_release(encoder: str) -> Release:
-    """Where timm publishes the default weights of one of its networks; see `smp_release`."""
-    config = timm.models.get_pretrained_cfg(encoder)
-    if config is None or not config.hf_hub_id or config.custom_load:
-        raise _unpublished(encoder)
-    repository, _, revision = config.hf_hub_id.partition("@")
-    return Release(repository, revision or None, (TENSORS,))
 
 
 def release_of(member: Member) -> Release:
@@ -71,16 +46,26 @@ def release_of(member: Member) -> Release:
     Raises:
         WeightsError: None are.
     """
-    if member.arch == HISTOGRAM_ARCH:
-        return timm_release(member.encoder)
-    return _smp_or_timm_release(member.encoder)
+    if member.arch == HISTOGRAM_ARCH or member.encoder.startswith(TIMM_PREFIX):
+        return timm_release(member.encoder.removeprefix(TIMM_PREFIX))
+    return smp_release(member.encoder)
 
 
-def _smp_or_timm_release(encoder: str) -> Release:
-    """Of an encoder as smp spells it: one of timm's after `tu-`."""
-    if encoder.startswith(TIMM_PREFIX):
-        return timm_release(encoder.removeprefix(TIMM_PREFIX))
-    return smp_release(encoder)
+def smp_release(encoder: str) -> Release:
+    """Where smp publishes the ImageNet weights of one of its encoders; as `release_of`."""
+    settings = smp.encoders.encoders[encoder]["pretrained_settings"].get("imagenet")
+    if settings is None:
+        raise _unpublished(encoder)
+    return Release(settings["repo_id"], settings["revision"], ("config.json", TENSORS))
+
+
+def timm_release(encoder: str) -> Release:
+    """Where timm publishes the default weights of one of its networks; as `release_of`."""
+    config = timm.models.get_pretrained_cfg(encoder)
+    if config is None or not config.hf_hub_id or config.custom_load:
+        raise _unpublished(encoder)
+    repository, _, revision = config.hf_hub_id.partition("@")
+    return Release(repository, revision or None, (TENSORS,))
 
 
 def is_cached(release: Release) -> bool:
@@ -100,30 +85,25 @@ def _hub_fault() -> str:
     return "" if answers(constants.ENDPOINT) else f"{constants.ENDPOINT} does not answer"
 
 
-def smp_arguments(encoder: str, encoder_weights: str) -> dict[str, Any]:
-    """Arguments of `smp.create_model` that give an encoder its first weights.
+def first_weights(member: Member, encoder_weights: str) -> dict[str, Any]:
+    """Arguments of `smp.create_model`, or of timm's for a histogram, for the first weights.
 
     Args:
-        encoder: An encoder of smp, or of timm after `tu-`.
-        encoder_weights: `imagenet` or `none`.
+        member: Of kind `trained`.
+        encoder_weights: `imagenet`, or `none` for random ones.
 
     Raises:
         WeightsError: They cannot be had; raised within a few seconds.
     """
+    of_timm = member.arch == HISTOGRAM_ARCH
     if encoder_weights == "none":
-        return {"encoder_weights": None}
-    file = fetch(_smp_or_timm_release(encoder))
-    if not encoder.startswith(TIMM_PREFIX):
-        return {"encoder_weights": "imagenet"}
-    return {"encoder_weights": True, "pretrained_cfg_overlay": {"file": str(file)}}
-
-
-def timm_arguments(encoder: str, encoder_weights: str) -> dict[str, Any]:
-    """Arguments of `timm.create_model`, as `smp_arguments`."""
-    if encoder_weights == "none":
-        return {"pretrained": False}
-    file = fetch(timm_release(encoder))
-    return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(file)}}
+        return {"pretrained": False} if of_timm else {"encoder_weights": None}
+    overlay = {"pretrained_cfg_overlay": {"file": str(fetch(release_of(member)))}}
+    if of_timm:
+        return {"pretrained": True, **overlay}
+    if member.encoder.startswith(TIMM_PREFIX):
+        return {"encoder_weights": True, **overlay}
+    return {"encoder_weights": "imagenet"}
 
 
 def fetch(release: Release) -> Path:

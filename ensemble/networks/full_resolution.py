@@ -13,12 +13,8 @@ class FullResolution(nn.Module):
 
     smp's decoders get nothing finer than half the resolution. Most lost pixels lie within 6 px of
     the rim, where the answer goes on with the pattern outside: its phase is lost by halving. The
-    head starts at zero, so that a residual starts from the prefill.
-
-    Args:
-        net: A network of smp, (N, in_channels, H, W) to (N, CHANNELS, H, W).
-        in_channels: Channels of the input.
-        classes: Channels of the output.
+    head starts at zero, so that a residual starts from the prefill. The network makes (N, CHANNELS,
+    H, W) of (N, in_channels, H, W).
     """
 
     def __init__(self, net: nn.Module, *, in_channels: int, classes: int) -> None:

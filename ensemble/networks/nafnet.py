@@ -14,18 +14,9 @@ class NafNet(nn.Module):
 
     Each level halves the resolution and doubles the channels; the decoder adds what the encoder had
     at the same resolution, the first level at that of the input. It starts with the answer 0, so
-    that a residual starts from the prefill.
-
-    Args:
-        in_channels: Channels of the input.
-        classes: Channels of the output.
-        width: Channels at full resolution.
-        encoder_blocks: Blocks of each level on the way down.
-        middle_blocks: Blocks at the lowest resolution.
-        decoder_blocks: Blocks of each level on the way up, lowest resolution first.
-
-    Attributes:
-        stride: What height and width must be multiples of.
+    that a residual starts from the prefill. `width` are the channels at full resolution; the
+    decoder's blocks are given lowest resolution first; height and width must be multiples of
+    `stride`.
 
     Source: Chen, Chu, Zhang, Sun, "Simple Baselines for Image Restoration", ECCV 2022
     (arXiv:2204.04676), section 4; the residual is left to `PictureNetwork`.
@@ -67,14 +58,7 @@ class NafNet(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predict.
-
-        Args:
-            x: (N, in_channels, H, W) float32; H and W multiples of `stride`.
-
-        Returns:
-            (N, classes, H, W).
-        """
+        """Predict (N, classes, H, W) from (N, in_channels, H, W) float32."""
         x = self.first(x)  # (N, width, H, W)
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=True):

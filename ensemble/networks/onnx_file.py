@@ -17,17 +17,12 @@ FLOAT32 = "tensor(float)"
 
 
 class OnnxNetwork:
-    """A network whose inputs and output were found to be as due.
+    """A network whose inputs and output were found to be as due; the file holds its weights itself.
 
-    Attributes:
-        size: (height, width) of its inputs; None where it takes any.
-
-    Args:
-        path: The file; it has to hold its weights itself.
-        sha256: What its SHA-256 must be, in lower case; empty where any will do.
-        inputs: Channels of each input, by the name that is usual for it. An input of another name
-            is taken where its channels tell which one it is.
-        channels: Channels of the output; the file may have others with other channels.
+    `inputs` names the channels of each input by the name that is usual for it: one of another name
+    is taken where its channels tell which it is. `channels` are the output's; the file may have
+    others with other channels. `size` is (height, width) of the inputs, None where it takes any.
+    The SHA-256, in lower case, may be empty where any will do.
 
     Raises:
         ConfigError: onnxruntime is not installed.
@@ -48,7 +43,7 @@ class OnnxNetwork:
         fixed = {size for size in sizes if all(isinstance(side, int) for side in size)}
         same = len(found) == len(inputs) == len({one.name for one in chosen.values() if one})
         if not same or len(answers) != 1 or (fixed and len(sizes) > 1):
-            wanted = ", ".join(_describe(name, inputs[name]) for name in inputs)
+            wanted = ", ".join(f"`{n}` float32 (1, {c}, height, width)" for n, c in inputs.items())
             raise WeightsError(
                 f"`{path}` must take {wanted} of one size, and give one output float32 "
                 f"(1, {channels}, height, width), but takes {_describe_all(found)} and gives "
@@ -59,14 +54,9 @@ class OnnxNetwork:
         self.size: tuple[int, int] | None = next(iter(fixed), None)
 
     def __call__(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run it.
+        """Run it on inputs (1, channels, H, W) float32, by the names given for them.
 
-        Args:
-            inputs: Each (1, channels, H, W) float32, of `size` where it has one, by the name that
-                was given for it.
-
-        Returns:
-            (1, channels, h, w) float32.
+        Returns (1, channels, h, w) float32.
 
         Raises:
             WeightsError: It cannot take this size, or its answer is not finite or has another
@@ -216,10 +206,6 @@ def _fits(one: Any, channels: int) -> bool:
         return False
     pairs = zip(shape[:2], (1, channels), strict=True)
     return all(side == due or not isinstance(side, int) for side, due in pairs)
-
-
-def _describe(name: str, channels: int) -> str:
-    return f"`{name}` float32 (1, {channels}, height, width)"
 
 
 def _describe_all(found: list[Any]) -> str:

@@ -21,12 +21,7 @@ Crop = tuple[EllipsisType, slice, slice]
 
 
 def to_tensor(pictures: NDArray[np.uint8], *, mean: float, std: float) -> Tensor:
-    """Normalize pictures.
-
-    Args:
-        pictures: (N, H, W) or (N, H, W, 3) uint8.
-        mean: Subtracted after division by 255.
-        std: Divides what is left.
+    """Normalize pictures (N, H, W) or (N, H, W, 3) uint8: (value / 255 - mean) / std.
 
     Returns:
         (N, 1, H, W) or (N, 3, H, W) float32.
@@ -44,16 +39,7 @@ def to_tensor(pictures: NDArray[np.uint8], *, mean: float, std: float) -> Tensor
 
 
 def normalize(pictures: Tensor, *, mean: float, std: float) -> Tensor:
-    """Normalize pictures that are tensors already, on their device.
-
-    Args:
-        pictures: (N, H, W) or (N, H, W, C) uint8.
-        mean: As given to `to_tensor`.
-        std: As given to `to_tensor`.
-
-    Returns:
-        (N, 1, H, W) or (N, C, H, W) float32, laid out channels last.
-    """
+    """As `to_tensor`, but of tensors on their device, also (N, H, W, C); laid out channels last."""
     channels_last = pictures[..., None] if pictures.ndim == 3 else pictures
     return channels_last.permute(0, 3, 1, 2).to(torch.float32).div_(255).sub_(mean).div_(std)
 
@@ -64,15 +50,7 @@ def denormalize(tensor: Tensor, *, mean: float, std: float) -> Tensor:
 
 
 def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
-    """Undo `to_tensor`: the nearest level (halves to the even one), clipped to 0..255.
-
-    Args:
-        tensor: (N, 1, H, W) or (N, 3, H, W), any floating dtype and device.
-        mean: As given to `to_tensor`.
-        std: As given to `to_tensor`.
-
-    Returns:
-        (N, H, W) or (N, H, W, 3) uint8.
+    """Undo `to_tensor` of any dtype and device: the nearest level (halves to even), 0..255.
 
     Raises:
         ArrayError: Another shape, or a value that is not finite: the network has diverged.
@@ -94,16 +72,11 @@ def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
 
 
 def with_mask(gray: Tensor, lost_masks: Tensor, depth: Tensor | None = None) -> Tensor:
-    """Append the masks of lost pixels as a second channel: 1.0 where lost, else 0.0.
+    """Append masks (N, H, W) bool of lost pixels to grays (N, 1, H, W): 1.0 where lost, else 0.0.
 
-    Args:
-        gray: (N, K, H, W) float32; all but the first plane go to the end, less the first.
-        lost_masks: (N, H, W) bool, True = lost.
-        depth: (N, H, W), `hole_depth` in pixels; log2(1 + depth) / 4 becomes a third channel: 0
-            where known, 0.25 at the rim, 1 at 15 px.
-
-    Returns:
-        (N, K + 1 or 2, H, W) float32.
+    Of grays (N, K, H, W) all but the first plane go to the end, less the first. With the
+    `hole_depth` (N, H, W) in pixels, log2(1 + depth) / 4 becomes a further channel: 0 where known,
+    0.25 at the rim, 1 at 15 px.
     """
     if lost_masks.dtype != torch.bool or lost_masks.shape != (gray.shape[0], *gray.shape[2:]):
         raise ArrayError(
@@ -117,18 +90,13 @@ def with_mask(gray: Tensor, lost_masks: Tensor, depth: Tensor | None = None) -> 
 
 
 def pad_to_stride(x: Tensor, stride: int) -> tuple[Tensor, Crop]:
-    """Pad by reflection, as evenly as possible, until `stride` divides height and width.
+    """Pad (N, C, H, W) by reflection, as evenly as possible, until `stride` divides H and W.
 
-    Reflection cannot reach further than a picture is large, so a small one is reflected again
-    and again; a picture one pixel wide is repeated instead.
-
-    Args:
-        x: (N, C, H, W).
-        stride: At least 1.
+    Reflection cannot reach further than a picture is large, so a small one is reflected again and
+    again; a picture one pixel wide is repeated instead.
 
     Returns:
-        The padded tensor, (N, C, H', W'), and the crop: `y[crop]` cuts a tensor of height H' and
-        width W' back to H and W.
+        The padded tensor, and the crop: `y[crop]` cuts a tensor of its height and width back.
     """
     height, width = x.shape[-2:]
     return pad_to(x, height + -height % stride, width + -width % stride)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -16,30 +16,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ensemble.errors import WeightsError, list_some
-from ensemble.workspace import atomic_path
+from ensemble.files import atomic_path
 
 SHOWN = 5
 DEADLINE_S = 2.0
 
 
 def save_weights(path: Path, module: nn.Module) -> None:
-    """Write a module's state, atomically.
-
-    Args:
-        path: The file to make, or to replace whole.
-        module: Its parameters and buffers are written on whatever device they are.
-    """
+    """Write a module's parameters and buffers, on whatever device, whole or not at all."""
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     with atomic_path(path) as temporary:
         save_file(state, temporary)
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
-    """Fill a module from a file that has exactly its keys and shapes.
-
-    Args:
-        path: Written by `save_weights`.
-        module: Changed in place, and only if everything fits.
+    """Fill a module in place from a file of `save_weights` with exactly its keys and shapes.
 
     Raises:
         WeightsError: The file is missing, damaged, or of another network; the message names keys.
@@ -68,7 +59,11 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None
         "unexpected": state.keys() - own.keys(),
         "of another shape": {key for key in shared if own[key].shape != state[key].shape},
     }
-    found = [f"{what}: {_list_few(keys)}" for what, keys in faults.items() if keys]
+    found = [
+        f"{what}: {list_some([f'`{key}`' for key in sorted(keys)], SHOWN)}"
+        for what, keys in faults.items()
+        if keys
+    ]
     if found:
         raise WeightsError(
             f"{source} holds the weights of another network than {type(module).__name__}; keys "
@@ -82,10 +77,6 @@ def answers(url: str, *, deadline_s: float = DEADLINE_S) -> bool:
 
     Looking up a name can block for longer than any socket's timeout, so the question is asked in
     a thread that is abandoned at the deadline. Proxies named in the environment are used.
-
-    Args:
-        url: An http or https address.
-        deadline_s: Seconds to wait at most.
     """
     answered = threading.Event()
     asking = threading.Thread(target=_ask, args=(url, deadline_s, answered), daemon=True)
@@ -103,7 +94,3 @@ def _ask(url: str, deadline_s: float, answered: threading.Event) -> None:
         answered.set()
     except OSError:
         return
-
-
-def _list_few(keys: Iterable[str]) -> str:
-    return list_some([f"`{key}`" for key in sorted(keys)], SHOWN)

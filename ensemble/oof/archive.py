@@ -31,11 +31,11 @@ from ensemble.errors import (
     MissingArtefactError,
     StaleArtefactError,
 )
+from ensemble.files import atomic_write, exclusive_lock, has_room, no_room, refuse_links
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ensemble.parallel import split_in_batches
 from ensemble.reading import read_npy, shorten
 from ensemble.vocabulary import View
-from ensemble.workspace import atomic_write, check_room, exclusive_lock, refuse_links
 
 ARRAYS, RECORD = "views.zarr", "checksums.npy"
 REMEDY = "run `ens oof`"
@@ -99,7 +99,8 @@ class Archive:
         """
         needed = len(image_ids) * len(views) * int(np.prod(item_shape)) * np.dtype(dtype).itemsize
         remedy = "set fewer `photographs` under [oof] in ens.toml"
-        check_room(path, needed, what="predictions", remedy=remedy)
+        if not has_room(path, needed):
+            raise no_room(path, needed, what="predictions", remedy=remedy)
         import zarr  # slow to import, and commands that only look at a project read no picture
         from zarr.codecs import ZstdCodec
 

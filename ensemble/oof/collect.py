@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ensemble.composition.blend import blend_gray, restored_gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.files import atomic_path, exclusive_lock
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Shown
 from ensemble.manifest import require_same
@@ -28,7 +29,6 @@ from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import archive_digests, restored_digests
 from ensemble.vocabulary import View
-from ensemble.workspace import atomic_path, exclusive_lock
 
 FLUSH_EVERY = 32
 READ_AHEAD = 1

@@ -11,13 +11,13 @@ import numpy as np
 from ensemble.data.pairs import PngSource
 from ensemble.data.png import decode_gray, decode_rgb, same_size
 from ensemble.errors import ConfigError, MissingFileError
+from ensemble.files import atomic_path, exclusive_lock
 from ensemble.manifest import digest_bytes, digest_json
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.parallel import Advance, Progress, map_in_order, silent, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import CONTENT, archive_digests, external_test_digests
-from ensemble.workspace import atomic_path, exclusive_lock
 
 BATCH = 32
 
@@ -118,7 +118,7 @@ def _fill(
     def read(image_id: str) -> tuple[np.ndarray, str]:
         content = pictures.read(files[image_id])
         name = f"{pictures.path}/{image_id}.png"
-        check = same_size(name, size)
+        check = same_size(size)
         picture = (decode_gray if gray else decode_rgb)(content, name=name, check_size=check)
         return picture, digest_bytes(content)
 

@@ -15,10 +15,10 @@ from ensemble.arrays import Gray
 from ensemble.composition.hue_prior import HuePrior, gray_statistics, share_extremes
 from ensemble.composition.recipe import Recipe
 from ensemble.errors import MissingArtefactError, MissingFileError, StaleArtefactError
+from ensemble.files import atomic_path
 from ensemble.manifest import digest_bytes
 from ensemble.project import Project
 from ensemble.reading import read_bytes, shorten
-from ensemble.workspace import atomic_path
 
 Priors = Mapping[int, HuePrior]
 """Of each fold, the prior fitted to the photographs its networks learn from."""

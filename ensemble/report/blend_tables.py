@@ -31,12 +31,8 @@ def list_sentences(found: Summary) -> list[str]:
     return [*(verdict["sentence"] for verdict in found["judged"]), *found["notes"]]
 
 
-def _terms_of(found: Summary) -> list[str]:
-    return [*(name for name in TERMS if name in found["rows"][0]), "score"]
-
-
 def _score_table(found: Summary) -> FittingTable:
-    terms = _terms_of(found)
+    terms = [*(name for name in TERMS if name in found["rows"][0]), "score"]
     title = f"{found['stage']}: exact scores on {found['photographs']} photographs"
     # The score stays, and what it is out of sample; the passes go first.
     columns = [Column(name, True, 0 if name == "score" else 2) for name in terms]

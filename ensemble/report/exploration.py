@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,8 +20,8 @@ from ensemble.folds.sample import sample_groups
 from ensemble.parallel import Progress, map_with_bar, silent
 from ensemble.project import Project
 from ensemble.report.holes import GOOD_IOU, measure_iou
-from ensemble.report.page import Cell, Picture, Row, Table, embed, number_cell, render, text_cell
-from ensemble.report.plots import Plot, draw_bars, draw_heat, draw_histogram, draw_hues
+from ensemble.report.page import Cell, Picture, Table, embed, make_row, number_cell, render
+from ensemble.report.plots import Labels, Plot, draw_bars, draw_heat, draw_histogram, draw_hues
 from ensemble.report.steps import trace
 from ensemble.vocabulary import counted
 
@@ -33,16 +33,11 @@ JAGGED = 1.5
 """Pixels by which the rim of a drawn polygon strays from its sides."""
 
 
-@dataclass(frozen=True)
-class Outlined:
+class Outlined(NamedTuple):
     """A damaged photograph with the rim of its hole, and the answer.
 
-    Attributes:
-        name: Its image id.
-        text: Why it is shown; empty for a sample.
-        pictures: The input, and its answer.
-        outline: An SVG path in pixels of the photograph.
-        size: (width, height) of the photograph.
+    The text says why it is shown, if it is no sample; the outline is an SVG path in pixels of a
+    photograph of this (width, height).
     """
 
     name: str
@@ -52,43 +47,19 @@ class Outlined:
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Near-duplicates: how many, in which fold, and the first of them."""
 
-    count: int
+    size: int
     fold: int
-    pictures: tuple[Picture, ...]
+    pictures: list[Picture]
 
 
-@dataclass(frozen=True)
-class Exploration:
-    """Everything on the page."""
-
-    title: str
-    summary: str
-    looked_at: int
-    samples: tuple[Outlined, ...]
-    colors: tuple[Plot, ...]
-    holes: tuple[Plot, ...]
-    grouping: str
-    sizes: Table
-    groups: tuple[Group, ...]
-    balance: Table
-    findings: tuple[str, ...]
-    suspects: tuple[Outlined, ...]
-
-
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one photograph shows.
 
-    Attributes:
-        image_id: The photograph.
-        hues: (180,) its hue histogram, of sum 1.
-        lost_mask: (H, W) bool, the true hole.
-        shape: `convex`, `star-shaped` or `other`, see `name_shape`.
-        iou: Overlap of the located hole with the true one.
+    Its hue histogram (180,) has the sum 1, the mask (H, W) bool is the true hole; see `name_shape`
+    for the shape; `iou` is the overlap of the located hole with the true one.
     """
 
     image_id: str
@@ -101,16 +72,10 @@ class Look:
 def write_exploration(
     project: Project, findings: Sequence[str], *, count: int, progress: Progress = silent
 ) -> str:
-    """Write the page.
+    """Write the page: HTML.
 
-    Args:
-        project: Its photographs, as they were read once, and its folds.
-        findings: Sentences on the data that something else found, as `ens doctor`.
-        count: Photographs, in whole groups, that are looked at pixel by pixel.
-        progress: Opens a bar.
-
-    Returns:
-        The HTML.
+    Of `count` photographs, in whole groups, every pixel is looked at; the findings are sentences
+    that something else found, as `ens doctor`.
     """
     folds, seed = project.folds, project.config.seed
     project.photographs.prepare(progress)
@@ -119,31 +84,28 @@ def write_exploration(
     sizes = Counter(folds.group_of.values())
     height, width = project.competition.size
     n_test = len(project.competition.test_ids) if project.competition.has_test else 0
-    content = Exploration(
+    return render(
+        "exploration.html",
         title=project.workspace.root.resolve().name,
         summary=f"{len(folds.image_ids):,} photographs of {len(sizes):,} scenes to train on, and "
         f"{n_test:,} to test, {width} × {height} px.",
         looked_at=len(looks),
-        samples=tuple(_show(project, i, "") for i in ids[:: -(-len(ids) // SHOWN_SAMPLES)]),
+        samples=[_show(project, i, "") for i in ids[:: -(-len(ids) // SHOWN_SAMPLES)]],
         colors=_plot_colors(project, looks),
         holes=_plot_holes(project, looks),
         grouping=_say_grouping(list(sizes.values())),
         sizes=_table_sizes(list(sizes.values())),
         groups=_show_groups(project, sizes),
         balance=_table_balance(project),
-        findings=tuple(findings),
+        findings=findings,
         suspects=_list_suspects(project, looks),
     )
-    return render("exploration.html", content=content)
 
 
 def name_shape(lost_mask: Mask) -> str:
     """Name the shape of a hole: convex, star-shaped (one point sees all of it), or other.
 
     The competition draws polygons of three kinds; few corners make one of a kind look like another.
-
-    Args:
-        lost_mask: (H, W) bool.
 
     >>> square = np.zeros((40, 40), dtype=bool)
     >>> square[8:32, 8:32] = True
@@ -208,21 +170,13 @@ def _show(project: Project, image_id: str, text: str) -> Outlined:
 
 def _plot_colors(project: Project, looks: Sequence[Look]) -> tuple[Plot, ...]:
     bright, colorful, _ = project.photographs.describe().traits.T
+    text = f"Brightness: median {np.median(bright):.0f} of 255."
+    brightness = Labels("brightness", "Brightness", "mean gray, 0 to 255", text)
+    text, x = f"Colorfulness: median {np.median(colorful):.0f}.", "Hasler and Suesstrunk, 0 to "
+    colorfulness = Labels("colorfulness", "Colorfulness", f"{x}about 110", text)
     return (
-        draw_histogram(
-            bright,
-            name="brightness",
-            title="Brightness",
-            x="mean gray, 0 to 255",
-            text=f"Brightness: median {np.median(bright):.0f} of 255.",
-        ),
-        draw_histogram(
-            colorful,
-            name="colorfulness",
-            title="Colorfulness",
-            x="Hasler and Suesstrunk, 0 to about 110",
-            text=f"Colorfulness: median {np.median(colorful):.0f}.",
-        ),
+        draw_histogram(bright, brightness),
+        draw_histogram(colorful, colorfulness),
         draw_hues(np.mean([look.hues for look in looks], axis=0), name="hues"),
     )
 
@@ -232,22 +186,11 @@ def _plot_holes(project: Project, looks: Sequence[Look]) -> tuple[Plot, ...]:
     shapes = Counter(look.shape for look in looks)
     shares = {name: shapes[name] / len(looks) for name in ("convex", "star-shaped", "other")}
     told = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+    text = f"Lost: median {np.median(lost):.1%} of the pixels, at most {lost.max():.1%}."
     return (
         draw_heat(np.mean([look.lost_mask for look in looks], axis=0), name="heat"),
-        draw_histogram(
-            100 * lost,
-            name="lost",
-            title="How large",
-            x="lost pixels, %",
-            text=f"Lost: median {np.median(lost):.1%} of the pixels, at most {lost.max():.1%}.",
-        ),
-        draw_bars(
-            shares,
-            name="shapes",
-            title="Of which kind",
-            x="share",
-            text=f"Shapes of holes: {told}.",
-        ),
+        draw_histogram(100 * lost, Labels("lost", "How large", "lost pixels, %", text)),
+        draw_bars(shares, Labels("shapes", "Of which kind", "share", f"Shapes of holes: {told}.")),
     )
 
 
@@ -264,19 +207,13 @@ def _say_grouping(sizes: Sequence[int]) -> str:
 
 def _table_sizes(sizes: Sequence[int]) -> Table:
     rows = [
-        Row(
-            (
-                number_cell(size, "count"),
-                number_cell(times, "count"),
-                number_cell(size * times, "count"),
-            )
-        )
+        make_row(*(number_cell(number, "count") for number in (size, times, size * times)))
         for size, times in sorted(Counter(sizes).items())
     ]
-    return Table("Groups by size", ("photographs in a group", "groups", "photographs"), tuple(rows))
+    return Table("Groups by size", ("photographs in a group", "groups", "photographs"), rows)
 
 
-def _show_groups(project: Project, sizes: Mapping[str | int, int]) -> tuple[Group, ...]:
+def _show_groups(project: Project, sizes: Mapping[str | int, int]) -> list[Group]:
     """The largest groups, each with its first photographs."""
     folds = project.folds
     members: dict[str | int, list[str]] = {}
@@ -285,17 +222,17 @@ def _show_groups(project: Project, sizes: Mapping[str | int, int]) -> tuple[Grou
     largest = sorted(
         (group for group in sizes if sizes[group] > 1), key=lambda g: (-sizes[g], str(g))
     )
-    return tuple(
+    return [
         Group(
-            count=sizes[group],
-            fold=folds.fold_of[members[group][0]],
-            pictures=tuple(
+            sizes[group],
+            folds.fold_of[members[group][0]],
+            [
                 embed(project.photographs.target(image_id), image_id, side=GROUP_SIDE)
                 for image_id in members[group][:SHOWN_OF_A_GROUP]
-            ),
+            ],
         )
         for group in largest[:SHOWN_GROUPS]
-    )
+    ]
 
 
 def _table_balance(project: Project) -> Table:
@@ -306,37 +243,33 @@ def _table_balance(project: Project) -> Table:
         ids = folds.validation(fold)
         bright, colorful, lost = np.mean([traits[image_id] for image_id in ids], axis=0).tolist()
         cells = (
-            text_cell(f"fold {fold}"),
+            f"fold {fold}",
             number_cell(len(ids), "count"),
             number_cell(len({folds.group_of[image_id] for image_id in ids}), "count"),
             Cell(f"{bright:.1f}", bright),
             Cell(f"{colorful:.1f}", colorful),
             number_cell(lost, "share"),
         )
-        rows.append(Row(cells))
+        rows.append(make_row(*cells))
     columns = ("fold", "photographs", "groups", "brightness", "colorfulness", "lost")
-    return Table("Each fold: counts and means", columns, tuple(rows))
+    return Table("Each fold: counts and means", columns, rows)
 
 
-def _list_suspects(project: Project, looks: Sequence[Look]) -> tuple[Outlined, ...]:
+def _list_suspects(project: Project, looks: Sequence[Look]) -> list[Outlined]:
     """Photographs whose damage is unusual, then holes that are located badly, the worst first."""
     facts, image_ids = project.photographs.describe(), project.competition.train_ids
     height, width = project.competition.size
     told: dict[str, str] = {}
-    for image_id, share, flat in zip(
-        image_ids, facts.traits[:, 2].tolist(), facts.flat.tolist(), strict=True
-    ):
+    damage = zip(image_ids, facts.traits[:, 2].tolist(), facts.flat.tolist(), strict=True)
+    for image_id, *measured in damage:
         try:
-            warning = check_damage(image_id, share, flat, pixels=height * width)
+            warning = check_damage(image_id, *measured, pixels=height * width)
         except DataError as error:
             warning = str(error)
         if warning:
             told[image_id] = warning
     for look in sorted(looks, key=lambda look: look.iou):
         if look.iou < GOOD_IOU:
-            told.setdefault(
-                look.image_id, f"its hole is located with an IoU of {look.iou:.3f} only"
-            )
-    return tuple(
-        _show(project, image_id, text) for image_id, text in list(told.items())[:SHOWN_SUSPECTS]
-    )
+            text = f"its hole is located with an IoU of {look.iou:.3f} only"
+            told.setdefault(look.image_id, text)
+    return [_show(project, *one) for one in list(told.items())[:SHOWN_SUSPECTS]]

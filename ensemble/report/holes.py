@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from skimage.segmentation import find_boundaries
@@ -22,17 +22,11 @@ ENLARGED = 2
 """A hole is outlined in a picture so many times as large: the line then hides little of it."""
 
 
-@dataclass(frozen=True)
-class Hole:
+class Hole(NamedTuple):
     """One photograph's located hole.
 
-    Attributes:
-        image_id: The photograph.
-        damaged: (H, W) uint8.
-        lost_mask: (H, W) bool, located or drawn by hand.
-        confidence: 0..1; 1 for one drawn by hand.
-        doubtful: Whether a person should look.
-        iou: Overlap with the truth, 0..1; None where the truth is not known.
+    The mask (H, W) bool was located, or drawn by hand with a confidence of 1; `iou` is its overlap
+    with the truth, 0..1, None where that is not known. A person should look at a doubtful one.
     """
 
     image_id: str
@@ -75,23 +69,16 @@ def find_holes(
 
 def draw_holes(holes: Sequence[Hole], *, columns: int) -> Rgb:
     """A grid of outlined holes; the doubtful ones have a red caption."""
-    cells = [
-        Cell(draw_outline(hole.damaged, hole.lost_mask), _caption(hole), hole.doubtful)
-        for hole in holes
-    ]
+    cells = []
+    for hole in holes:
+        judged = "" if hole.iou is None else f", IoU {hole.iou:.3f}"
+        caption = f"{hole.image_id}{judged}{', doubtful' if hole.doubtful else ''}"
+        cells.append(Cell(draw_outline(hole.damaged, hole.lost_mask), caption, hole.doubtful))
     return draw_grid(cells, columns=columns)
 
 
 def draw_outline(gray: Gray, lost_mask: Mask) -> Rgb:
-    """Draw a hole's rim in red.
-
-    Args:
-        gray: (H, W) uint8.
-        lost_mask: (H, W) bool.
-
-    Returns:
-        (H * ENLARGED, W * ENLARGED, 3) uint8.
-    """
+    """Draw a hole's rim in red: (H * ENLARGED, W * ENLARGED, 3) uint8."""
     block = np.ones((ENLARGED, ENLARGED), dtype=np.uint8)
     picture = np.stack([np.kron(gray, block)] * 3, axis=-1)
     mask = np.kron(lost_mask, block)
@@ -101,7 +88,7 @@ def draw_outline(gray: Gray, lost_mask: Mask) -> Rgb:
 
 
 def describe_accuracy(holes: Sequence[Hole]) -> str:
-    """One sentence on how well training holes were located."""
+    """Say how well training holes were located."""
     ious = np.array([hole.iou for hole in holes], dtype=float)
     failed = ious < GOOD_IOU
     flagged = np.array([hole.doubtful for hole in holes])
@@ -110,11 +97,6 @@ def describe_accuracy(holes: Sequence[Hole]) -> str:
         f"{1 - failed.mean():.1%}, {flagged[failed].sum()} of {failed.sum()} failures flagged, "
         f"{flagged.mean():.1%} flagged in all"
     )
-
-
-def _caption(hole: Hole) -> str:
-    judged = "" if hole.iou is None else f", IoU {hole.iou:.3f}"
-    return f"{hole.image_id}{judged}{', doubtful' if hole.doubtful else ''}"
 
 
 def measure_iou(mask: Mask, truth: Mask, damaged: Gray, fill: int) -> float:

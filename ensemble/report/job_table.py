@@ -12,7 +12,7 @@ from ensemble.manifest import read_manifest
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.report.tables import Column, FittingTable, make_table
-from ensemble.training.job import Job, Reached
+from ensemble.training.job import Job
 from ensemble.vocabulary import FULL, Fold
 
 _STYLES = {"running": "cyan", "done": "green", "failed": "red", "skipped": "yellow"}
@@ -33,14 +33,8 @@ def job_table(entries: Sequence[Entry], project: Project) -> FittingTable:
     table = make_table("", *_COLUMNS)
     table.caption = say_time_left(entries, project)
     for entry in entries:
-        job = entry.job
-        row = (
-            job.stage,
-            job.member,
-            str(job.fold),
-            say_state(entry, project),
-            *_figures(entry, project),
-        )
+        job, state = entry.job, say_state(entry, project)
+        row = (job.stage, job.member, str(job.fold), state, *_figures(entry, project))
         table.add_row(*row, style=_STYLES.get(entry.state))
     return table
 
@@ -64,14 +58,8 @@ def estimate_seconds_left(entries: Sequence[Entry], project: Project) -> float:
 
     An epoch of a job that has not begun takes as long as one of the same member did in other folds;
     of a member that was never trained, as long as the others' did in the mean. Early stopping makes
-    it less.
-
-    Args:
-        entries: Of all jobs; as many go on at once as are running now.
-        project: Their files, and the number of epochs.
-
-    Returns:
-        The estimate; 0 where no epoch of any job has begun, and where nothing is left.
+    it less. As many jobs go on at once as are running now. It is 0 where no epoch of any job has
+    begun, and where nothing is left.
     """
     paces = _seconds_per_epoch(entries, project)
     if not paces:
@@ -103,7 +91,7 @@ def _epochs_left(job: Job, project: Project) -> float:
     facts = read_facts(job, project)
     if facts:
         return 0.0 if facts.get("stopped_early") else max(0.0, epochs - facts["epochs"])
-    progress = _read_progress(job, project)
+    progress = job.files(project.workspace).read_progress()
     return max(0.0, epochs - progress.done * progress.epochs) if progress else float(epochs)
 
 
@@ -112,7 +100,8 @@ def _seconds_per_epoch(entries: Sequence[Entry], project: Project) -> dict[tuple
     found: dict[tuple[str, str], float] = {}
     for stage, member in {(entry.job.stage, entry.job.member) for entry in entries}:
         folds: list[Fold] = [*range(project.folds.n_folds), FULL]
-        reached = [_read_progress(Job(stage, member, k), project) for k in folds]
+        files = [Job(stage, member, k).files(project.workspace) for k in folds]
+        reached = [one.read_progress() for one in files]
         known = [one.epoch_seconds for one in reached if one and one.epoch_seconds]
         if known:
             found[stage, member] = sum(known) / len(known)
@@ -123,7 +112,8 @@ def _figures(entry: Entry, project: Project) -> tuple[str, str, str, str]:
     if entry.state == "done":
         facts = read_facts(entry.job, project)
         return str(facts.get("epochs", "-")), _score(facts.get("val_score")), "", ""
-    progress = _read_progress(entry.job, project) if entry.state == "running" else None
+    files = entry.job.files(project.workspace)
+    progress = files.read_progress() if entry.state == "running" else None
     if entry.state == "running" and (progress is None or progress.done == 1):
         done, total = _count_predicted(entry.job, project)
         if total:
@@ -150,11 +140,6 @@ def _count_predicted(job: Job, project: Project) -> tuple[int, int]:
         return 0, 0
     image_ids = project.oof_sample(job.fold)
     return len(image_ids) - len(archive.missing(image_ids)), len(image_ids)
-
-
-def _read_progress(job: Job, project: Project) -> Reached | None:
-    """What the job's process last wrote; None if nothing yet."""
-    return job.files(project.workspace).read_progress()
 
 
 def _duration(seconds: float) -> str:

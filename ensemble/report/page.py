@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,42 +22,27 @@ QUALITY = 80
 """Of WebP: about one bit a pixel."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a table.
-
-    Attributes:
-        text: As it is read.
-        value: What a column is sorted by: a number, or a text.
-        share: Length of a bar in the cell, 0..1; None for none.
-    """
+class Cell(NamedTuple):
+    """One cell of a table: its text, what its column is sorted by, and a bar's length, 0..1."""
 
     text: str
     value: float | str
     share: float | None = None
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of a table; `kept` marks the one that counts."""
 
     cells: tuple[Cell, ...]
-    kept: bool = False
+    kept: bool
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table that can be sorted by each column.
-
-    Attributes:
-        caption: What it shows.
-        columns: Words of the glossary, or other words.
-        rows: As many cells a row as there are columns; the first is the row's name.
-    """
+class Table(NamedTuple):
+    """A table that can be sorted by each column; the first cell of a row is its name."""
 
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
 
     def is_number(self, column: int) -> bool:
         """Whether a column holds numbers, and perhaps empty cells."""
@@ -65,14 +51,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture inside the page.
-
-    Attributes:
-        source: A data URI.
-        alt: What it shows, for those who do not see it.
-        width: Pixels.
-        height: Pixels.
-    """
+    """A picture inside the page: a data URI, a text for those who do not see it, and pixels."""
 
     source: str
     alt: str
@@ -83,13 +62,8 @@ class Picture:
 def render(template: str, **context: Any) -> str:
     """Fill a template of `templates/`; every value is escaped unless it is markup made here.
 
-    Control characters of a text, but for ends of lines, are shown by their escapes.
-
-    The glossary of the page has the words that it links.
-
-    Args:
-        template: Its file name.
-        context: What it names; a name that is missing is an error.
+    Control characters of a text, but for ends of lines, are shown by their escapes. The glossary of
+    the page has the words that it links. A name that is missing is an error.
     """
     environment = Environment(
         loader=PackageLoader("ensemble.report"),
@@ -111,9 +85,9 @@ def _show(value: Any) -> Any:
     return "\n".join(map(printable, value.split("\n")))
 
 
-def text_cell(text: object) -> Cell:
-    """A cell that is sorted by its text."""
-    return Cell(str(text), str(text))
+def make_row(*cells: Cell | str, kept: bool = False) -> Row:
+    """A row of cells; a text is sorted by itself."""
+    return Row(tuple(one if isinstance(one, Cell) else Cell(one, one) for one in cells), kept)
 
 
 def number_cell(
@@ -140,13 +114,7 @@ def write_number(value: float, style: str = "score") -> str:
 
 
 def embed(pixels: NDArray[np.uint8], alt: str, *, side: int) -> Picture:
-    """Make a picture part of the page.
-
-    Args:
-        pixels: (H, W) or (H, W, 3) uint8.
-        alt: What it shows.
-        side: It is reduced until its longer side has so many pixels at most.
-    """
+    """Make (H, W) or (H, W, 3) uint8 part of the page, its longer side `side` pixels at most."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     content = io.BytesIO()

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -50,54 +50,44 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+class Labels(NamedTuple):
+    """What is written at a plot, and its text; a distinct name keeps it apart on the page."""
+
+    name: str
+    title: str
+    x: str
+    text: str
+    y: str = ""
+
+
 @dataclass(frozen=True)
 class Plot:
-    """A plot and its text for those who do not see it.
-
-    Attributes:
-        svg: Markup that names no other file.
-        text: What it shows, in a sentence.
-    """
+    """A plot, and what it shows in a sentence, for those who do not see it."""
 
     svg: Markup
     text: str
 
 
 def draw(
-    fill: Callable[[Axes], object],
-    *,
-    name: str,
-    text: str,
-    size: tuple[float, float] = (WIDTH, HEIGHT),
+    fill: Callable[[Axes], object], labels: Labels, *, size: tuple[float, float] = (WIDTH, HEIGHT)
 ) -> Plot:
-    """Draw one plot.
-
-    Args:
-        fill: Draws into the axes.
-        name: Distinct on the page: it keeps the plots' clip paths apart.
-        text: What the plot shows.
-        size: Inches.
-    """
+    """Draw one plot that `fill` draws into the axes; `size` is in inches."""
     from matplotlib import rc_context  # slow to import
     from matplotlib.figure import Figure
 
     content = io.StringIO()
-    with rc_context({**_STYLE, "svg.hashsalt": name}):
+    with rc_context({**_STYLE, "svg.hashsalt": labels.name}):
         figure = Figure(figsize=size, layout="constrained")
-        fill(figure.subplots())
+        axes = figure.subplots()
+        fill(axes)
+        axes.set(title=labels.title, xlabel=labels.x, ylabel=labels.y)
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(content, format="svg", transparent=True, metadata=nothing)
-    return Plot(Markup(_adapt(content.getvalue())), text)
+    return Plot(Markup(_adapt(content.getvalue())), labels.text)
 
 
 def draw_lines(
-    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    name: str,
-    title: str,
-    x: str,
-    y: str,
-    text: str,
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], labels: Labels
 ) -> Plot:
     """Draw named lines, each of x and y; single points are shown as such."""
 
@@ -106,14 +96,13 @@ def draw_lines(
             color = SERIES[number % len(SERIES)]
             marker = "o" if len(places) <= 12 else ""
             axes.plot(places, values, color=color, label=label, marker=marker, markersize=3)
-        _name_axes(axes, title, x, y)
         if len(lines) > 1:
             axes.legend(ncols=2 if len(lines) > 3 else 1)
 
-    return draw(fill, name=name, text=text)
+    return draw(fill, labels)
 
 
-def draw_search(values: Sequence[float], *, name: str, title: str, text: str) -> Plot:
+def draw_search(values: Sequence[float], labels: Labels) -> Plot:
     """Draw the values of trials as dots, and the best so far as a line."""
 
     def fill(axes: Axes) -> None:
@@ -121,49 +110,27 @@ def draw_search(values: Sequence[float], *, name: str, title: str, text: str) ->
         best = np.maximum.accumulate(values)
         axes.plot(numbers, values, "o", color=MUTED, alpha=0.6, markersize=2.5, label="each trial")
         axes.plot(numbers, best, color=SERIES[0], label="best so far")
-        _name_axes(axes, title, "trial", "estimated score")
         axes.legend(loc="lower right")
 
-    return draw(fill, name=name, text=text)
+    return draw(fill, labels)
 
 
-def draw_bars(
-    bars: Mapping[str, float],
-    *,
-    name: str,
-    title: str,
-    x: str,
-    text: str,
-    errors: Sequence[float] | None = None,
-) -> Plot:
+def draw_bars(bars: Mapping[str, float], labels: Labels) -> Plot:
     """Draw named horizontal bars, the first on top."""
 
     def fill(axes: Axes) -> None:
-        places = np.arange(len(bars))
-        values = list(bars.values())
-        colors = [SERIES[0] if value >= 0 else SERIES[1] for value in values]
-        axes.barh(places, values, color=colors, height=0.62)
-        if errors is not None:
-            axes.errorbar(values, places, xerr=errors, fmt="none", ecolor=INK, elinewidth=1)
-        axes.set_yticks(places, list(bars))
-        axes.tick_params(axis="y", length=0, colors=INK)
-        axes.invert_yaxis()
-        axes.grid(visible=False, axis="y")
-        _name_axes(axes, title, x, "")
+        axes.barh(np.arange(len(bars)), list(bars.values()), color=SERIES[0], height=0.62)
+        _name_bars(axes, list(bars))
 
-    return draw(fill, name=name, text=text, size=(WIDTH, 0.8 + 0.26 * max(3, len(bars))))
+    return draw(fill, labels, size=(WIDTH, 0.8 + 0.26 * max(3, len(bars))))
 
 
 def draw_ladder(
     names: Sequence[str], scores: Sequence[float], errors: Sequence[float], *, text: str
 ) -> Plot:
-    """Draw each step from the score before it to its own, with the error of its gain.
+    """Draw each step from the score before it to its own, the first on top.
 
-    Args:
-        names: The steps, first on top.
-        scores: Score of each.
-        errors: Standard error of each gain; the first, which is no gain, has none.
-        text: What the plot shows.
+    `errors` are the standard errors of the gains, so one fewer than there are steps.
     """
 
     def fill(axes: Axes) -> None:
@@ -173,14 +140,10 @@ def draw_ladder(
         colors = [MUTED, *(SERIES[0] if gain >= 0 else SERIES[1] for gain in gains[1:])]
         axes.barh(places, gains, left=starts, color=colors, height=0.6)
         axes.errorbar(ends[1:], places[1:], xerr=errors, fmt="none", ecolor=INK, elinewidth=1)
-        axes.set_yticks(places, list(names))
-        axes.tick_params(axis="y", length=0, colors=INK)
-        axes.invert_yaxis()
         axes.set_xlim(left=min(0.0, float(ends.min())))
-        axes.grid(visible=False, axis="y")
-        _name_axes(axes, "", "score", "")
+        _name_bars(axes, names)
 
-    return draw(fill, name="ladder", text=text, size=(WIDTH, 0.7 + 0.3 * len(names)))
+    return draw(fill, Labels("ladder", "", "score", text), size=(WIDTH, 0.7 + 0.3 * len(names)))
 
 
 def draw_hues(shares: NDArray[np.float64], *, name: str) -> Plot:
@@ -193,11 +156,11 @@ def draw_hues(shares: NDArray[np.float64], *, name: str) -> Plot:
             np.stack([hues, np.full_like(hues, 0.75), np.full_like(hues, 0.85)], -1)
         )
         axes.bar(2 * np.arange(len(shares)), 100 * shares, width=2, color=colors)
-        _name_axes(axes, "Mean hue histogram", "hue, degrees", "% of the pixels")
 
     first, warm = float(shares[0]), float(np.concatenate([shares[:30], shares[-15:]]).sum())
-    text = f"Mean hue histogram: {first:.0%} are gray or pure red, {warm:.0%} are red to yellow."
-    return draw(fill, name=name, text=text)
+    title, y = "Mean hue histogram", "% of the pixels"
+    text = f"{title}: {first:.0%} are gray or pure red, {warm:.0%} are red to yellow."
+    return draw(fill, Labels(name, title, "hue, degrees", text, y))
 
 
 def draw_heat(shares: NDArray[np.float64], *, name: str) -> Plot:
@@ -206,31 +169,28 @@ def draw_heat(shares: NDArray[np.float64], *, name: str) -> Plot:
     def fill(axes: Axes) -> None:
         image = axes.imshow(100 * shares, cmap="viridis", vmin=0)
         axes.set_axis_off()
-        axes.set_title("Where holes lie")
         bar = axes.figure.colorbar(image, ax=axes, label="lost in so many photographs, %")
         bar.outline.set_visible(False)
 
     text = f"Holes: each pixel is lost in {shares.min():.1%} to {shares.max():.1%} of photographs."
-    return draw(fill, name=name, text=text, size=(3.2, HEIGHT))
+    return draw(fill, Labels(name, "Where holes lie", "", text), size=(3.2, HEIGHT))
 
 
-def draw_histogram(
-    values: NDArray[Any], *, name: str, title: str, x: str, text: str, bins: int = 30
-) -> Plot:
+def draw_histogram(values: NDArray[Any], labels: Labels) -> Plot:
     """Draw how often values (N,) occur, with their median."""
 
     def fill(axes: Axes) -> None:
-        axes.hist(values, bins=bins, color=SERIES[0])
+        axes.hist(values, bins=30, color=SERIES[0])
         axes.axvline(float(np.median(values)), color=INK, linewidth=1, linestyle="--")
-        _name_axes(axes, title, x, "photographs")
 
-    return draw(fill, name=name, text=text)
+    return draw(fill, labels._replace(y="photographs"))
 
 
-def _name_axes(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_title(title)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+def _name_bars(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), list(names))
+    axes.tick_params(axis="y", length=0, colors=INK)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
 
 
 def _adapt(svg: str) -> str:

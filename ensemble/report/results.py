@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from ensemble.composition.recipe import Recipe, StageRecipe
-from ensemble.metric.score import STAGE_TERMS, TERMS
+import numpy as np
+
+from ensemble.composition.recipe import Recipe
+from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
-from ensemble.report.blend_tables import Summary
-from ensemble.report.gallery import Photograph, list_photographs
-from ensemble.report.page import Cell, Row, Table, number_cell, render, text_cell, write_number
+from ensemble.report.blend_tables import Summary, list_sentences
+from ensemble.report.page import Cell, Table, make_row, number_cell, render, write_number
 from ensemble.report.plots import Plot, draw_ladder
 from ensemble.report.search import plot_search
 from ensemble.report.status import judge_submission
-from ensemble.report.steps import Climb, climb
-from ensemble.report.training import Trainings, collect_trainings
+from ensemble.report.steps import INPUT, SLIDES_WAY, Climb, Shown, climb
+from ensemble.report.training import list_trainings, plot_trainings
 from ensemble.submission.history import read_expected, read_history
-from ensemble.vocabulary import STAGES, VIEWS, Stage, View
+from ensemble.vocabulary import STAGES, VIEWS, Stage
 
+HUE_HEIGHT = 48
 EDITED = "The recipe was changed by hand since: these are the scores of the one before."
 TERM_WORDS = dict(zip(TERMS, ("SSIM", "masked SSIM", "hue"), strict=True))
 
 
-@dataclass(frozen=True)
-class Headline:
-    """What to expect, and what was decided.
-
-    Attributes:
-        score: Of the whole, as text.
-        low: Lower end of its interval.
-        high: Upper end.
-        expected: A sentence on the score.
-        decided: A sentence on the recipe.
-    """
+class Headline(NamedTuple):
+    """The score with its interval, as texts, and a sentence each on the score and the recipe."""
 
     score: str
     low: str
@@ -44,45 +37,31 @@ class Headline:
     decided: str
 
 
-@dataclass(frozen=True)
-class StageResults:
+class StageResults(NamedTuple):
     """One stage: its tables, the verdicts and notes, and the search."""
 
     name: str
     tables: tuple[Table, ...]
-    verdicts: tuple[str, ...]
-    notes: tuple[str, ...]
+    sentences: list[str]
     search: tuple[Plot, ...]
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """What each step from the slides' way to the recipe earned.
+class Photograph(NamedTuple):
+    """One photograph of the page.
 
-    Attributes:
-        photographs: How many were scored.
-        plot: Of the scores.
-        table: A row a step.
+    `gain` is over the slides' way. Of each answer there are the terms in the order of `TERMS` and
+    the score, as text; `size` is (width, height) of the outline; `hues` are SVG paths of the
+    histograms `wanted` (or empty), `reached` and `truth`.
     """
 
-    photographs: int
-    plot: Plot
-    table: Table
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything on the page."""
-
-    title: str
-    headline: Headline
-    ladder: Ladder | None
-    photographs: tuple[Photograph, ...]
-    stages: tuple[StageResults, ...]
-    trainings: Trainings
-    submissions: Table
-    composition: Table
-    recipe: str
+    name: str
+    fold: int
+    score: float
+    gain: float
+    terms: list[tuple[str, list[str]]]
+    size: tuple[int, int]
+    hues: dict[str, str]
+    shown: Shown
 
 
 def write_results(
@@ -93,35 +72,33 @@ def write_results(
     photographs: int,
     progress: Progress = silent,
 ) -> tuple[Headline, str]:
-    """Write the page.
+    """Write the page, HTML, and its headline.
 
-    Args:
-        project: The workspace.
-        recipe: What `ensemble.provenance.read_recipe` gave for it.
-        summaries: Each stage of `scores.json`.
-        photographs: How many are scored step by step and shown; 0 leaves both out.
-        progress: Opens a bar.
+    The recipe is what `ensemble.provenance.read_recipe` gave for the project, the summaries are
+    those of `scores.json`. So many photographs are scored step by step and shown; 0 leaves both
+    out.
 
     Raises:
         MissingArtefactError: Predictions that the recipe blends are not there.
         StaleArtefactError: They were made from something else.
-
-    Returns:
-        Its headline, and the HTML.
     """
     found = climb(project, recipe, count=photographs, progress=progress) if photographs else None
-    results = Results(
+    edited = read_expected(project.workspace, recipe) is None
+    headline = _make_headline(summaries, edited=edited)
+    page = render(
+        "results.html",
         title=project.workspace.root.resolve().name,
-        headline=_make_headline(summaries, edited=read_expected(project.workspace, recipe) is None),
+        headline=headline,
         ladder=_make_ladder(found) if found else None,
-        photographs=list_photographs(found, size=project.competition.size) if found else (),
-        stages=tuple(_collect_stage(project, recipe, summaries[stage]) for stage in STAGES),
-        trainings=collect_trainings(project),
+        photographs=_list_photographs(found, size=project.competition.size) if found else (),
+        stages=[_collect_stage(project, recipe, summaries[stage]) for stage in STAGES],
+        trainings=list_trainings(project),
+        curves=list(plot_trainings(project)),
         submissions=_list_submissions(project, recipe),
         composition=_list_composition(recipe),
         recipe=recipe.to_json(),
     )
-    return results.headline, render("results.html", results=results)
+    return headline, page
 
 
 def _make_headline(summaries: Mapping[Stage, Summary], *, edited: bool) -> Headline:
@@ -157,16 +134,14 @@ def _say_gain(gain: float, error: float) -> str:
     return f"{told} ± {write_number(error)}" if math.isfinite(error) else told
 
 
-def _make_ladder(found: Climb) -> Ladder:
+def _make_ladder(found: Climb) -> tuple[Plot, Table]:
+    """What each step from the slides' way to the recipe earned."""
     rows = []
     for rung in found.rungs:
         gain = rung.gain
-        cells = (
-            text_cell(rung.name),
-            *(number_cell(term) for term in (*rung.terms, rung.score)),
-            Cell("", "") if gain is None else Cell(_say_gain(gain.gain, gain.error), gain.gain),
-        )
-        rows.append(Row(cells, kept=rung is found.rungs[-1]))
+        gained = Cell("", "") if gain is None else Cell(_say_gain(gain.gain, gain.error), gain.gain)
+        numbers = map(number_cell, (*rung.terms, rung.score))
+        rows.append(make_row(rung.name, *numbers, gained, kept=rung is found.rungs[-1]))
     first, last = found.rungs[0], found.rungs[-1]
     plot = draw_ladder(
         [rung.name for rung in found.rungs],
@@ -174,106 +149,84 @@ def _make_ladder(found: Climb) -> Ladder:
         [r.gain.error if math.isfinite(r.gain.error) else 0.0 for r in found.rungs if r.gain],
         text=f"The score rises from {first.score:.4f}, {first.name}, to {last.score:.4f}.",
     )
-    words = (*(TERM_WORDS[term] for term in TERMS), "score")
-    columns = ("step", *words, "gain")
+    columns = ("step", *TERM_WORDS.values(), "score", "gain")
     caption = f"Each step adds to the one above; {len(found.shown):,} photographs"
-    return Ladder(len(found.shown), plot, Table(caption, columns, tuple(rows)))
+    return plot, Table(caption, columns, rows)
 
 
 def _collect_stage(project: Project, recipe: Recipe, found: Summary) -> StageResults:
     stage: Stage = found["stage"]
     storage = project.config.blend.storage or project.workspace.study_file
-    tables = [
-        _table_members(project, stage, _recipe_of(recipe, stage), found),
-        _table_blends(project, found),
-        *([_table_folds(found)] if len(found["folds"]) > 1 else []),
-        *([_table_views(found)] if len(found["views"]) > 1 else []),
-    ]
     return StageResults(
-        name=stage,
-        tables=tuple(tables),
-        verdicts=tuple(verdict["sentence"] for verdict in found["judged"]),
-        notes=tuple(found["notes"]),
-        search=tuple(plot_search(storage, found["study"], stage=stage)),
+        stage,
+        tuple(_make_tables(project, recipe, found)),
+        list_sentences(found),
+        tuple(plot_search(storage, found["study"], stage=stage)),
     )
 
 
-def _recipe_of(recipe: Recipe, stage: Stage) -> StageRecipe:
-    return recipe.restoration if stage == "restoration" else recipe.colorization
-
-
-def _table_members(project: Project, stage: Stage, recipe: StageRecipe, found: Summary) -> Table:
-    terms = STAGE_TERMS[stage]
-    alone = {row["name"]: row for row in found["rows"]}
-    worth = {row["member"]: row["worth"] for row in found["leave_one_out"]}
-    rows = []
-    for member in project.members(stage):
-        weight, row = recipe.weights.get(member.name, 0.0), alone.get(member.name, {})
-        cells = (
-            text_cell(member.name),
-            text_cell(member.kind),
-            number_cell(weight, "share", weight),
-            text_cell(_name_views(recipe.views.get(member.name, ()) if weight else ())),
-            *(number_cell(row.get(term)) for term in (*terms, "score")),
-            number_cell(worth.get(member.name), "gain"),
-        )
-        rows.append(Row(cells, kept=weight > 0))
-    words = [*(TERM_WORDS[term] for term in terms), "score"]
-    columns = ("member", "kind", "weight", "view", *words, "gain in the blend")
-    return Table("Members alone, and their part in the blend", columns, tuple(rows))
-
-
-def _table_blends(project: Project, found: Summary) -> Table:
+def _make_tables(project: Project, recipe: Recipe, found: Summary) -> Iterator[Table]:
     stage: Stage = found["stage"]
-    terms = STAGE_TERMS[stage]
+    terms = (*STAGE_TERMS[stage], "score")
+    words = [TERM_WORDS.get(term, term) for term in terms]
+    yield _table_members(project, recipe, found)
     members = {member.name for member in project.members(stage)}
     rows = [
-        Row(
-            (
-                text_cell(row["name"]),
-                *(number_cell(row[term]) for term in (*terms, "score")),
-                number_cell(found["cross_fitted"].get(row["name"], {}).get("score")),
-                number_cell(row["forward_passes"], "count"),
-            ),
+        make_row(
+            row["name"],
+            *(number_cell(row[term]) for term in terms),
+            number_cell(found["cross_fitted"].get(row["name"], {}).get("score")),
+            number_cell(row["forward_passes"], "count"),
             kept=row["name"] == found["kept"],
         )
         for row in found["rows"]
         if row["name"] not in members
     ]
-    words = [*(TERM_WORDS[term] for term in terms), "score"]
-    columns = ("blend", *words, "cross-fitted", "passes")
-    return Table(f"Blends, scored on {found['photographs']:,} photographs", columns, tuple(rows))
-
-
-def _table_folds(found: Summary) -> Table:
+    caption = f"Blends, scored on {found['photographs']:,} photographs"
+    yield Table(caption, ("blend", *words, "cross-fitted", "passes"), rows)
     folds = [str(fold) for fold in found["folds"]]
-    rows = [
-        Row(
-            (text_cell(row["name"]), *(number_cell(row["folds"][k]["score"]) for k in folds)),
-            kept=row["name"] == found["kept"],
-        )
-        for row in found["rows"]
-    ]
-    return Table("Score by fold", ("blend", *(f"fold {fold}" for fold in folds)), tuple(rows))
-
-
-def _name_views(views: Sequence[View]) -> str:
-    return f"all {len(VIEWS)}" if set(views) == set(VIEWS) else " ".join(views)
-
-
-def _table_views(found: Summary) -> Table:
-    rows = [
-        Row(
-            (
-                text_cell(row["views"]),
+    if len(folds) > 1:
+        rows = [
+            make_row(
+                row["name"],
+                *(number_cell(row["folds"][fold]["score"]) for fold in folds),
+                kept=row["name"] == found["kept"],
+            )
+            for row in found["rows"]
+        ]
+        yield Table("Score by fold", ("blend", *(f"fold {fold}" for fold in folds)), rows)
+    if len(found["views"]) > 1:
+        rows = [
+            make_row(
+                row["views"],
                 number_cell(row["score"]),
                 number_cell(row["gain"], "gain"),
                 number_cell(row["forward_passes"], "count"),
             )
-        )
-        for row in found["views"]
-    ]
-    return Table("The kept blend by views", ("view", "score", "gain", "passes"), tuple(rows))
+            for row in found["views"]
+        ]
+        yield Table("The kept blend by views", ("view", "score", "gain", "passes"), rows)
+
+
+def _table_members(project: Project, recipe: Recipe, found: Summary) -> Table:
+    stage: Stage = found["stage"]
+    terms = (*STAGE_TERMS[stage], "score")
+    blend = recipe.restoration if stage == "restoration" else recipe.colorization
+    alone = {row["name"]: row for row in found["rows"]}
+    worth = {row["member"]: row["worth"] for row in found["leave_one_out"]}
+    rows = []
+    for member in project.members(stage):
+        weight, row = blend.weights.get(member.name, 0.0), alone.get(member.name, {})
+        views = blend.views.get(member.name, ()) if weight else ()
+        told = f"all {len(VIEWS)}" if set(views) == set(VIEWS) else " ".join(views)
+        numbers = [number_cell(row.get(term)) for term in terms]
+        gain = number_cell(worth.get(member.name), "gain")
+        share = number_cell(weight, "share", weight)
+        cells: list[Cell | str] = [share, told, *numbers, gain]
+        rows.append(make_row(member.name, member.kind, *cells, kept=weight > 0))
+    words = [TERM_WORDS.get(term, term) for term in terms]
+    columns = ("member", "kind", "weight", "view", *words, "gain in the blend")
+    return Table("Members alone, and their part in the blend", columns, rows)
 
 
 def _list_submissions(project: Project, recipe: Recipe) -> Table:
@@ -281,33 +234,54 @@ def _list_submissions(project: Project, recipe: Recipe) -> Table:
     for sent in read_history(workspace):
         path = workspace.submission_file(sent.name)
         state = "replaced" if sent.replaced else judge_submission(project, recipe, path)
-        rows.append(
-            Row(
-                (
-                    text_cell(path.name),
-                    text_cell(sent.made[:16].replace("T", " ")),
-                    text_cell(", ".join(filter(None, [state, sent.note]))),
-                    number_cell(sent.expected),
-                    number_cell(sent.public),
-                )
-            )
-        )
+        told = ", ".join(filter(None, [state, sent.note]))
+        numbers = map(number_cell, (sent.expected, sent.public))
+        rows.append(make_row(path.name, sent.made_at, told, *numbers))
     columns = ("submission", "made", "state", "expected", "public")
-    return Table(
-        "Zips, with what was expected of them and what the board gave", columns, tuple(rows)
-    )
+    return Table("Zips, with what was expected of them and what the board gave", columns, rows)
 
 
 def _list_composition(recipe: Recipe) -> Table:
     options = recipe.composition
     weight = "" if options.hue == "none" else write_number(options.prior_weight, "share")
-    told: Sequence[tuple[str, str]] = (
-        ("paste-back", "yes" if options.paste_back else "no"),
-        ("luma lock", "yes" if options.luma_lock else "no"),
-        ("blend of color", options.chroma),
-        ("moved hues", options.hue),
-        ("prior", weight or "none"),
-        ("data range", options.data_range),
-    )
-    rows = tuple(Row((text_cell(name), text_cell(value))) for name, value in told)
+    rows = [
+        make_row("paste-back", "yes" if options.paste_back else "no"),
+        make_row("luma lock", "yes" if options.luma_lock else "no"),
+        make_row("blend of color", options.chroma),
+        make_row("moved hues", options.hue),
+        make_row("prior", weight or "none"),
+        make_row("data range", options.data_range),
+    ]
     return Table("Composition", ("option", "chosen"), rows)
+
+
+def _list_photographs(climb: Climb, *, size: tuple[int, int]) -> list[Photograph]:
+    """List the photographs, each of (H, W) pixels, the worst first."""
+    steps = {"input": INPUT, "slides' way": SLIDES_WAY, "ours": climb.rungs[-1].name}
+    found = []
+    for image_id, shown in climb.shown.items():
+        terms = {name: shown.terms[step] for name, step in steps.items()}
+        scores = {name: float(weigh("colorization", np.array(row))) for name, row in terms.items()}
+        told = [
+            (name, [f"{value:.3f}".replace("-", "−") for value in (*row, scores[name])])
+            for name, row in terms.items()
+        ]
+        score, gain = scores["ours"], scores["ours"] - scores["slides' way"]
+        hues = _draw_hues(shown.hues)
+        one = (image_id, climb.folds[image_id], score, gain, told, (size[1], size[0]), hues, shown)
+        found.append(Photograph(*one))
+    return sorted(found, key=lambda one: one.score)
+
+
+def _draw_hues(hues: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """Paths in a box of one unit a hue, `HUE_HEIGHT` high; heights are square roots of shares.
+
+    Without the root the gray pixels, which all count as one hue, would hide the others.
+    """
+    highest = max(max(shares) for shares in hues.values() if shares) ** 0.5
+    paths = {}
+    for name, shares in hues.items():
+        heights = np.sqrt(shares) / max(highest, 1e-9) * (HUE_HEIGHT - 1)
+        steps = [f"V{HUE_HEIGHT - height:.1f}h1" for height in heights]
+        paths[name] = f"M0 {HUE_HEIGHT}{''.join(steps)}V{HUE_HEIGHT}" if shares else ""
+    return paths

@@ -11,7 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from ensemble.blending.search import JOURNAL, name_damage, name_kept, open_storage
-from ensemble.report.plots import Plot, draw_bars, draw_search
+from ensemble.report.plots import Labels, Plot, draw_bars, draw_search
 
 FEWEST_TRIALS = 16
 """Fewer say nothing of an option's importance."""
@@ -21,10 +21,8 @@ MOST_OPTIONS = 10
 def plot_search(storage: str | Path, study_name: str, *, stage: str) -> Iterator[Plot]:
     """Plot the best value so far, and each option's importance; nothing without the study.
 
-    Args:
-        storage: As `ensemble.blending.search.open_storage`.
-        study_name: As `scores.json` notes it.
-        stage: The stage that was searched.
+    `storage` is what `ensemble.blending.search.open_storage` takes, and `scores.json` notes the
+    name of the study.
 
     Raises:
         ConfigError: There is no such storage.
@@ -36,30 +34,20 @@ def plot_search(storage: str | Path, study_name: str, *, stage: str) -> Iterator
     with name_damage(name_kept(study_name)):
         trials = study.get_trials(states=(TrialState.COMPLETE,))
         values = [float(trial.value or 0.0) for trial in trials]
-        telling = len(values) >= FEWEST_TRIALS and np.ptp(values) > 0
-        found = (
-            get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-            if telling
-            else {}
-        )
+        found: dict[str, float] = {}
+        if len(values) >= FEWEST_TRIALS and np.ptp(values) > 0:
+            found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     if not np.isfinite(values).all() or not values:
         return
-    yield draw_search(
-        values,
-        name=f"{stage}-trials",
-        title=f"{stage}: {len(values)} trials",
-        text=f"The best of {len(values)} trials rises from {values[0]:.4f} to {max(values):.4f}.",
-    )
+    title = f"{stage}: {len(values)} trials"
+    text = f"The best of {len(values)} trials rises from {values[0]:.4f} to {max(values):.4f}."
+    yield draw_search(values, Labels(f"{stage}-trials", title, "trial", text, y="estimated score"))
     if found:
         shares = {_words(name): share for name, share in list(found.items())[:MOST_OPTIONS]}
         first = next(iter(shares))
-        yield draw_bars(
-            shares,
-            name=f"{stage}-importance",
-            title=f"{stage}: importance",
-            x="share of the variance",
-            text=f"The {first} mattered most: {shares[first]:.0%} of the variance.",
-        )
+        title = f"{stage}: importance"
+        text = f"The {first} mattered most: {shares[first]:.0%} of the variance."
+        yield draw_bars(shares, Labels(f"{stage}-importance", title, "share of the variance", text))
 
 
 def _words(option: str) -> str:

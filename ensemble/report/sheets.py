@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ SUSPECT_COLUMNS = 6
 LONGEST_NAME = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Cell:
+class Cell(NamedTuple):
     """One picture of a grid; its caption is red where a person should look."""
 
     picture: NDArray[np.uint8]
@@ -36,15 +34,9 @@ class Cell:
 
 
 def draw_grid(cells: Sequence[Cell], *, columns: int, headings: Sequence[str] = ()) -> Rgb:
-    """Draw pictures row after row, each under its own caption.
+    """Draw pictures, (H, W) or (H, W, 3) uint8 of any size, row after row, each under its caption.
 
-    Args:
-        cells: The pictures, (H, W) or (H, W, 3) uint8 of any size.
-        columns: How many a row.
-        headings: Above each column; none leaves no room for them.
-
-    Returns:
-        (height, width, 3) uint8.
+    Without headings of the columns no room is left for them.
 
     Raises:
         ArrayError: There are no pictures.
@@ -71,15 +63,7 @@ def draw_contact_sheet(
     headings: Sequence[str],
     captions: Sequence[str],
 ) -> Rgb:
-    """Draw photographs in rows, and what happened to them in columns.
-
-    Args:
-        rows: For each photograph one picture a column, (H, W) or (H, W, 3) uint8 of any size.
-        headings: Above each column.
-        captions: Above each row.
-
-    Returns:
-        (height, width, 3) uint8.
+    """Draw photographs in rows, and what happened to them in columns, as `draw_grid`.
 
     Raises:
         ArrayError: There are no rows, or a row has not one picture for each heading.
@@ -95,12 +79,7 @@ def draw_contact_sheet(
 
 
 def draw_answers(answers: Sequence[TestAnswer], targets: Mapping[str, Rgb]) -> Rgb:
-    """Draw test photographs: damaged, restored, colorized, and the target where it is known.
-
-    Args:
-        answers: What was made of each; at least one.
-        targets: The true pictures by image id; empty where they are not known.
-    """
+    """Draw test photographs: damaged, restored, colorized, and the target where it is known."""
     headings = ["damaged input", "restored gray", "colorized", *(["target"] if targets else [])]
     rows = [[a.damaged, a.gray, a.picture] for a in answers]
     if targets:
@@ -109,19 +88,9 @@ def draw_answers(answers: Sequence[TestAnswer], targets: Mapping[str, Rgb]) -> R
 
 
 def draw_suspects(found: Audit, load: Callable[[str], Rgb]) -> Rgb:
-    """Draw the suspects of an audit, most similar first, side by side, three pairs a row.
+    """Draw the suspects of an audit, most similar first, three pairs a row; leaks in red.
 
-    Leaks have red captions.
-
-    Args:
-        found: From `ensemble.folds.audit`.
-        load: Gives a photograph, (H, W, 3) uint8, by its image id.
-
-    Returns:
-        (height, width, 3) uint8.
-
-    Raises:
-        ArrayError: There is no suspect to draw.
+    `load` gives a photograph by its image id. Raises ArrayError where there is no suspect.
     """
     cells = []
     for suspect in found.suspects:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.text import Text
 
@@ -33,15 +32,11 @@ _STYLES = {"-": "dim", "started": "yellow", "trained": "yellow", "cached": "gree
 _CURRENT = "up to date"
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What a member has earned and cost.
 
-    Attributes:
-        score: Mean over finished folds of the validation score that its training kept; None where
-            no fold has finished.
-        bytes: Of its networks and predictions on the disk.
-        seconds: That its epochs took, those of every fold.
+    `score` is the mean over finished folds of the validation score that its training kept; `bytes`
+    are those of its networks and predictions, `seconds` those of every fold's epochs.
     """
 
     score: float | None
@@ -49,22 +44,22 @@ class Usage:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Status:
-    """How far a workspace is.
+class Standing(NamedTuple):
+    """How far a member is: in every fold, and with its network of all photographs."""
 
-    Attributes:
-        members: Each member with its state in every fold, restoration first.
-        usage: What each of them has earned and cost.
-        full: Of each of them, the state of its network of all photographs.
-        tuned: Whether there is a recipe that is up to date.
-        zipped: Whether there is a submission of it.
-        lines: A sentence on the recipe and on each submission.
+    member: Member
+    states: tuple[State, ...]
+    full: State
+    usage: Usage
+
+
+class Status(NamedTuple):
+    """How far a workspace is, with a sentence on the recipe and on each submission.
+
+    `tuned` says whether there is a recipe that is up to date, `zipped` whether a submission of it.
     """
 
-    members: list[tuple[Member, tuple[State, ...]]]
-    usage: list[Usage]
-    full: list[State]
+    members: list[Standing]
     tuned: bool
     zipped: bool
     lines: list[str]
@@ -74,9 +69,9 @@ class Status:
         """The folds that a trained member has not finished."""
         return {
             fold
-            for member, states in self.members
-            for fold, state in enumerate(states)
-            if member.kind == "trained" and state in ("-", "started", "stale")
+            for one in self.members
+            for fold, state in enumerate(one.states)
+            if one.member.kind == "trained" and state in ("-", "started", "stale")
         }
 
     @property
@@ -87,8 +82,7 @@ class Status:
     @property
     def next_verb(self) -> str:
         """The next command, as `blend --trials 200`."""
-        n_folds = len(self.members[0][1])
-        if len(self.untrained) == n_folds:
+        if len(self.untrained) == len(self.members[0].states):
             return self.verb_to_train
         if not self.tuned:
             return "blend --trials 200"
@@ -99,40 +93,33 @@ def read_status(project: Project) -> Status:
     """Compare every artefact with what it was made from; no weights and no pictures are read."""
     folds = range(project.folds.n_folds)
     members = [
-        (member, tuple(member_state(project, member, fold) for fold in folds))
+        Standing(
+            member,
+            tuple(member_state(project, member, fold) for fold in folds),
+            _training_state(project, member, FULL),
+            measure_usage(project, member),
+        )
         for member in project.all_members()
     ]
     recipe, line = _read_recipe(project)
     zips = sorted(project.workspace.submissions.glob("*.zip"))
     states = [judge_submission(project, recipe, path) for path in zips]
-    lines = [f"submission {path.name}: {state}" for path, state in zip(zips, states, strict=True)]
+    sent = [f"submission {path.name}: {state}" for path, state in zip(zips, states, strict=True)]
+    workspace = project.workspace
     disk = ", ".join(
         f"{folder.name} {_count_bytes(folder) / 1e9:.2f} GB"
-        for folder in (
-            project.workspace.cache,
-            project.workspace.checkpoints,
-            project.workspace.oof,
-        )
+        for folder in (workspace.cache, workspace.checkpoints, workspace.oof)
         if folder.exists()
     )
-    return Status(
-        members=members,
-        usage=[measure_usage(project, member) for member, _ in members],
-        full=[_training_state(project, member, FULL) for member, _ in members],
-        tuned=recipe is not None,
-        zipped=_CURRENT in states,
-        lines=[
-            *([f"on the disk: {disk}"] if disk else []),
-            line,
-            *(lines or ["submissions: none"]),
-        ],
-    )
+    lines = [f"on the disk: {disk}"] if disk else []
+    lines += [line, *(sent or ["submissions: none"])]
+    return Status(members, recipe is not None, _CURRENT in states, lines)
 
 
 def status_table(status: Status) -> FittingTable:
     """One row a member, one column a fold; one for networks of all photographs if there are any."""
-    n_folds = len(status.members[0][1])
-    shown = any(state != "-" for state in status.full)
+    n_folds = len(status.members[0].states)
+    shown = any(one.full != "-" for one in status.members)
     table = make_table(
         "",
         Column("stage", drop=2),
@@ -144,11 +131,12 @@ def status_table(status: Status) -> FittingTable:
         Column("hours", number=True, drop=3),
         Column("GB", number=True, drop=4),
     )
-    for index, (member, folds) in enumerate(status.members):
-        states, usage = [*folds, *([status.full[index]] if shown else [])], status.usage[index]
-        if index and member.stage != status.members[index - 1][0].stage:
+    stage = status.members[0].member.stage
+    for member, states, full, usage in status.members:
+        if member.stage != stage:
             table.add_section()
-        styled = [Text(state, _STYLES[state]) for state in states]
+            stage = member.stage
+        styled = [Text(state, _STYLES[state]) for state in (*states, *([full] if shown else []))]
         table.add_row(
             member.stage,
             member.name,

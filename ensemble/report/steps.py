@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,13 @@ from skimage.measure import approximate_polygon, find_contours
 from ensemble.arrays import Mask, Rgb
 from ensemble.blending.decide.cross_fit import PairedGain, measure_gain
 from ensemble.blending.evidence import ArchivedEvidence, map_photographs
-from ensemble.composition.blend import blend_colors, blend_gray, compose_answer
+from ensemble.composition.blend import blend_colors, blend_gray, compose_answer, wanted_hues
 from ensemble.composition.compose import compose_gray
-from ensemble.composition.hue_target import hue_histogram, hue_target
+from ensemble.composition.hue_target import hue_histogram
 from ensemble.composition.recipe import SLIDES, Composition, Recipe, StageRecipe
 from ensemble.data.competition import Sample
 from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.files import atomic_write, suppress_read_only, sweep
 from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
 from ensemble.members import Member
@@ -37,7 +38,6 @@ from ensemble.reading import read_json_or_none
 from ensemble.report.holes import judge_hole
 from ensemble.report.page import Picture, embed
 from ensemble.vocabulary import Stage
-from ensemble.workspace import atomic_write, suppress_read_only, sweep
 
 VERSION = 2
 """Raise it when what is kept of a photograph changes."""
@@ -45,26 +45,13 @@ SIDE = 320
 INPUT, SLIDES_WAY = "damaged input", "slides' way"
 
 
-@dataclass(frozen=True)
-class Step:
-    """One way from the members' predictions to an answer.
-
-    Attributes:
-        name: What it adds to the step before.
-        restoration: The blend of stage 1.
-        colorization: The blend of stage 2.
-        options: The composition.
-    """
+class Step(NamedTuple):
+    """One way from the members' predictions to an answer; its name is what it adds."""
 
     name: str
     restoration: StageRecipe
     colorization: StageRecipe
     options: Composition
-
-    @property
-    def content(self) -> list[Any]:
-        """All but the name."""
-        return [self.restoration, self.colorization, self.options]
 
 
 @dataclass(frozen=True)
@@ -90,8 +77,7 @@ class Shown:
     hues: Mapping[str, Sequence[float]]
 
 
-@dataclass(frozen=True)
-class Rung:
+class Rung(NamedTuple):
     """A step's mean terms and score, and its gain over the step before; None for the first."""
 
     name: str
@@ -100,31 +86,18 @@ class Rung:
     gain: PairedGain | None
 
 
-@dataclass(frozen=True)
-class Climb:
-    """All steps on all photographs.
-
-    Attributes:
-        rungs: The steps, the damaged input first and the recipe last.
-        shown: By image id, what is kept of the photograph.
-        folds: The fold of each.
-        groups: The group of each.
-    """
+class Climb(NamedTuple):
+    """All steps, the damaged input first and the recipe last; and the photographs by image id."""
 
     rungs: tuple[Rung, ...]
     shown: Mapping[str, Shown]
     folds: Mapping[str, int]
-    groups: Mapping[str, str]
 
 
 def climb(project: Project, recipe: Recipe, *, count: int, progress: Progress = silent) -> Climb:
-    """Score every step on a sample of the photographs.
+    """Score every step on `count` photographs, in whole groups drawn alike from each fold.
 
-    Args:
-        project: Its archives are read.
-        recipe: What `ensemble.provenance.read_recipe` gave for it.
-        count: Photographs, in whole groups drawn alike from each fold.
-        progress: Opens a bar.
+    The recipe is what `ensemble.provenance.read_recipe` gave for the project.
 
     Raises:
         MissingArtefactError: Predictions that the recipe blends are not there.
@@ -136,19 +109,16 @@ def climb(project: Project, recipe: Recipe, *, count: int, progress: Progress = 
     with progress("scoring each step", len(ids)) as advance:
         found = map_photographs(maker.show, ids, advance)
     shown = dict(zip(ids, found, strict=True))
-    groups = {image_id: colors.groups[image_id] for image_id in ids}
     names = [INPUT, *(step.name for step in maker.steps)]
-    rungs = _measure(names, shown, list(groups.values()))
-    return Climb(rungs, shown, {i: colors.folds[i] for i in ids}, groups)
+    rungs = _measure(names, shown, [colors.groups[image_id] for image_id in ids])
+    return Climb(rungs, shown, {i: colors.folds[i] for i in ids})
 
 
 def list_steps(recipe: Recipe, members: Mapping[Stage, Sequence[Member]]) -> tuple[Step, ...]:
     """List the steps from the slides' way to the recipe; one that changes nothing is left out.
 
-    Args:
-        recipe: Where they end.
-        members: Of each stage those whose predictions are there. The slides' way blends those
-            that are trained or external, or all where none is.
+    The predictions of the `members` are there. The slides' way blends those that are trained or
+    external, or all where none is.
     """
     networks = {stage: [m for m in all_ if m.kind != "fixed"] for stage, all_ in members.items()}
     restorers, colorizers = (
@@ -157,23 +127,21 @@ def list_steps(recipe: Recipe, members: Mapping[Stage, Sequence[Member]]) -> tup
     goal = recipe.composition
     steps = [Step(SLIDES_WAY, restorers, colorizers, SLIDES)]
 
+    def append(step: Step) -> None:
+        if step[1:] != steps[-1][1:]:
+            steps.append(step)
+
     def add(name: str, *, restoration: StageRecipe | None = None, **options: Any) -> None:
         last = steps[-1]
         changed = last.options.model_copy(update=options)
-        step = replace(
-            last, name=name, restoration=restoration or last.restoration, options=changed
-        )
-        if step.content != last.content:
-            steps.append(step)
+        append(Step(name, restoration or last.restoration, last.colorization, changed))
 
     add("paste-back", paste_back=goal.paste_back)
     add("luma lock", luma_lock=goal.luma_lock)
     add("inpainting", restoration=_plain_mean(members["restoration"]))
     add("moved hues", hue=goal.hue, prior_weight=goal.prior_weight)
     add("data range", data_range=goal.data_range)
-    tuned = Step("recipe's blend", recipe.restoration, recipe.colorization, goal)
-    if tuned.content != steps[-1].content:
-        steps.append(tuned)
+    append(Step("recipe's blend", recipe.restoration, recipe.colorization, goal))
     return tuple(steps)
 
 
@@ -213,8 +181,8 @@ class _Maker:
                 atomic_write(path, json.dumps(asdict(kept)))
         return kept
 
-    def _compose(self, step: Step, sample: Sample) -> tuple[Rgb, NDArray[np.float64]]:
-        """The answer, and the wanted hue histogram; empty where no hue is moved."""
+    def _compose(self, step: Step, sample: Sample) -> tuple[Rgb, NDArray[np.float64] | None]:
+        """The answer, and the wanted hue histogram."""
         image_id, options = sample.image_id, step.options
         located = self.photographs.located(image_id)
         gray = compose_gray(
@@ -224,16 +192,10 @@ class _Maker:
             options=options,
         )
         colors = blend_colors(step.colorization, self.colorization.reader(image_id), options)
-        if options.hue == "none":
-            return compose_answer(colors, gray=gray, prior=None, options=options), np.empty(0)
-        prior = self.priors[self.colorization.folds[image_id]].predict(gray)
-        wanted = hue_target(
-            histograms=colors.histograms,
-            weights=colors.weights,
-            prior=prior,
-            prior_weight=options.prior_weight,
-        )
-        return compose_answer(colors, gray=gray, prior=prior, options=options), wanted
+        moved = options.hue != "none"
+        prior = self.priors[self.colorization.folds[image_id]].predict(gray) if moved else None
+        answer = compose_answer(colors, gray=gray, prior=prior, options=options)
+        return answer, wanted_hues(colors, prior=prior, options=options)
 
     def _make(self, image_id: str) -> Shown:
         sample = self.photographs.train_sample(image_id)
@@ -310,5 +272,7 @@ def _find_archived(
     return found
 
 
-def _shares(counts: NDArray[np.float64]) -> list[float]:
+def _shares(counts: NDArray[np.float64] | None) -> list[float]:
+    if counts is None:
+        return []
     return [round(share, 6) for share in (counts / max(counts.sum(), 1e-9)).tolist()]

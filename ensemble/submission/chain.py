@@ -15,13 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Rgb
-from ensemble.composition.blend import (
-    Colors,
-    Read,
-    blend_colors,
-    blend_gray,
-    compose_answer,
-)
+from ensemble.composition.blend import Colors, Read, blend_colors, blend_gray, compose_answer
 from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.inference.fixed import fixed_predictor
@@ -40,14 +34,7 @@ Predict = Callable[[Sequence[str], Shown, tuple[View, ...]], Mapping[View, NDArr
 
 @dataclass(frozen=True)
 class TestAnswer:
-    """The answer for one photograph, and what it was made from.
-
-    Attributes:
-        image_id: The photograph.
-        damaged: (H, W) uint8, as given.
-        gray: (H, W) uint8, restored.
-        picture: (H, W, 3) uint8, to be sent.
-    """
+    """The answer for one photograph: as given, restored, (H, W) uint8, and (H, W, 3) to be sent."""
 
     image_id: str
     damaged: Gray
@@ -57,12 +44,9 @@ class TestAnswer:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some photographs of one size.
+    """Some photographs of one size, whose windows have one shape.
 
-    Attributes:
-        image_ids: Their names.
-        frames: What the stages are shown of each; all windows have one shape.
-        shown: What restoration is shown: it keeps the prefilled grays for every member and fold.
+    What restoration is shown keeps the prefilled grays for every member and fold.
     """
 
     image_ids: tuple[str, ...]
@@ -88,27 +72,16 @@ class Blends:
         return Blends(self.gray + other.gray, self.colors + other.colors)
 
 
+@dataclass(frozen=True)
 class StageSource:
-    """The members of a recipe's stage, those of one fold where they were trained.
+    """The members of a recipe's stage, those of one fold where they were trained."""
 
-    Args:
-        recipe: Its members and views.
-        sources: What predicts, by member.
-    """
-
-    def __init__(self, recipe: StageRecipe, sources: Mapping[str, Predict]) -> None:
-        self.recipe = recipe
-        self._sources = sources
+    recipe: StageRecipe
+    sources: Mapping[str, Predict]
 
     @classmethod
     def open(cls, project: Project, stage: Stage, recipe: StageRecipe, fold: Fold) -> StageSource:
         """Open the members of a project.
-
-        Args:
-            project: Whose checkpoints and archives.
-            stage: Which stage.
-            recipe: Its members and views.
-            fold: Whose networks; or FULL.
 
         Raises:
             ConfigError: The settings no longer name a member.
@@ -135,18 +108,10 @@ class StageSource:
         return cls(recipe, {one.name: _source_of(fixed_predictor(one)) for one in members})
 
     def predict(self, image_ids: Sequence[str], shown: Shown) -> list[Read]:
-        """Predict the views that the recipe averages.
-
-        Args:
-            image_ids: N photographs.
-            shown: What the members are shown of them.
-
-        Returns:
-            For each photograph a function from a member and a view to its prediction.
-        """
+        """Predict the views that the recipe averages: of each photograph, by member and view."""
         found = {
             name: predict(image_ids, shown, self.recipe.views[name])
-            for name, predict in self._sources.items()
+            for name, predict in self.sources.items()
         }
 
         def read(row: int, member: str, view: View) -> NDArray[Any]:
@@ -165,10 +130,7 @@ class FoldSource:
     @classmethod
     def open(cls, project: Project, recipe: Recipe, fold: Fold) -> FoldSource:
         """Open a recipe's members of one fold; see `StageSource.open`."""
-        return cls(
-            StageSource.open(project, "restoration", recipe.restoration, fold),
-            StageSource.open(project, "colorization", recipe.colorization, fold),
-        )
+        return cls(*(StageSource.open(project, s, getattr(recipe, s), fold) for s in STAGES))
 
 
 def predict_test(
@@ -180,19 +142,13 @@ def predict_test(
     full: bool = False,
     advance: Advance,
 ) -> list[TestAnswer]:
-    """Answer every test photograph.
+    """Answer every test photograph, or those of these ids.
 
-    Each fold's restoration, blended and composed, feeds the same fold's colorization, as it did
-    out of fold; the folds' blends are then averaged and composed once. One fold's networks are
-    in memory at a time. Where no member is trained, the folds are alike and are predicted once.
-
-    Args:
-        project: Data, settings and checkpoints.
-        recipe: Weights, views and options, and the folds whose networks it is for.
-        priors: The hue prior of each of these folds; empty where no hue is moved.
-        image_ids: Which photographs; all test photographs by default.
-        full: Whether the networks of all photographs take part, as those of one more fold.
-        advance: Called with the number of photographs newly done, fold by fold.
+    Each fold's restoration, blended and composed, feeds the same fold's colorization, as it did out
+    of fold; the folds' blends, and if `full` those of the networks of all photographs, are then
+    averaged and composed once. One fold's networks are in memory at a time. Where no member is
+    trained, the folds are alike and are predicted once. The hue priors of the folds are empty where
+    no hue is moved. `advance` is called fold by fold.
 
     Raises:
         MissingArtefactError: A checkpoint is missing.
@@ -200,7 +156,8 @@ def predict_test(
     """
     batches = list(_batches(project, image_ids or project.competition.test_ids))
     folds, repeats = recipe_folds(recipe, full=full), 1
-    if not _is_trained(project, recipe):
+    members = [project.member(s, name) for s in STAGES for name in getattr(recipe, s).weights]
+    if not any(member.kind == "trained" for member in members):
         folds, repeats = folds[:1], len(folds)
     sums: dict[str, Blends] = {}
     for fold in folds:
@@ -225,20 +182,8 @@ def recipe_folds(recipe: Recipe, *, full: bool) -> tuple[Fold, ...]:
     return (*recipe.folds, FULL) if full else recipe.folds
 
 
-def _is_trained(project: Project, recipe: Recipe) -> bool:
-    """Whether a recipe blends the networks of any fold."""
-    names = [(stage, name) for stage in STAGES for name in getattr(recipe, stage).weights]
-    return any(project.member(*one).kind == "trained" for one in names)
-
-
 def blend_fold(recipe: Recipe, source: FoldSource, batch: Batch) -> Iterator[Blends]:
-    """Both stages of one fold: each photograph's blends.
-
-    Args:
-        recipe: Weights, views and options.
-        source: What predicts.
-        batch: The photographs.
-    """
+    """Both stages of one fold: each photograph's blends."""
     if batch.shown.lost_masks.any():
         reads = source.restoration.predict(batch.image_ids, batch.shown)
         pairs = zip(reads, batch.shown.lost_masks, strict=True)
@@ -256,12 +201,7 @@ def blend_fold(recipe: Recipe, source: FoldSource, batch: Batch) -> Iterator[Ble
 def finish(recipe: Recipe, priors: Priors, image_id: str, frame: Frame, sums: Blends) -> TestAnswer:
     """Compose a photograph's answer from its blends, summed over all folds.
 
-    Args:
-        recipe: Its options.
-        priors: The hue prior of each fold; empty where no hue is moved.
-        image_id: The photograph.
-        frame: What the stages were shown of it.
-        sums: Of `blend_fold`.
+    The hue `priors` of the folds are empty where no hue is moved.
     """
     gray = frame.restore(sums.gray / np.float32(sums.colors.folds))
     prior = mean_prior(priors, gray) if priors else None

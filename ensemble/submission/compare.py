@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from ensemble.parallel import Progress, map_with_bar, silent
 from ensemble.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """How two answers to one photograph differ.
 
     Attributes:
@@ -54,11 +52,7 @@ def measure_difference(name: str, first: Rgb, second: Rgb) -> Difference:
 
 
 class TwoZips:
-    """Two submissions of the same photographs.
-
-    Args:
-        first: A zip, or a folder of PNGs.
-        second: Another.
+    """Two submissions of the same photographs, each a zip or a folder of PNGs.
 
     Raises:
         MissingFileError: One is not there.
@@ -76,11 +70,7 @@ class TwoZips:
             )
 
     def read(self, name: str) -> tuple[Rgb, Rgb]:
-        """Both answers to one photograph.
-
-        Raises:
-            DataError: One is unreadable, or they differ in size.
-        """
+        """Both answers to one photograph; DataError if one is unreadable, or their sizes differ."""
         first, second = (
             decode_rgb(source.read(name), name=f"{source.path}/{name}") for source in self.sources
         )
@@ -93,19 +83,16 @@ class TwoZips:
 
     def measure(self, progress: Progress = silent) -> list[Difference]:
         """The difference of every photograph, the largest first."""
-        found = map_with_bar(
-            self._measure, self.sources[0].names, what="comparing", progress=progress
-        )
+
+        def measure(name: str) -> Difference:
+            return measure_difference(name, *self.read(name))
+
+        names = self.sources[0].names
+        found = map_with_bar(measure, names, what="comparing", progress=progress)
         return sorted(found, key=lambda one: (-one.mean, one.name))
 
-    def draw(self, differences: Sequence[Difference]) -> list[tuple[Rgb, Rgb, Rgb]]:
-        """Of each both answers, and where they differ: white where it is most, (H, W, 3) uint8."""
-        return [self._draw(one.name) for one in differences]
-
-    def _measure(self, name: str) -> Difference:
-        return measure_difference(name, *self.read(name))
-
-    def _draw(self, name: str) -> tuple[Rgb, Rgb, Rgb]:
+    def draw(self, name: str) -> tuple[Rgb, Rgb, Rgb]:
+        """Both answers, and where they differ: white where it is most, (H, W, 3) uint8."""
         first, second = self.read(name)
         apart = np.abs(first.astype(np.int16) - second).max(axis=-1)
         scaled = (apart * (255 / max(1, int(apart.max())))).round().astype(np.uint8)

@@ -26,10 +26,8 @@ Window = tuple[slice, slice]
 class Frame:
     """One photograph, and what the stages are shown of it.
 
-    Attributes:
-        damaged: (H, W) uint8, the photograph's gray.
-        lost_mask: (H, W) bool, its hole; all False where there is none.
-        size: Side in pixels of the squares that the networks have learned from.
+    The hole of the gray is all False where there is none; the networks have learned from squares of
+    `size` pixels a side.
     """
 
     damaged: Gray

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,11 +22,12 @@ from ensemble.errors import (
     MissingFileError,
     StaleArtefactError,
 )
+from ensemble.files import atomic_write, exclusive_lock
 from ensemble.manifest import digest_file, read_manifest
 from ensemble.provenance import recipe_digest
 from ensemble.reading import read_json
 from ensemble.vocabulary import FULL
-from ensemble.workspace import Workspace, atomic_write, exclusive_lock
+from ensemble.workspace import Workspace
 
 LEAST_TO_CORRELATE = 3
 
@@ -53,17 +54,16 @@ class Sent:
     public: float | None = None
     replaced: bool = False
 
+    @property
+    def made_at(self) -> str:
+        """The day and the minute."""
+        return self.made[:16].replace("T", " ")
 
-@dataclass(frozen=True)
-class Agreement:
-    """How expected and public scores agree, over the submissions that have both.
 
-    Attributes:
-        submissions: How many have both.
-        difference: Mean of public less expected.
-        lowest: Least difference.
-        highest: Greatest difference.
-        correlation: Pearson's; None for fewer than 3, or where one of the two never changes.
+class Agreement(NamedTuple):
+    """Public less expected score over the submissions that have both: mean, least and greatest.
+
+    Pearson's correlation is None for fewer than 3, or where one of the two never changes.
     """
 
     submissions: int
@@ -168,7 +168,7 @@ def _read_sent(workspace: Workspace, name: str) -> Sent | None:
         manifest = read_manifest(path)
     except EnsembleError:
         return None
-    facts: dict[str, Any] = manifest.facts
+    facts = manifest.facts
     made = datetime.fromtimestamp(path.stat().st_mtime).astimezone().isoformat(timespec="seconds")
     return Sent(
         name,
@@ -182,7 +182,7 @@ def _read_sent(workspace: Workspace, name: str) -> Sent | None:
 def _read_noted(workspace: Workspace) -> list[Sent]:
     path = workspace.public_file
     try:
-        noted: list[Sent] = read_json(path, list[Sent])
+        return read_json(path, list[Sent])
     except MissingFileError:
         return []
     except DataError as error:
@@ -190,4 +190,3 @@ def _read_noted(workspace: Workspace) -> list[Sent]:
             f"`{path}` must hold the public scores that `ens history` noted, but does not "
             f"({error}); restore it, or move it away"
         ) from None
-    return noted

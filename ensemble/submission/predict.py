@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from ensemble.damage.locate import locate_hole
 from ensemble.data.picture import list_pictures, read_drawn_mask, read_picture
 from ensemble.data.png import write_png
 from ensemble.errors import ArrayError, ConfigError, DataError, EnsembleError, unknown_name
+from ensemble.files import sweep
 from ensemble.inference.fixed import COLORIZERS
 from ensemble.oof.priors import Priors, read_recipe_priors
 from ensemble.parallel import Progress, silent
@@ -35,7 +36,6 @@ from ensemble.submission.chain import (
 )
 from ensemble.submission.frame import Frame
 from ensemble.vocabulary import STAGES
-from ensemble.workspace import sweep
 
 Look = Literal["none", "natural", "score"]
 Hole = Literal["mask", "located", "doubtful", "none"]
@@ -53,13 +53,10 @@ LEAST_SIDE = 8
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """All that answers a photograph, in memory: the networks of all folds.
+    """All that answers a photograph, in memory: a recipe, and what predicts, fold by fold.
 
-    Attributes:
-        recipe: Weights, views and options.
-        priors: The hue prior of each fold; empty where no hue is moved.
-        sources: What predicts, fold by fold.
-        size: Side in pixels of the squares that the networks have learned from.
+    The hue priors of the folds are empty where no hue is moved; the networks have learned from
+    squares of `size` pixels a side.
     """
 
     recipe: Recipe
@@ -73,12 +70,9 @@ class Chain:
     ) -> Chain:
         """The chain of a project's recipe, as `ens submit` opens it.
 
-        Args:
-            project: Its recipe, priors and checkpoints.
-            look: `none` leaves the colors as the networks make them; `natural` moves hues in that
-                way where the recipe moves them; `score` composes as the recipe says.
-            full: Average the networks of all photographs in, as those of one more fold.
-            progress: Opens a bar over the folds.
+        The look `none` leaves the colors as the networks make them; `natural` moves hues in that
+        way where the recipe moves them; `score` composes as the recipe says. If `full`, the
+        networks of all photographs are averaged in, as those of one more fold.
 
         Raises:
             ConfigError: The recipe blends predictions that were made elsewhere.
@@ -108,9 +102,7 @@ class Chain:
     def without_training(cls, colorizer: str, *, size: int) -> Chain:
         """The chain of classical inpainting and a fixed colorizer; it needs no project.
 
-        Args:
-            colorizer: A fixed member of colorization: a released one, or `gray` for no color.
-            size: Side of the squares that the colorizer is shown.
+        The colorizer, a released one or `gray` for no color, is shown squares of this size.
 
         Raises:
             ConfigError: There is no such colorizer.
@@ -135,12 +127,8 @@ class Chain:
         """Answer one photograph.
 
         Restoration works on the photograph's own pixels, and its luma stays at its own size;
-        colors are predicted at the size the networks know, and enlarged.
-
-        Args:
-            name: What to call it.
-            damaged: (H, W) uint8, of any size.
-            lost_mask: (H, W) bool; all False where nothing is lost.
+        colors are predicted at the size the networks know, and enlarged. `lost_mask` is all False
+        where nothing is lost.
         """
         frame = Frame(damaged, lost_mask, self.size)
         batch = Batch.of([name], [frame])
@@ -162,12 +150,9 @@ def choose_look(options: Composition, look: Look) -> Composition:
 
 @dataclass(frozen=True)
 class Holes:
-    """Where holes come from.
+    """Where holes come from: a mask of the one photograph, or a folder of masks so named.
 
-    Attributes:
-        masks: The mask of the one photograph, or a folder of masks named as their photographs;
-            None where there are none.
-        locate: Whether the hole of a photograph without a mask is located, or there is none.
+    The hole of a photograph without a mask is located, or there is none.
     """
 
     masks: Path | None = None
@@ -281,9 +266,7 @@ def predict(
             f"lost_masks must be as many as the pictures, {len(pictures)}, but are {len(masks)}; "
             "give None for a hole to locate"
         )
-    pairs = [
-        _check_pair(*pair, index) for index, pair in enumerate(zip(pictures, masks, strict=True))
-    ]
+    pairs = [_check_pair(*one) for one in zip(pictures, masks, range(len(masks)), strict=True)]
     if project is None:
         if full or look != "none":
             raise ConfigError("full, and a look other than `none`, need a project and its recipe")
@@ -318,15 +301,11 @@ def _check_pair(
     return gray, lost_mask
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one photograph.
 
-    Attributes:
-        photograph: Its file.
-        written: Its answer; None where there is an error, or where it was there already.
-        hole: Where its hole comes from; None where it was not read.
-        error: Why there is no answer; empty where there is one.
+    `written` is None where there is an error, or where the answer was there already; `hole` is None
+    where the photograph was not read.
     """
 
     photograph: Path
@@ -350,14 +329,8 @@ def predict_files(
 ) -> Iterator[Outcome]:
     """Answer each photograph, and write it as a PNG of the same name.
 
-    A photograph that cannot be answered stops no other. Each is written whole or not at all.
-
-    Args:
-        chain: What answers.
-        photographs: Their files.
-        out: The folder to write to.
-        holes: Where holes come from.
-        force: Replace a picture that is there; else its photograph is passed over.
+    A photograph that cannot be answered stops no other. Each is written whole or not at all. One
+    whose picture is in the folder `out` already is passed over, unless forced.
     """
     sweep(out)  # nothing is written where every picture is there
     sources = {path.resolve() for path in photographs}

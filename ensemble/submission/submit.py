@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ensemble.data.layout import TEST_TARGET
 from ensemble.data.pairs import PngSource
 from ensemble.data.png import decode_rgb, read_rgb, same_size
 from ensemble.errors import EnsembleError, SubmissionError
+from ensemble.files import atomic_path, exclusive_lock
 from ensemble.manifest import digest_file, read_manifest, write_manifest
 from ensemble.metric.score import Score, mean_of, score
 from ensemble.oof.priors import read_recipe_priors
@@ -30,13 +31,11 @@ from ensemble.submission.chain import TestAnswer, predict_test
 from ensemble.submission.history import read_expected
 from ensemble.submission.zip import build_zip, check_sample, verify_zip
 from ensemble.vocabulary import FULL
-from ensemble.workspace import atomic_path, exclusive_lock
 
 FULL_NOTE = (
     "networks trained on all photographs are averaged in with the weight of one fold: what is sent "
     "is not what was scored out of fold"
 )
-
 
 MIX_NOTE = (
     "pictures of `{zip}` are averaged in with the weight {weight:g}: nothing is known of how they "
@@ -46,12 +45,7 @@ MIX_NOTE = (
 
 @dataclass(frozen=True)
 class Mix:
-    """Another submission that is averaged into this one by hand.
-
-    Attributes:
-        zip_file: Its zip.
-        weight: Its share, 0..1.
-    """
+    """Another submission that is averaged into this one by hand; its weight is a share, 0..1."""
 
     zip_file: Path
     weight: float
@@ -68,31 +62,19 @@ class Mix:
         return {"mixed": mixed, "note": self.note}
 
     def apply(self, answer: TestAnswer, other: Rgb) -> TestAnswer:
-        """Average another picture in; the known grays stay exact.
-
-        Args:
-            answer: Made here.
-            other: (H, W, 3) uint8.
-        """
+        """Average another picture (H, W, 3) uint8 in; the known grays stay exact."""
         mean = (1 - self.weight) * answer.picture.astype(np.float32) + self.weight * other
         gray = np.where(answer.gray == answer.damaged, answer.gray, luma(quantize(mean)))
         return replace(answer, gray=gray, picture=lock_luma(rgb=mean, gray=gray))
 
 
-@dataclass(frozen=True)
-class Submission:
-    """What `submit` made.
+class Submission(NamedTuple):
+    """What `submit` made: a zip, its manifest and contact sheet beside it, and every picture in it.
 
-    Attributes:
-        zip_file: The zip to send.
-        manifest_file: What it was made from, beside it.
-        answers: Every picture in it, with what it was made from.
-        targets: The test targets by image id, where `ens demo` kept them apart; else empty.
-        score: Mean score and terms against those targets; None where there are none.
+    Where `ens demo` kept the test targets apart, these by image id, and the mean score and terms.
     """
 
     zip_file: Path
-    manifest_file: Path
     answers: list[TestAnswer]
     targets: dict[str, Rgb]
     score: dict[str, float] | None
@@ -108,22 +90,17 @@ def submit(
     mix: Mix | None = None,
     advance: Advance,
 ) -> Submission:
-    """Predict the test photographs and build the zip.
+    """Predict the test photographs and build the zip, whose name has no ending.
 
-    Args:
-        project: Data, settings and checkpoints.
-        recipe: What `read_recipe` gave for this project; it is not validated again.
-        name: The zip's name, without its ending.
-        force: Replace a zip of that name.
-        full: Average the networks of all photographs in, as those of one more fold.
-        mix: Another submission to average in.
-        advance: Called with the number of photographs newly done, fold by fold.
+    The recipe is what `read_recipe` gave for the project, and not validated again. If `full`, the
+    networks of all photographs are averaged in, as those of one more fold. `advance` is called fold
+    by fold.
 
     Raises:
-        DataError: The other submission is not of these photographs.
+        DataError: The other submission, to be mixed in, is not of these photographs.
         MissingArtefactError: A checkpoint, or the hue priors, are missing.
         StaleArtefactError: One of them was made from something else.
-        SubmissionError: The zip is there already, or the competition would refuse it.
+        SubmissionError: The zip is there already and not forced, or would be refused.
     """
     path = project.workspace.submission_file(name)
     check_free(path, force=force)
@@ -163,7 +140,7 @@ def submit(
                     "score": mean,
                 },
             )
-    return Submission(path, path.with_suffix(".json"), answers, targets, mean)
+    return Submission(path, answers, targets, mean)
 
 
 def _read_others(mix: Mix, competition: Competition) -> dict[str, Rgb]:
@@ -182,11 +159,7 @@ def _read_others(mix: Mix, competition: Competition) -> dict[str, Rgb]:
 
 
 def check_free(zip_file: Path, *, force: bool) -> None:
-    """Refuse to replace a submission unasked, and to replace files that `submit` did not write.
-
-    Args:
-        zip_file: The zip to be; its manifest and contact sheet lie beside it.
-        force: Whether an earlier submission of that name may go.
+    """Refuse to replace a submission unless forced, and files that `submit` did not write.
 
     Raises:
         SubmissionError: One of the three is there and may not be replaced.
@@ -217,14 +190,9 @@ def _targets(project: Project) -> dict[str, Rgb]:
     folder = project.workspace.data / TEST_TARGET
     if not folder.is_dir():
         return {}
-    competition = project.competition
+    competition, check = project.competition, same_size(project.competition.size)
     named = zip(competition.test_ids, competition.test_names, strict=True)
-    return {
-        image_id: read_rgb(
-            folder / name, check_size=same_size(str(folder / name), competition.size)
-        )
-        for image_id, name in named
-    }
+    return {image_id: read_rgb(folder / name, check_size=check) for image_id, name in named}
 
 
 def _score(answer: TestAnswer, target: Rgb) -> Score:

@@ -21,13 +21,9 @@ SHOWN = 3
 
 
 def build_zip(path: Path, pictures: Iterable[tuple[str, Rgb]]) -> None:
-    """Write PNGs into a flat zip.
+    """Write pictures, each a file name and (H, W, 3) uint8, as PNGs into a flat zip, in order.
 
     Entries are stored, not deflated (a PNG is compressed already), with fixed times and rights.
-
-    Args:
-        path: The zip to make.
-        pictures: (file name, (H, W, 3) uint8), in the order they are to have.
     """
     encoded = map_in_order(lambda one: (one[0], encode_png(one[1])), pictures)
     with zipfile.ZipFile(path, "w") as archive:
@@ -46,14 +42,9 @@ def verify_zip(
     called: Path | None = None,
     remedy: str = "build it again with `ens submit`",
 ) -> None:
-    """Check a submission against the test photographs.
+    """Check a submission against the test photographs, (H, W) each.
 
-    Args:
-        path: The zip.
-        names: The file names due: one for each test photograph.
-        size: (H, W) of each.
-        called: What to call the zip in the message; `path` by default.
-        remedy: What the message advises.
+    `names` are the file names due. In the message the zip is `called` so, and the remedy is given.
 
     Raises:
         SubmissionError: A name is missing, foreign or there twice, lies in a folder, or a picture
@@ -102,11 +93,11 @@ def _name_faults(found: Sequence[str], due: Sequence[str], against: str) -> list
 
 
 def _picture_faults(path: Path, size: tuple[int, int]) -> list[str]:
-    faults = []
+    faults, check = [], same_size(size)
     with open_zip(path) as archive:
         for name in archive.namelist():
             try:
-                decode_rgb(read_entry(archive, name), name=name, check_size=same_size(name, size))
+                decode_rgb(read_entry(archive, name), name=name, check_size=check)
             except DataError as error:
                 faults.append(str(error))
     return faults[:SHOWN]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from ensemble.damage.fill import fill_in_ways
 from ensemble.data.competition import Sample
 from ensemble.data.photographs import Photographs
 from ensemble.errors import ConfigError
-from ensemble.training.progress import Key, Position, make_rng, shuffle
+from ensemble.training.progress import Key, Position, shuffle
 
 ShownGray = Callable[[Sample, Mask], NDArray[np.uint8]]
 """From a sample and its located hole, what the network is shown: (H, W) or (H, W, K) uint8."""
@@ -51,14 +50,10 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Needs:
-    """What a task needs of a training batch.
+    """What a task needs of a training batch: damage, inpainted grays, depths, random flips.
 
-    Attributes:
-        damage: Lost masks and fills.
-        fills: Ways in which the hole is inpainted, of `FILLS`.
-        depth: Depths of lost pixels.
-        flips: Random flips.
-        crop: Side of the square that is cut from each photograph; 0 leaves it whole.
+    Holes are inpainted in the ways of `FILLS` that are named. A square of `crop` pixels a side is
+    cut from each photograph; 0 leaves it whole.
     """
 
     damage: bool = False
@@ -72,12 +67,8 @@ class Needs:
 class Shape:
     """How an epoch is cut into batches, and which part of each is this process's.
 
-    Attributes:
-        photographs: Training photographs.
-        batch_size: Photographs a step, over all processes.
-        limit: Most steps an epoch; 0 is no limit.
-        rank: Of this process.
-        world: Number of processes.
+    `batch_size` is over all processes, `world` of them; `limit` are most steps an epoch, 0 for
+    none.
 
     Raises:
         ConfigError: The batch cannot be divided among the processes.
@@ -114,43 +105,28 @@ class Shape:
         return order[start : start + self.batch_size][self.rank :: self.world]
 
 
+@dataclass(eq=False)
 class TrainingBatches(Dataset[Batch]):
-    """Makes batch (epoch, number), in any process.
+    """Makes batch (epoch, number), in any process; everything drawn follows from the seed.
 
-    Args:
-        image_ids: The photographs to learn from.
-        photographs: Where they come from.
-        bank: Draws what is lost; None where nothing is.
-        needs: What the batches must hold.
-        shape: How an epoch is cut.
-        seed: Of everything drawn.
+    The bank draws what is lost; None where nothing is.
     """
 
-    def __init__(
-        self,
-        image_ids: Sequence[str],
-        photographs: Photographs,
-        bank: PolygonBank | None,
-        *,
-        needs: Needs,
-        shape: Shape,
-        seed: int,
-    ) -> None:
-        self.image_ids = tuple(image_ids)
-        self.photographs = photographs
-        self.bank = bank
-        self.needs = needs
-        self.shape = shape
-        self.seed = seed
+    image_ids: Sequence[str]
+    photographs: Photographs
+    bank: PolygonBank | None
+    needs: Needs
+    shape: Shape
+    seed: int
 
     def __len__(self) -> int:
         return self.shape.batches
 
     def __getitem__(self, key: Key) -> Batch:
         epoch, number = key
-        order = _order(self.seed, epoch, len(self.image_ids))
+        order = shuffle(self.seed, epoch, len(self.image_ids))
         rows = [int(row) for row in self.shape.rows(order, number)]
-        rngs = [make_rng(self.seed, epoch, row) for row in rows]
+        rngs = [np.random.default_rng((self.seed, epoch, row)) for row in rows]
         targets = [self.photographs.target(self.image_ids[row]) for row in rows]
         flip = torch.tensor([bool(rng.random() < 0.5) and self.needs.flips for rng in rngs])
         batch = self._damage(Batch(_stack(targets), flip), targets, rngs)
@@ -165,8 +141,7 @@ class TrainingBatches(Dataset[Batch]):
         drawn = [self.bank.draw(rng, size=size) for rng in rngs]
         masks = [mask for _, mask in drawn]
         fills = [damage.fill for damage, _ in drawn]
-        fill = torch.tensor(fills, dtype=torch.uint8)
-        batch = batch._replace(lost_mask=_stack(masks), fill=fill)
+        batch = batch._replace(lost_mask=_stack(masks), fill=torch.tensor(fills, dtype=torch.uint8))
         if self.needs.depth:
             batch = batch._replace(depth=_stack([hole_depth(mask) for mask in masks]))
         if not self.needs.fills:
@@ -180,17 +155,12 @@ class TrainingBatches(Dataset[Batch]):
         return batch._replace(filled=_stack(filled))
 
 
+@dataclass(eq=False)
 class EpochKeys(Sampler[Key]):
-    """The batches of an epoch that are still to come.
+    """The batches of an epoch that are still to come; its position is read at each iteration."""
 
-    Args:
-        batches: Steps an epoch.
-        position: Where training is; read anew at each iteration.
-    """
-
-    def __init__(self, batches: int, position: Position) -> None:
-        self.batches = batches
-        self.position = position
+    batches: int
+    position: Position
 
     def __len__(self) -> int:
         return self.batches - self.position.batch
@@ -201,12 +171,9 @@ class EpochKeys(Sampler[Key]):
 
 
 class Case(NamedTuple):
-    """One photograph to be scored.
+    """One photograph to be scored: what the network was shown of it, and the located hole.
 
-    Attributes:
-        sample: The photograph, its damage and its true hole.
-        shown: (H, W) or (H, W, K) uint8, what the network was shown.
-        located: (H, W) bool, the hole as it was located.
+    `shown` is (H, W) or (H, W, K).
     """
 
     sample: Sample
@@ -240,35 +207,21 @@ class ValidationBatch(NamedTuple):
         return Case(sample, self.shown[row].numpy(), self.located[row].numpy())
 
 
+@dataclass(eq=False)
 class ValidationBatches(Dataset[ValidationBatch]):
-    """Validation photographs in batches, with the same damage each time.
+    """The photographs that this process validates, in batches, with the same damage each time."""
 
-    Args:
-        image_ids: The photographs of the fold that this process validates.
-        photographs: Where they and their located holes come from.
-        shown_gray: What the network is to be shown of each.
-        batch_size: Photographs a forward pass.
-    """
-
-    def __init__(
-        self,
-        image_ids: Sequence[str],
-        photographs: Photographs,
-        shown_gray: ShownGray,
-        *,
-        batch_size: int,
-    ) -> None:
-        self.image_ids = tuple(image_ids)
-        self.photographs = photographs
-        self.shown_gray = shown_gray
-        self.batch_size = batch_size
+    image_ids: Sequence[str]
+    photographs: Photographs
+    shown_gray: ShownGray
+    batch_size: int
 
     def __len__(self) -> int:
         return -(-len(self.image_ids) // self.batch_size)
 
     def __getitem__(self, number: int) -> ValidationBatch:
         start = number * self.batch_size
-        image_ids = self.image_ids[start : start + self.batch_size]
+        image_ids = tuple(self.image_ids[start : start + self.batch_size])
         samples = [self.photographs.train_sample(image_id) for image_id in image_ids]
         located = [self.photographs.located(image_id) for image_id in image_ids]
         shown = [self.shown_gray(*pair) for pair in zip(samples, located, strict=True)]
@@ -321,8 +274,3 @@ def _draw_window(rng: np.random.Generator, side: int, length: int, at: int | Non
 
 def _stack(arrays: Sequence[NDArray[Any]]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
-
-
-@lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    return shuffle(seed, epoch, count)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from ensemble.config import TrainingSection
-from ensemble.data.tables import read_numbers
+from ensemble.data.tables import read_numbers, write_columns
+from ensemble.files import atomic_write
 from ensemble.manifest import digest_file
 from ensemble.networks.weights import save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
-from ensemble.training.progress import Position, Scores, best_epoch, epochs_to_keep, out_of_patience
+from ensemble.training.progress import Position, best_epoch, epochs_to_keep, out_of_patience
 from ensemble.training.state import KEY
-from ensemble.workspace import atomic_write
 
 CHECK_EVERY = 50
 """Steps between two questions whether all numbers are finite."""
@@ -28,35 +27,31 @@ CHECK_EVERY = 50
 WRITE_EVERY_S = 2.0
 
 
-class Checkpointing(Callback):
+@dataclass(eq=False)
+class _JobCallback(Callback):
+    """Knows a training's files and settings, how far it is, and the `val_score` of each epoch.
+
+    There is None in place of a score without validation.
+    """
+
+    files: JobFiles
+    settings: TrainingSection
+    position: Position
+    scores: list[float | None]
+
+
+@dataclass(eq=False)
+class Checkpointing(_JobCallback):
     """Moves the position, keeps the epochs' weights, writes `last.ckpt`, stops when patience ends.
 
     `last.ckpt` is written after each epoch's validation, and within an epoch once the interval has
-    passed, though only where no step's gradients are waiting and the epoch has batches left.
-
-    Args:
-        files: Where to.
-        settings: `[training]` of ens.toml.
-        position: How far the training is.
-        scores: The `val_score` of each epoch so far, None without validation; appended to.
-        notes: Written into each checkpoint too: what the training is made from, and under `epochs`
-            the SHA-256 of each epoch's weights, which is added to.
+    passed, though only where no step's gradients are waiting and the epoch has batches left. It
+    holds the notes on what the training is made from, and under `epochs` the SHA-256 of each
+    epoch's weights, which is added to.
     """
 
-    def __init__(
-        self,
-        files: JobFiles,
-        settings: TrainingSection,
-        position: Position,
-        scores: list[float | None],
-        notes: Mapping[str, Any],
-    ) -> None:
-        self.files = files
-        self.settings = settings
-        self.position = position
-        self.scores = scores
-        self.notes = dict(notes)
-        self._saved_at = 0.0
+    notes: Mapping[str, Any]
+    _saved_at: float = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock; after a broken epoch, have the next one's batches counted anew."""
@@ -119,36 +114,21 @@ class Checkpointing(Callback):
         self._saved_at = time.monotonic()
 
 
-class MetricsLog(Callback):
+@dataclass(eq=False)
+class MetricsLog(_JobCallback):
     """Writes a row an epoch, and every two seconds how far the training is.
 
     It runs before `Checkpointing`: a row is on disk before the checkpoint that counts its epoch.
-    When a training is resumed, rows newer than the checkpoint are deleted.
-
-    Args:
-        files: Where to.
-        settings: `[training]` of ens.toml.
-        position: How far the training is.
-        scores: The `val_score` of each epoch so far.
-        batches: Steps an epoch.
+    When a training is resumed, rows newer than the checkpoint are deleted. An epoch has `batches`
+    steps.
     """
 
-    def __init__(
-        self,
-        files: JobFiles,
-        settings: TrainingSection,
-        position: Position,
-        scores: Scores,
-        batches: int,
-    ) -> None:
-        self.files = files
-        self.settings = settings
-        self.position = position
-        self.scores = scores
-        self.batches = batches
-        self.rate = 0.0
-        self._rows = _read_rows(files.metrics, epochs=position.epoch)
-        self._epoch_seconds = float(self._rows[-1].get("seconds", 0)) if self._rows else None
+    batches: int
+    rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._rows = _read_rows(self.files.metrics, epochs=self.position.epoch)
+        self._epoch_seconds = self._rows[-1].get("seconds", 0.0) if self._rows else None
         self._started = self._epoch_started = self._written_at = 0.0
         self._done_before = self._first_batch = 0
 
@@ -186,9 +166,10 @@ class MetricsLog(Callback):
             "images_per_second": round(self.rate, 2),
             "seconds": round(time.monotonic() - self._epoch_started, 2),
         }
-        self._rows.append({name: str(value) for name, value in row.items()})
+        self._rows.append(row)
         if trainer.is_global_zero:
-            atomic_write(self.files.metrics, _csv_text(self._rows))
+            columns = {name: [row.get(name) for row in self._rows] for name in row}
+            write_columns(self.files.metrics, columns)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the progress a last time."""
@@ -215,20 +196,12 @@ class MetricsLog(Callback):
         return self.position.epoch * self.batches + self.position.batch
 
 
-def _read_rows(path: Path, *, epochs: int) -> list[dict[str, str]]:
+def _read_rows(path: Path, *, epochs: int) -> list[dict[str, float]]:
     """The rows of the epochs that are done; a file that is no table of ours has none."""
     table = read_numbers(path)
     rows = [dict(zip(table, cells, strict=True)) for cells in zip(*table.values(), strict=True)]
     return [
-        {name: str(int(n) if name in ("epoch", "updates") else n) for name, n in row.items()}
+        {name: int(n) if name in ("epoch", "updates") else n for name, n in row.items()}
         for row in rows
         if row.get("epoch") in range(1, epochs + 1)
     ]
-
-
-def _csv_text(rows: Sequence[dict[str, str]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[-1]), extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

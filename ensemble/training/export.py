@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ensemble.files import atomic_path
 from ensemble.manifest import Manifest, digest_file, read_manifest, write_manifest
 from ensemble.networks.weights import fill, save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
 from ensemble.training.progress import Scores, best_epoch, out_of_patience
 from ensemble.training.resume import Origin
-from ensemble.workspace import atomic_path
 
 
 def export(
@@ -29,21 +29,10 @@ def export(
     scores: Scores,
     origin: Origin,
 ) -> Manifest:
-    """Write the weights that predict, then their manifest.
+    """Write the weights that predict, then their manifest; return that in every process.
 
     They are the best epoch's, without validation the last one's; or with `average_last` the mean
-    of the last epochs', which is validated once more.
-
-    Args:
-        files: The job's.
-        learner: Its network is filled with the weights.
-        trainer: Validates an average.
-        loader: The validation photographs; None where there are none.
-        scores: The `val_score` of each epoch.
-        origin: What the training was made from.
-
-    Returns:
-        The manifest, in every process.
+    of the last epochs', with which the learner is filled and validated once more.
     """
     best = best_epoch(scores)
     facts: dict[str, Any] = {

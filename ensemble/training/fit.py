@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 
 from ensemble.config import Config, TrainingSection
 from ensemble.errors import EnsembleError
+from ensemble.files import exclusive_lock, links_in, make_folder, refuse_links, remove_folder
 from ensemble.manifest import Manifest
 from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
@@ -33,7 +34,6 @@ from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import GrayOf, Task
 from ensemble.training.trainer import Hardware, make_trainer, silence_lightning
 from ensemble.vocabulary import FULL
-from ensemble.workspace import exclusive_lock, links_in, make_folder, refuse_links, remove_folder
 
 
 def fit(
@@ -45,12 +45,8 @@ def fit(
 ) -> Manifest:
     """Train: begin, resume where an earlier run stopped, or find that it has finished.
 
-    Args:
-        job: What to train.
-        project: Data, folds, settings; its workspace holds the job's files.
-        validation_grays: For colorization, reads the restored gray of a validation photograph;
-            None validates on clean gray. Of all photographs, none is left to validate on.
-        hardware: Devices and machines; one device by default.
+    `validation_grays` reads the restored gray of a photograph that colorization is validated on;
+    None validates on clean gray.
 
     Returns:
         The manifest of the finished weights; its facts hold `val_score`, `epochs` and `scores`.
@@ -153,7 +149,10 @@ class _Run:
     ) -> Manifest:
         project, job = self.project, self.job
         learner = self._learner(task, earlier, shape.batches, parts)
-        trainer = self._trainer(earlier, origin, shape.batches)
+        common = (self.files, self.settings, earlier.position, earlier.scores)
+        notes = {**origin.notes(), "epochs": earlier.epochs}
+        callbacks = [MetricsLog(*common, shape.batches), Checkpointing(*common, notes)]
+        trainer = make_trainer(self.settings, self.files, self.hardware, callbacks)
         validation = make_validation_loader(project, job, task, shape)
         if not is_over(earlier.scores, self.settings):
             training = make_training_loader(project, job, task, shape, earlier.position)
@@ -176,13 +175,6 @@ class _Run:
             seed=config.seed,
             parts=parts,
         )
-
-    def _trainer(self, earlier: EarlierRun, origin: Origin, batches: int) -> Trainer:
-        settings, files = self.settings, self.files
-        common = (files, settings, earlier.position, earlier.scores)
-        notes = {**origin.notes(), "epochs": earlier.epochs}
-        callbacks = [MetricsLog(*common, batches), Checkpointing(*common, notes)]
-        return make_trainer(settings, files, self.hardware, callbacks)
 
 
 def _fit(

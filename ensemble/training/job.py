@@ -19,13 +19,7 @@ _MOST_SECONDS = 1e10
 
 @dataclass(frozen=True)
 class Job:
-    """One network to train.
-
-    Attributes:
-        stage: `restoration` or `colorization`.
-        member: The member's name.
-        fold: The fold it never sees; FULL where it sees all.
-    """
+    """One network to train: of a member by its name, for the fold it never sees, or FULL."""
 
     stage: Stage
     member: str
@@ -75,46 +69,28 @@ class Parts:
     gpu: str
 
 
-@dataclass(frozen=True)
 class JobFiles:
-    """The files of one training, all in one folder."""
+    """The files of one training, all in one folder.
 
-    folder: Path
+    Attributes:
+        weights: The weights that predict; whole or not there.
+        manifest: What they were made from; its presence says that the training has finished.
+        last: The state of training, to go on from.
+        metrics: One row an epoch.
+        progress: How far it is, for the table of `ens train`.
+        parts: In how many parts a batch fits into memory, once one did not.
+        log: What its process printed.
+    """
 
-    @property
-    def weights(self) -> Path:
-        """The weights that predict; whole or not there."""
-        return self.folder / WEIGHTS
-
-    @property
-    def manifest(self) -> Path:
-        """What they were made from; its presence says that the training has finished."""
-        return self.folder / MANIFEST
-
-    @property
-    def last(self) -> Path:
-        """The state of training, to go on from."""
-        return self.folder / "last.ckpt"
-
-    @property
-    def metrics(self) -> Path:
-        """One row an epoch."""
-        return self.folder / METRICS
-
-    @property
-    def progress(self) -> Path:
-        """How far it is, for the table of `ens train`."""
-        return self.folder / "progress.json"
-
-    @property
-    def parts(self) -> Path:
-        """In how many parts a batch fits into memory, once one did not; see `training.parts`."""
-        return self.folder / "parts.json"
-
-    @property
-    def log(self) -> Path:
-        """What its process printed."""
-        return self.folder / "train.log"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.weights = folder / WEIGHTS
+        self.manifest = folder / MANIFEST
+        self.last = folder / "last.ckpt"
+        self.metrics = folder / METRICS
+        self.progress = folder / "progress.json"
+        self.parts = folder / "parts.json"
+        self.log = folder / "train.log"
 
     def epoch_weights(self, epoch: int) -> Path:
         """The weights after an epoch, kept while they may still be wanted."""
@@ -122,13 +98,11 @@ class JobFiles:
 
     def read_progress(self) -> Reached | None:
         """How far the training is; None if nothing whole was written yet."""
-        found: Reached | None = read_json_or_none(self.progress, Reached)
-        return found
+        return read_json_or_none(self.progress, Reached)
 
     def read_parts(self) -> Parts | None:
         """In how many parts a batch fits; None unless memory has run out."""
-        found: Parts | None = read_json_or_none(self.parts, Parts)
-        return found
+        return read_json_or_none(self.parts, Parts)
 
     def kept_epochs(self) -> tuple[int, ...]:
         """The epochs whose weights are there, in order."""

@@ -22,7 +22,7 @@ from ensemble.training.batches import Batch, ValidationBatch
 from ensemble.training.parts import loss_in_parts
 from ensemble.training.progress import Position, rate_factor, step_seed
 from ensemble.training.state import mark_position
-from ensemble.training.tasks.task import Example, Task
+from ensemble.training.tasks.task import Task
 
 PICTURES = 8
 """Validation photographs that TensorBoard shows after each epoch, always the same."""
@@ -36,16 +36,11 @@ class Learner(LightningModule):
 
     Attributes:
         average: The moving average of the network; None without `ema_decay`.
-        began: Whether all that a checkpoint holds has been restored, and learning goes on.
-
-    Args:
-        network: What learns.
-        task: What it learns.
-        settings: `[training]` of ens.toml.
         position: How far the training is; moved by `Checkpointing`.
         batches: Steps an epoch.
         seed: Of what the network draws, such as dropout.
         parts: In how many parts a batch is learned from; see `ensemble.training.parts`.
+        began: Whether all that a checkpoint holds has been restored, and learning goes on.
     """
 
     def __init__(
@@ -113,16 +108,14 @@ class Learner(LightningModule):
         """The loss of a batch."""
         example = self.task.example(batch)
         scale = self._loss_scale() if self.parts > 1 else 1.0
-        loss = loss_in_parts(self._loss, example, self.network, parts=self.parts, scale=scale)
+        done = (self.position.epoch + self.position.batch / self.batches) / self.settings.epochs
+        loss = loss_in_parts(
+            self.task, self.network, example, done=done, parts=self.parts, scale=scale
+        )
         finite = torch.isfinite(loss.detach())
         self._finite = finite if self._finite is None else self._finite & finite
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.target))
         return loss
-
-    def _loss(self, example: Example) -> Tensor:
-        done = self.position.epoch + self.position.batch / self.batches
-        output = self.network(example.shown)
-        return self.task.loss(output, example, done=done / self.settings.epochs)
 
     def _loss_scale(self) -> float:
         """What fp16's gradient scaler multiplies a loss by; 1 in other precisions."""
@@ -234,12 +227,9 @@ def draw_strip(*pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move an average of a network's parameters and buffers towards the network.
+    """Move an average of a network's parameters and buffers towards the network, in place.
 
-    Args:
-        average: A copy of the network, changed in place.
-        network: What it follows; its whole numbers are copied.
-        decay: The share of the past.
+    `decay` is the share of the past; whole numbers are copied.
     """
     mine, theirs = average.state_dict(), network.state_dict()
     floats = [key for key, value in mine.items() if value.is_floating_point()]

@@ -16,14 +16,7 @@ RIM = 4
 
 
 def pixel_loss(pred: Tensor, target: Tensor, *, l1: float, mse: float) -> Tensor:
-    """l1 * mean |d| + mse * mean d^2 over every pixel.
-
-    Args:
-        pred: (N, C, H, W).
-        target: The same shape.
-        l1: Weight of the mean absolute error.
-        mse: Weight of the mean squared error.
-    """
+    """l1 * mean |d| + mse * mean d^2 over every pixel of (N, C, H, W)."""
     difference = pred - target  # float32 at least, as target is
     return l1 * difference.abs().mean() + mse * difference.square().mean()
 
@@ -37,18 +30,11 @@ def hole_loss(
     mse: float,
     mean_area: Tensor | None = None,
 ) -> Tensor:
-    """`pixel_loss` over the holes and a rim of 4 px around them alone.
+    """`pixel_loss` over the holes (N, H, W) bool and a rim of 4 px around them alone.
 
     Over several devices, what each returns is its part of the sum over all pictures, divided by the
-    mean area of a device.
-
-    Args:
-        pred: (N, 1, H, W).
-        target: The same shape.
-        lost_mask: (N, H, W) bool.
-        l1: Weight of the mean absolute error.
-        mse: Weight of the mean squared error.
-        mean_area: `mean_hole_area` of the whole batch, where these pictures are a part of one.
+    mean area of a device: the `mean_hole_area` of the whole batch, if these pictures (N, 1, H, W)
+    are a part of one.
     """
     area = mean_hole_area(lost_mask) if mean_area is None else mean_area
     difference = (pred - target) * _near(lost_mask)
@@ -57,10 +43,9 @@ def hole_loss(
 
 
 def mean_hole_area(lost_mask: Tensor) -> Tensor:
-    """Pixels of a hole and its rim, a mean over the pictures of all devices; float64 scalar.
+    """Pixels of a hole (N, H, W) and its rim, a mean over all devices' pictures; float64 scalar.
 
-    Args:
-        lost_mask: (N, H, W) bool; as many pictures on each device.
+    There are as many pictures on each device.
     """
     area, count = _near(lost_mask).sum(dtype=torch.float64), len(lost_mask)
     if distributed.is_available() and distributed.is_initialized():
@@ -98,12 +83,7 @@ def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
 
 
 def histogram_loss(pred: Tensor, target: Tensor) -> Tensor:
-    """1 - Pearson's correlation of histograms, as OpenCV's HISTCMP_CORREL.
-
-    Args:
-        pred: (N, B), any scale.
-        target: (N, B).
-    """
+    """1 - Pearson's correlation of histograms (N, B), of any scale, as OpenCV's HISTCMP_CORREL."""
     return 1 - correlation(pred, target).mean()
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ensemble.files import atomic_write
 from ensemble.training.job import Job, JobFiles
-from ensemble.training.tasks.task import Example
-from ensemble.workspace import atomic_write
+from ensemble.training.tasks.task import Example, Task
 
 
 def read_parts(files: JobFiles) -> int:
@@ -27,14 +27,8 @@ def read_parts(files: JobFiles) -> int:
 def double_parts(job: Job, files: JobFiles, parts: int, batch_size: int) -> bool:
     """Have a job learn from twice as many parts from now on, and say so in a line.
 
-    Args:
-        job: The job, for the message.
-        files: Where the number is noted, for when the job is resumed.
-        parts: How many it learned from when memory ran out.
-        batch_size: Photographs a step of this process.
-
-    Returns:
-        Whether that is possible: a part holds one photograph at least.
+    It is noted for when the job is resumed. Of a step's photographs in this process, `batch_size`,
+    a part holds one at least: returns whether that is possible.
     """
     if parts >= batch_size:
         return False
@@ -49,33 +43,30 @@ def double_parts(job: Job, files: JobFiles, parts: int, batch_size: int) -> bool
 
 
 def loss_in_parts(
-    loss_of: Callable[[Example], Tensor],
-    example: Example,
+    task: Task,
     network: nn.Module,
+    example: Example,
     *,
     parts: int,
+    done: float = 0.0,
     scale: float = 1.0,
 ) -> Tensor:
     """The loss of a batch, with its gradients, in the memory that a part of it takes.
 
-    Args:
-        loss_of: The loss of some of the pictures, a mean over them.
-        example: The whole batch.
-        network: Whose gradients.
-        parts: How many; 1 is the loss as it is.
-        scale: What losses are multiplied by before their gradients are taken, against underflow in
-            fp16; the gradients are divided by it.
+    Losses are multiplied by `scale` before their gradients are taken, against underflow in fp16;
+    the gradients are divided by it.
 
     Returns:
         A scalar; `backward` gives the network's parameters the gradients of the whole batch.
     """
     if parts == 1:
-        return loss_of(example)
+        return task.loss(network(example.shown), example, done=done)
     parameters = [p for p in network.parameters() if p.requires_grad]
     total = torch.zeros((), device=example.shown.device)
     sums: list[Tensor | None] = [None] * len(parameters)
     for part in example.split(parts):
-        loss = loss_of(part) * (len(part.shown) / len(example.shown))
+        loss = task.loss(network(part.shown), part, done=done)
+        loss = loss * (len(part.shown) / len(example.shown))
         found = torch.autograd.grad(loss * scale, parameters, allow_unused=True)
         sums = [_add(*pair) for pair in zip(sums, found, strict=True)]
         total = total + loss.detach()

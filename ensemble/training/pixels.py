@@ -13,37 +13,19 @@ from ensemble.vocabulary import HUE_BINS
 
 
 def luma(target: Tensor) -> Tensor:
-    """`ensemble.arrays.luma` of a batch, exactly.
-
-    Args:
-        target: (N, H, W, 3) uint8.
-
-    Returns:
-        (N, H, W) uint8.
-    """
+    """`ensemble.arrays.luma` of a batch (N, H, W, 3) uint8, exactly."""
     red, green, blue = target.to(torch.int32).unbind(-1)
     return ((red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16).to(torch.uint8)
 
 
 def mirror(pictures: Tensor, chosen: Tensor) -> Tensor:
-    """Flip some pictures of a batch left to right.
-
-    Args:
-        pictures: (N, H, W) or (N, H, W, 3), any dtype.
-        chosen: (N,) bool.
-    """
+    """Flip the chosen pictures, (N,) bool, of a batch (N, H, W) or (N, H, W, 3) left to right."""
     columns = chosen.view(-1, *[1] * (pictures.ndim - 1))
     return torch.where(columns, pictures.flip(2), pictures)
 
 
 def hue(pictures: Tensor) -> Tensor:
-    """The hue of every pixel, exactly OpenCV's.
-
-    Args:
-        pictures: (..., 3) uint8.
-
-    Returns:
-        (...) int64 in 0..179.
+    """The hue of every pixel (..., 3) uint8, exactly OpenCV's: (...) int64 in 0..179.
 
     Source: the fixed-point formula of `ensemble.metric.hue`, in integers.
     """
@@ -58,14 +40,7 @@ def hue(pictures: Tensor) -> Tensor:
 
 
 def histogram(pictures: Tensor) -> Tensor:
-    """The share of each hue in each picture.
-
-    Args:
-        pictures: (N, H, W, 3) uint8.
-
-    Returns:
-        (N, 180) float32, each row with sum 1.
-    """
+    """The share of each hue in each picture: (N, 180) float32, each row with sum 1."""
     hues = hue(pictures).flatten(1)  # (N, H * W)
     counts = torch.zeros(len(hues), HUE_BINS, device=hues.device)
     counts.scatter_add_(1, hues, torch.ones_like(hues, dtype=torch.float32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -19,12 +20,9 @@ Key = tuple[int, int]
 
 @dataclass
 class Position:
-    """How far a training is.
+    """How far a training is: the epoch under way, from 0, and how many batches of it are done.
 
-    Attributes:
-        epoch: The epoch under way, from 0.
-        batch: How many of its batches have been learned from.
-        updates: How often the weights have been changed, over all epochs.
+    `updates` says how often the weights have been changed, over all epochs.
     """
 
     epoch: _Count = 0
@@ -32,14 +30,10 @@ class Position:
     updates: _Count = 0
 
 
+@lru_cache(maxsize=2)
 def shuffle(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """The order of an epoch, (count,) int64."""
     return np.random.default_rng((seed, epoch)).permutation(count)
-
-
-def make_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random numbers of one photograph in one epoch: its flip, its damage."""
-    return np.random.default_rng((seed, epoch, index))
 
 
 def step_seed(seed: int, key: Key, rank: int) -> int:
@@ -91,13 +85,8 @@ def rate_factor(schedule: Schedule, *, update: int, updates: int) -> float:
     """What the learning rate is multiplied by.
 
     It depends on the update alone: a training that is extended continues with the schedule of the
-    longer one.
-
-    Args:
-        schedule: `constant`; `cosine`, from 1 to 0; or `one-cycle`, which rises from 1/25 for the
-            first 30 %, then falls to 1/10000, both along a cosine.
-        update: How often the weights have been changed.
-        updates: How often they will be altogether.
+    longer one. `cosine` goes from 1 to 0; `one-cycle` rises from 1/25 for the first 30 %, then
+    falls to 1/10000, both along a cosine.
 
     >>> rate_factor("cosine", update=50, updates=100)
     0.5

@@ -40,12 +40,7 @@ class Origin:
         return {"made_from": dict(self.made_from), "settings": dict(self.settings)}
 
     def require_same(self, notes: Mapping[str, Any], job: Job, *, name: str) -> None:
-        """Refuse what was made from something else.
-
-        Args:
-            notes: The `notes()` of the earlier run.
-            job: For the message.
-            name: What the earlier run left, for the message.
+        """Refuse what an earlier run left, called `name`, if its notes are of something else.
 
         Raises:
             StaleArtefactError: Something differs; the message names it, settings with both values.
@@ -86,12 +81,9 @@ def _flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 class EarlierRun:
     """What an earlier run of a job has left; nothing by default.
 
-    Attributes:
-        manifest: Of the finished training; None if there is something left to do.
-        resumable: Whether `last.ckpt` is there to be resumed.
-        position: Where it stopped.
-        scores: The `val_score` of each epoch so far; None without validation.
-        epochs: SHA-256 of each epoch's weights.
+    The manifest of the finished training is None if there is something left to do. `last.ckpt` may
+    be resumable from a position; `scores` are the `val_score` of each epoch so far, `epochs` the
+    SHA-256 of each one's weights.
     """
 
     manifest: Manifest | None = None

@@ -22,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from ensemble.data.zip_file import open_zip, read_entry
 from ensemble.errors import StaleArtefactError
+from ensemble.files import atomic_path
 from ensemble.reading import shorten
 from ensemble.training.progress import Position
-from ensemble.workspace import atomic_path
 
 KEY = "ens"
 

@@ -30,12 +30,7 @@ LIGHTNING_NAMES: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]] =
 
 @dataclass(frozen=True)
 class Hardware:
-    """What one training runs on.
-
-    Attributes:
-        devices: Processes on this machine, each with a GPU of its own where there are any.
-        nodes: Machines.
-    """
+    """What one training runs on: on each node a process a device, with a GPU if there are any."""
 
     devices: int = 1
     nodes: int = 1
@@ -57,14 +52,7 @@ def make_trainer(
     hardware: Hardware,
     callbacks: Sequence[Callback],
 ) -> Trainer:
-    """A trainer that validates each epoch and leaves checkpoints to the callbacks.
-
-    Args:
-        settings: `[training]` of ens.toml.
-        files: Where TensorBoard's log goes, if TensorBoard is installed.
-        hardware: Devices and machines.
-        callbacks: The job's own.
-    """
+    """A trainer that validates each epoch and leaves checkpoints to the job's own callbacks."""
     gpu = torch.cuda.is_available()
     return Trainer(
         accelerator="gpu" if gpu else "cpu",
@@ -78,7 +66,9 @@ def make_trainer(
         gradient_clip_val=settings.clip_norm or None,
         callbacks=list(callbacks),
         plugins=[AtomicCheckpoints()],
-        logger=_tensorboard(files),
+        logger=TensorBoardLogger(files.folder, name="", version="tensorboard")
+        if find_spec("tensorboard")
+        else False,
         enable_progress_bar=False,  # `ens train` has a table of all jobs
         enable_model_summary=False,
         enable_checkpointing=False,
@@ -112,9 +102,3 @@ def _strategy(hardware: Hardware) -> Any:
     # share of its own: buffers need no broadcast, which would have to happen equally often. smp's
     # EfficientNets and scSE decoders have parameters that no output depends on.
     return DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
-
-
-def _tensorboard(files: JobFiles) -> Any:
-    if find_spec("tensorboard") is None:
-        return False
-    return TensorBoardLogger(files.folder, name="", version="tensorboard")

@@ -12,12 +12,12 @@ from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.blending.samplers import HistorySampler, draw_params
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config_text import config_text
+from ensemble.files import atomic_write, exclusive_lock
 from ensemble.oof.archive import Archive
 from ensemble.oof.priors import read_priors
 from ensemble.project import Project
 from ensemble.provenance import read_recipe
 from ensemble.submission.history import read_expected
-from ensemble.workspace import atomic_write, exclusive_lock
 from tests.reference.score import literal_gray_terms
 
 MEMBERS = {

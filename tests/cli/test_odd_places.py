@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ensemble.cli.terminal import open_terminal
+from ensemble.cli.context import open_terminal
 from ensemble.config import load_config
 from ensemble.config_text import config_text
 from ensemble.project import open_photographs

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.files import atomic_write
+from ensemble.workspace import Workspace
 from tests.reference.summary import scores, summary
 
 

@@ -9,11 +9,12 @@ from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.data.png import write_png
+from ensemble.files import atomic_write
 from ensemble.manifest import write_manifest
 from ensemble.project import Project
 from ensemble.provenance import checkpoint_digests, recipe_digests
 from ensemble.report import status as room
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import Workspace
 
 FIXED = {"restoration": {"members": ("telea",)}, "colorization": {"members": ("gray",)}}
 TRAINED = {

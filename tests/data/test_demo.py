@@ -12,7 +12,7 @@ from PIL import Image
 
 from ensemble.data import demo as demo_room
 from ensemble.data.competition import Competition
-from ensemble.data.demo import SOURCES, Demo, Region, build_demo, crop_demo
+from ensemble.data.demo import SOURCES, Crop, Demo, build_demo, crop_demo
 from ensemble.data.folds_csv import read_groups
 from ensemble.data.png import read_rgb
 from ensemble.errors import ConfigError
@@ -160,7 +160,7 @@ def test_too_large_a_size_is_refused(tmp_path: Path):
 def test_too_many_crops_are_refused(monkeypatch: pytest.MonkeyPatch):
     """A region of 17 px has five different windows of 16 px or more."""
     pixels = np.random.default_rng(0).integers(0, 256, (17, 17, 3), dtype=np.uint8)
-    monkeypatch.setattr(demo_room, "_regions", lambda _, file, size: [Region(file, pixels)])
+    monkeypatch.setattr(demo_room, "_regions", lambda _, file, size: [Crop(file, pixels)])
     kept = len(SOURCES) - 1
     assert len(crop_demo(size=16, n_train=5 * kept, n_test=5, seed=0).train) == 5 * kept
     with pytest.raises(ConfigError, match="no more new crops of 16 px after .* ask for fewer"):

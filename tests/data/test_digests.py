@@ -13,8 +13,8 @@ import pytest
 from ensemble.data import digests
 from ensemble.data.digests import CACHE_NAME, digest_files
 from ensemble.errors import DataError, MissingFileError
+from ensemble.files import sweep
 from ensemble.parallel import Advance
-from ensemble.workspace import sweep
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
 

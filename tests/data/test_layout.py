@@ -25,13 +25,13 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def expected(data: Path, *ids: str) -> tuple[TrainFiles, ...]:
+def expected(data: Path, *ids: str) -> list[tuple[str, TrainFiles]]:
     rooms = (data / "train_gt", data / "train_input")
-    return tuple(TrainFiles(i, *(room / f"{i}.png" for room in rooms)) for i in ids)
+    return [(i, TrainFiles(*(room / f"{i}.png" for room in rooms))) for i in ids]
 
 
 def test_without_csvs_files_are_paired_by_name_and_sorted(data: Path):
-    assert find_train(data) == expected(data, "TRAIN_0", "TRAIN_1")
+    assert list(find_train(data).items()) == expected(data, "TRAIN_0", "TRAIN_1")
     assert find_test(data) == (data / "test_input/TEST_0.png",)
 
 
@@ -47,14 +47,14 @@ def test_without_csvs_files_are_paired_by_name_and_sorted(data: Path):
 def test_a_csv_decides_the_order(data: Path, header: str, prefix: str):
     rows = [f"{prefix}train_input/{i}.png,{prefix}train_gt/{i}.png" for i in ("TRAIN_1", "TRAIN_0")]
     (data / "train.csv").write_text("\n".join([header, *rows, "", ""]), encoding="utf-8")
-    assert find_train(data) == expected(data, "TRAIN_1", "TRAIN_0")
+    assert list(find_train(data).items()) == expected(data, "TRAIN_1", "TRAIN_0")
 
 
 def test_columns_are_found_by_name_among_others(data: Path):
     (data / "train.csv").write_text(
         "gt_image_path,note,input_image_path\ntrain_gt/TRAIN_1.png,x,train_input/TRAIN_1.png\n"
     )
-    assert find_train(data) == expected(data, "TRAIN_1")
+    assert list(find_train(data).items()) == expected(data, "TRAIN_1")
 
 
 def test_windows_separators_are_read(data: Path):
@@ -93,21 +93,21 @@ def test_damage_is_simulated_where_its_folder_is_missing(data: Path):
     (data / "train.csv").write_text(
         "input_image_path,gt_image_path\nelsewhere/TRAIN_0.png,train_gt/TRAIN_0.png\n"
     )
-    assert find_train(data) == (TrainFiles("TRAIN_0", data / "train_gt/TRAIN_0.png", None),)
+    assert find_train(data) == {"TRAIN_0": TrainFiles(data / "train_gt/TRAIN_0.png", None)}
     (data / "train.csv").unlink()
     for path in (data / "train_input").iterdir():
         path.unlink()
-    assert [files.damaged for files in find_train(data)] == [None, None]
+    assert [files.damaged for files in find_train(data).values()] == [None, None]
 
 
 def test_an_empty_folder_has_no_photographs(tmp_path: Path):
-    assert find_train(tmp_path) == ()
+    assert find_train(tmp_path) == {}
     assert find_test(tmp_path) == ()
 
 
 def test_other_files_and_hidden_ones_are_passed_over(data: Path):
     touch(data, "train_gt/.DS_Store", "train_gt/._TRAIN_0.png", "train_gt/notes.txt")
-    assert [files.image_id for files in find_train(data)] == ["TRAIN_0", "TRAIN_1"]
+    assert list(find_train(data)) == ["TRAIN_0", "TRAIN_1"]
 
 
 @pytest.mark.parametrize("room", ["train_gt", "train_input"])

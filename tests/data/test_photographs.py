@@ -19,7 +19,7 @@ from ensemble.data.photographs import Photographs, mask_file, masks_digest
 from ensemble.data.png import write_png
 from ensemble.data.scan import reserve_array
 from ensemble.errors import ConfigError, DataError
-from ensemble.workspace import SPARE_BYTES
+from ensemble.files import SPARE_BYTES
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
 
@@ -337,7 +337,7 @@ def test_a_disk_that_fills_up_is_told_before_the_work_begins(
     monkeypatch.setattr(Competition, "train_sample", decode)
     with pytest.raises(
         ConfigError,
-        match=r"need [0-9.]+ [KM]B in `.*cache`, with 64.0 MB to spare, but .* a larger disk",
+        match=r"need [0-9.]+ [kM]B in `.*cache`, with 64.0 MB to spare, but .* a larger disk",
     ):
         Photographs(competition, tmp_path / "cache").prepare()
     assert not decode.called

@@ -15,19 +15,15 @@ from ensemble.config_text import config_text
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import Photographs
 from ensemble.data.png import write_png
+from ensemble.doctor import Finding, machine, timing
 from ensemble.doctor import cost as costs
-from ensemble.doctor import machine, timing
 from ensemble.doctor.cost import (
+    Hours,
     check_disk,
-    check_hours,
     check_memory,
-    check_reading,
     disk_bytes,
-    fold_hours,
-    waiting_seconds,
 )
 from ensemble.doctor.data import check_copies, check_data
-from ensemble.doctor.finding import Finding
 from ensemble.doctor.timing import NetworkCost, time_decoding, time_network
 from ensemble.members import MEMBERS, Member
 from ensemble.parallel import silent
@@ -188,7 +184,7 @@ def test_a_batch_that_does_not_fit_is_timed_in_parts(project, memory, monkeypatc
     (finding,) = check_memory([COST, found], config)
     assert finding.verdict == "wrong"
     assert "unet-mobilenet-v2: not even a single photograph fits" in finding.text
-    hours = check_hours([COST, found], config, decoded_per_second=1.0, n_photographs=99)
+    hours = Hours(config, 1.0, 99).check([COST, found])
     assert not any("nan" in finding.text for finding in hours)
 
 
@@ -220,7 +216,7 @@ def four_cores(monkeypatch):
 )
 def test_a_device_waits_for_what_is_not_made_meanwhile(four_cores, settings, seconds):
     config = Config().replace("training", batch_size=16, **settings)
-    assert waiting_seconds(COST, config, 10.0) == pytest.approx(seconds)
+    assert Hours(config, 10.0, 1).wait(COST) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -234,16 +230,16 @@ def test_a_device_waits_for_what_is_not_made_meanwhile(four_cores, settings, sec
 def test_reading_that_keeps_the_device_waiting_is_said(four_cores, settings, remedy):
     config = Config().replace("training", **settings)
     slow = replace(COST, batch_seconds=0.25)
-    decoding, waits = check_reading([slow], config, decoded_per_second=10.0, n_photographs=18000)
+    decoding, waits = Hours(config, 10.0, 18000).check_reading([slow])
     assert decoding == Finding(
         "ok", "decoding", "4 cores decode 10 photographs/s: 30 min for all 18000 once"
     )
     assert (waits.verdict, waits.what) == ("warning", "reading")
     assert "unet-mobilenet-v2 could learn from 32 photographs/s, but waits" in waits.text
     assert remedy in waits.text
-    share = waiting_seconds(slow, config, 10.0)
+    share = Hours(config, 10.0, 18000).wait(slow)
     assert f"{share / (share + 0.5):.0%} of the time" in waits.text
-    fast = list(check_reading([COST], Config(), decoded_per_second=10.0, n_photographs=18000))
+    fast = list(Hours(Config(), 10.0, 18000).check_reading([COST]))
     assert [finding.what for finding in fast] == ["decoding"]
 
 
@@ -252,7 +248,7 @@ def test_hours_count_steps_waiting_validation_and_collection(four_cores):
     config = config.replace("oof", photographs=500)
 
     def hours(config):
-        return fold_hours(COST, config, decoded_per_second=10.0, n_photographs=1000)
+        return Hours(config, 10.0, 1000).of_fold(COST)
 
     # 800 of 1000 are learned from in 50 steps; 100 are validated, and collected in 4 views.
     due = (10 * (50 * (0.5 + 0.016) + 100 * 0.01) + 4 * 100 * 0.01) / 3600
@@ -262,7 +258,7 @@ def test_hours_count_steps_waiting_validation_and_collection(four_cores):
         config.model_dump() | {"member": [{"name": UNET.name, "stage": UNET.stage, "epochs": 20}]}
     )
     assert hours(own) > 1.9 * due
-    found = list(check_hours([COST], config, decoded_per_second=10.0, n_photographs=1000))
+    found = list(Hours(config, 10.0, 1000).check([COST]))
     assert [finding.what for finding in found] == ["restoration unet-mobilenet-v2", "hours"]
     assert found[0].text == f"0.5 s a step, {60 * due:.0f} min a fold"
     assert f"{60 * due:.0f} min a fold, {300 * due:.0f} min for 5 folds" in found[1].text

@@ -43,7 +43,9 @@ def test_the_registrys_own_networks_are_built() -> None:
 def test_wrong_members() -> None:
     with pytest.raises(ConfigError, match=r"no timm encoder .*nearest first: `resnet18`"):
         build(replace(MEMBER, encoder="resnet_18"), encoder_weights="none")
-    with pytest.raises(ConfigError, match=r"cannot be built: timm's resnet18 .*'drop_roete'"):
+    with pytest.raises(
+        ConfigError, match=r"cannot be built: histogram with resnet18.*'drop_roete'"
+    ):
         build(replace(MEMBER, options=(("drop_roete", 1),)), encoder_weights="none")
 
 

@@ -15,8 +15,9 @@ from ensemble.config import load_config
 from ensemble.config_text import config_text
 from ensemble.data.folds_csv import write_folds
 from ensemble.data.png import write_png
+from ensemble.files import atomic_write
 from ensemble.project import Project
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import Workspace
 from tests.reference.dealt import deal
 
 SIZE = 32

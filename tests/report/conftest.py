@@ -14,7 +14,7 @@ import pytest
 from ensemble.arrays import luma
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.data.png import write_png
-from ensemble.workspace import atomic_write
+from ensemble.files import atomic_write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

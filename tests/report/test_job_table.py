@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from ensemble.files import atomic_write
 from ensemble.jobs.plan import Entry
 from ensemble.manifest import write_manifest
 from ensemble.oof.archive import Archive
@@ -16,7 +17,6 @@ from ensemble.oof.collect import collect
 from ensemble.project import Project
 from ensemble.report.job_table import estimate_seconds_left, job_table, say_state
 from ensemble.training.job import Job
-from ensemble.workspace import atomic_write
 
 RESTORER, COLORIZER = "tiny-restorer", "tiny-colorizer"
 

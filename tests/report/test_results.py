@@ -96,9 +96,9 @@ def test_each_step_changes_one_thing_and_one_that_changes_nothing_is_left_out(pr
     names = ["slides' way", "paste-back", "luma lock", "moved hues", "recipe's blend"]
     assert [step.name for step in found] == names
     assert found[0].options == SLIDES
-    assert found[-1].content == [tuned, gray, goal]
+    assert found[-1][1:] == (tuned, gray, goal)
     for before, after in pairwise(found):
-        assert before.content != after.content
+        assert before[1:] != after[1:]
     slides = Recipe(**{**recipe.model_dump(), "composition": SLIDES, "restoration": tuned})
     assert [step.name for step in list_steps(slides, members)] == ["slides' way", "recipe's blend"]
 

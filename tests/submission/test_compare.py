@@ -39,7 +39,7 @@ def test_the_largest_difference_comes_first(tmp_path: Path, pictures) -> None:
     assert found[1].changed == 1 / 1600
     assert found[1].mean == pytest.approx(1 / 1600)
     assert (found[2].mean, found[2].luma, found[2].changed, found[2].hue) == (0, 0, 0, 1)
-    first, second, apart = zips.draw(found[:1])[0]
+    first, second, apart = zips.draw(found[0].name)
     assert np.array_equal(first, pictures["2.png"])
     assert np.array_equal(second, changed["2.png"])
     assert apart.max() == 255

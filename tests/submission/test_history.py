@@ -8,6 +8,7 @@ import pytest
 from ensemble.blending.scores_file import to_json
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.errors import MissingArtefactError, StaleArtefactError
+from ensemble.files import atomic_write
 from ensemble.manifest import digest_file, write_manifest
 from ensemble.provenance import recipe_digest
 from ensemble.submission.history import (
@@ -20,7 +21,7 @@ from ensemble.submission.history import (
     read_history,
 )
 from ensemble.vocabulary import STAGES
-from ensemble.workspace import Workspace, atomic_write
+from ensemble.workspace import Workspace
 from tests.reference.summary import summary
 
 RECIPE = Recipe(

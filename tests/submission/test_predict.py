@@ -13,6 +13,7 @@ from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.fill import fill_hole
 from ensemble.data.png import read_rgb, write_png
 from ensemble.errors import ConfigError, EnsembleError, MissingArtefactError
+from ensemble.files import atomic_write
 from ensemble.oof.priors import priors_digest, write_priors
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests
@@ -25,7 +26,6 @@ from ensemble.submission.predict import (
     predict,
     predict_files,
 )
-from ensemble.workspace import atomic_write
 
 
 @pytest.fixture

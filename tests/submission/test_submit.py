@@ -17,6 +17,7 @@ from ensemble.errors import (
     StaleArtefactError,
     SubmissionError,
 )
+from ensemble.files import atomic_write
 from ensemble.inference.fixed import FixedPredictor
 from ensemble.oof.priors import priors_digest, read_recipe_priors, write_priors
 from ensemble.project import Project
@@ -24,7 +25,6 @@ from ensemble.provenance import read_recipe, recipe_digests, require_current_sub
 from ensemble.submission.chain import predict_test
 from ensemble.submission.submit import Mix, Submission, submit
 from ensemble.submission.zip import build_zip
-from ensemble.workspace import atomic_write
 from tests.conftest import UNTRAINED
 from tests.reference.score import literal_score
 
@@ -81,7 +81,7 @@ def test_the_zip_holds_the_answers_and_the_manifest_their_score(project):
             target = read_rgb(project.workspace.data / "test_target" / name)
             mask = answer.damaged != luma(target)
             scores.append(literal_score(pred=sent, target=target, lost_mask=mask))
-    facts = json.loads(made.manifest_file.read_text())["facts"]
+    facts = json.loads(made.zip_file.with_suffix(".json").read_text())["facts"]
     expected = np.mean([one.score for one in scores])
     assert facts["score"]["score"] == pytest.approx(expected, abs=1e-7)
 
@@ -140,7 +140,7 @@ def test_a_submission_is_current_until_something_it_depends_on_changes(project):
     message = "another masks and another recipe than .* run `ens submit --name s --force`"
     with pytest.raises(StaleArtefactError, match=message):
         require_current_submission(project, other, made.zip_file)
-    made.manifest_file.unlink()
+    made.zip_file.with_suffix(".json").unlink()
     with pytest.raises(MissingArtefactError, match="run `ens submit --name s --force`"):
         require_current_submission(project, recipe, made.zip_file)
 
@@ -166,7 +166,7 @@ def test_a_zip_that_was_changed_is_not_current(project):
 def test_a_refused_submission_leaves_the_earlier_one(project, fault):
     write_recipe(project)
     made = send(project)
-    files = (made.zip_file, made.manifest_file)
+    files = (made.zip_file, made.zip_file.with_suffix(".json"))
     before = [path.read_bytes() for path in files]
     write_recipe(project, restoration=StageRecipe.single("telea"))
     if fault == "target":
@@ -253,7 +253,7 @@ def test_another_zip_is_mixed_in_and_marked_as_not_scored(project, tmp_path):
         assert np.abs(luma(answer.picture)[~known] - mean[~known] @ (0.299, 0.587, 0.114)).max() < 2
         inside = ~known
         assert np.abs(answer.picture[inside] - mean[inside]).mean() < 4
-    facts = json.loads(made.manifest_file.read_text())["facts"]
+    facts = json.loads(made.zip_file.with_suffix(".json").read_text())["facts"]
     assert facts["expected"] is None
     assert facts["mixed"]["weight"] == 0.25
     assert "nothing is known of how they score" in facts["note"]

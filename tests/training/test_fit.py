@@ -19,6 +19,7 @@ from ensemble.composition.luma import paste_back
 from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError, LockedError, MissingArtefactError, StaleArtefactError
+from ensemble.files import exclusive_lock
 from ensemble.manifest import read_manifest
 from ensemble.metric.score import gray_score
 from ensemble.networks.build import load_network
@@ -29,7 +30,6 @@ from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
 from ensemble.training.learner import PICTURE_SIDE, PICTURES, draw_strip
 from ensemble.vocabulary import FULL, STAGES
-from ensemble.workspace import exclusive_lock
 from tests.training.test_resume import killed_after
 
 MakeProject = Callable[..., Project]

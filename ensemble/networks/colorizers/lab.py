@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,16 +19,10 @@ INSIDE = (256, 256)
 
 
 def lightness(gray: Gray) -> NDArray[np.float32]:
-    """CIE Lab lightness of a gray picture taken as R = G = B.
+    """CIE Lab lightness of a gray picture taken as R = G = B: (H, W) float32 in 0..100.
 
-    This task's gray is Rec. 601 luma, so this is not the lightness of the colors it came from,
-    only the nearest thing that can be known.
-
-    Args:
-        gray: (H, W) uint8.
-
-    Returns:
-        (H, W) float32 in 0..100.
+    This task's gray is Rec. 601 luma, so this is not the lightness of the colors it came from, only
+    the nearest thing that can be known.
     """
     lab = rgb2lab(np.repeat(gray[..., None], 3, axis=-1))
     return lab[..., 0].astype(np.float32)
@@ -37,14 +30,9 @@ def lightness(gray: Gray) -> NDArray[np.float32]:
 
 @torch.inference_mode()
 def colorize_with(module: nn.Module, gray: Gray) -> Rgb:
-    """Color a picture with a released colorizer.
+    """Color a picture with a released colorizer, on any device; see `join_chroma`.
 
-    Args:
-        module: Takes lightness (1, 1, *INSIDE), gives chroma (1, 2, *INSIDE), on any device.
-        gray: (H, W) uint8.
-
-    Returns:
-        (H, W, 3) uint8; colors outside the gamut of sRGB are clipped.
+    It takes lightness (1, 1, *INSIDE) and gives chroma (1, 2, *INSIDE).
     """
     check_gray(gray, name="the gray to color")
     device = next(module.parameters()).device
@@ -59,22 +47,14 @@ def resized_gray(gray: Gray, size: tuple[int, int]) -> Gray:
 
 
 def join_chroma(gray: Gray, chroma: Tensor) -> Rgb:
-    """The colors of a gray picture and of chroma at any size, which is resized to it.
+    """The colors of a gray picture and of chroma (1, 2, h, w) float32, CIE Lab a and b.
 
-    Args:
-        gray: (H, W) uint8.
-        chroma: (1, 2, h, w) float32, CIE Lab a and b.
-
-    Returns:
-        (H, W, 3) uint8; colors outside the gamut of sRGB are clipped.
+    The chroma is resized to the gray; colors outside the gamut of sRGB are clipped.
     """
     size = (int(gray.shape[0]), int(gray.shape[1]))
     resized = functional.interpolate(chroma, size=size, mode="bilinear")[0]  # (2, H, W)
     ab = resized.permute(1, 2, 0).cpu().numpy()
-    return _lab_to_uint8(np.concatenate([lightness(gray)[..., None], ab], axis=-1))
-
-
-def _lab_to_uint8(lab: NDArray[Any]) -> Rgb:
+    lab = np.concatenate([lightness(gray)[..., None], ab], axis=-1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*negative Z values.*")
         rgb = lab2rgb(lab.astype(np.float64))

@@ -39,22 +39,15 @@ class Eccv16(nn.Module):
         self.model8 = nn.Sequential(
             _double(512, 256),
             nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, 3, padding=1),
-            nn.ReLU(inplace=True),
+            *_convolutions((256, 256, 256)),
             nn.Conv2d(256, CHROMA_BINS, 1),
         )
         self.model_out = nn.Conv2d(CHROMA_BINS, 2, 1, bias=False)
 
     def forward(self, lightness: Tensor) -> Tensor:
-        """Predict chroma.
+        """Predict chroma (N, 2, H, W) float32, CIE Lab a and b.
 
-        Args:
-            lightness: (N, 1, H, W) float32, CIE Lab L in 0..100; H and W multiples of 8.
-
-        Returns:
-            (N, 2, H, W) float32, CIE Lab a and b.
+        `lightness` is (N, 1, H, W) float32, CIE Lab L in 0..100; H and W multiples of 8.
         """
         x = _normalize_lightness(lightness)  # (N, 1, H, W)
         x = self.model3(self.model2(self.model1(x)))  # (N, 256, H/8, W/8)
@@ -67,13 +60,11 @@ class Eccv16(nn.Module):
 class Siggraph17(nn.Module):
     """`siggraph17`: a U-shaped network that takes color hints; here it gets none.
 
-    It has 34,187,027 parameters.
+    It has 34,187,027 parameters; `model_class`, classes of chroma for its training, only because
+    the released file has them.
 
     Source: Zhang, Zhu, Isola et al., "Real-Time User-Guided Image Colorization with Learned Deep
     Priors", SIGGRAPH 2017 (arXiv:1705.02999).
-
-    Attributes:
-        model_class: Classes of chroma for its training; held because the released file has them.
     """
 
     def __init__(self) -> None:
@@ -87,22 +78,10 @@ class Siggraph17(nn.Module):
         self.model7 = _block((512, 512, 512, 512))
         self.model8up = nn.Sequential(_double(512, 256))
         self.model3short8 = _shortcut(256, 256)
-        self.model8 = nn.Sequential(
-            nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.BatchNorm2d(256),
-        )
+        self.model8 = nn.Sequential(nn.ReLU(inplace=True), *_block((256, 256, 256)))
         self.model9up = nn.Sequential(_double(256, 128))
         self.model2short9 = _shortcut(128, 128)
-        self.model9 = nn.Sequential(
-            nn.ReLU(inplace=True),
-            nn.Conv2d(128, 128, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.BatchNorm2d(128),
-        )
+        self.model9 = nn.Sequential(nn.ReLU(inplace=True), *_block((128, 128)))
         self.model10up = nn.Sequential(_double(128, 128))
         self.model1short10 = _shortcut(64, 128)
         self.model10 = nn.Sequential(
@@ -114,14 +93,7 @@ class Siggraph17(nn.Module):
         self.model_out = nn.Sequential(nn.Conv2d(128, 2, 1), nn.Tanh())
 
     def forward(self, lightness: Tensor) -> Tensor:
-        """Predict chroma without hints.
-
-        Args:
-            lightness: (N, 1, H, W) float32, CIE Lab L in 0..100; H and W multiples of 8.
-
-        Returns:
-            (N, 2, H, W) float32, CIE Lab a and b, within -110..110.
-        """
+        """Predict chroma without hints, as `Eccv16`; it is within -110..110."""
         no_hints = (0, 0, 0, 0, 0, HINT_CHANNELS)
         x = functional.pad(_normalize_lightness(lightness), no_hints)  # (N, 4, H, W)
         full = self.model1(x)  # (N, 64, H, W)
@@ -142,13 +114,15 @@ def _normalize_lightness(lightness: Tensor) -> Tensor:
 
 
 def _block(channels: Sequence[int], *, last_stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """3x3 convolutions, each with a ReLU, and one batch normalization at the end.
+    """`_convolutions`, and one batch normalization at the end."""
+    layers = _convolutions(channels, last_stride=last_stride, dilation=dilation)
+    return nn.Sequential(*layers, nn.BatchNorm2d(channels[-1]))
 
-    Args:
-        channels: Of the input and of each convolution; (64, 128, 128) makes two.
-        last_stride: Of the last convolution.
-        dilation: Of all of them; the padding follows it.
-    """
+
+def _convolutions(
+    channels: Sequence[int], *, last_stride: int = 1, dilation: int = 1
+) -> list[nn.Module]:
+    """3x3 convolutions, each with a ReLU; channels (64, 128, 128) make two."""
     layers: list[nn.Module] = []
     for index, (inside, outside) in enumerate(pairwise(channels), start=2):
         stride = last_stride if index == len(channels) else 1
@@ -156,7 +130,7 @@ def _block(channels: Sequence[int], *, last_stride: int = 1, dilation: int = 1) 
             nn.Conv2d(inside, outside, 3, stride, padding=dilation, dilation=dilation),
             nn.ReLU(inplace=True),
         ]
-    return nn.Sequential(*layers, nn.BatchNorm2d(channels[-1]))
+    return layers
 
 
 def _double(inside: int, outside: int) -> nn.ConvTranspose2d:

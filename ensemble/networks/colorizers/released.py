@@ -12,31 +12,28 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ensemble.errors import ConfigError, WeightsError, unknown_name
+from ensemble.files import atomic_path
 from ensemble.manifest import digest_file
 from ensemble.networks.colorizers.networks import Eccv16, Siggraph17
 from ensemble.networks.weights import answers, fill
-from ensemble.workspace import atomic_path
 
 DEADLINE_S = 1.0
 STALL_S = 20.0
 HOST = "https://colorizers.s3.us-east-2.amazonaws.com"
 
 
-@dataclass(frozen=True)
-class Release:
-    """A released colorizer.
+class Release(NamedTuple):
+    """A released colorizer: its file, which fits the network that is made.
 
-    Attributes:
-        file: The file's name; before its suffix stand the first 8 hex digits of its SHA-256.
-        network: Makes the network it fits.
+    Before the suffix of its name stand the first 8 hex digits of its SHA-256.
     """
 
     file: str
@@ -133,9 +130,6 @@ def check_genuine(name: str, file: Path) -> None:
 
 def load_released(name: str) -> nn.Module:
     """A released colorizer with its weights, in evaluation mode.
-
-    Args:
-        name: `eccv16` or `siggraph17`.
 
     Raises:
         WeightsError: The weights cannot be had, are not genuine, or do not fit.

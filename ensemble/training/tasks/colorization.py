@@ -29,10 +29,7 @@ _WITHOUT_TRANSPORT = Composition(hue="none")
 class ColorizationTask(Task):
     """Learn the colors of a clean gray; judged by the score of the picture under the luma lock.
 
-    Args:
-        member: Of kind `trained`.
-        config: The settings.
-        validation_grays: Reads the restored out-of-fold grays; None validates on clean gray.
+    `validation_grays` reads the restored out-of-fold grays; None validates on clean gray.
     """
 
     terms: ClassVar[tuple[str, ...]] = ("score", *STAGE_TERMS["colorization"])
@@ -99,8 +96,7 @@ class HistogramTask(ColorizationTask):
 
     def predictions(self, output: Tensor) -> NDArray[Any]:
         """Histograms, (N, 180) float32."""
-        histograms: NDArray[np.float32] = output.float().cpu().numpy()
-        return histograms
+        return output.float().cpu().numpy()
 
     def score(self, prediction: NDArray[Any], case: Case) -> dict[str, float]:
         """See `Task.score`."""

@@ -30,8 +30,7 @@ class Example(NamedTuple):
         shown: (N, C, H, W) float32, normalized.
         wanted: (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram.
         lost_mask: (N, H, W) bool; None where there is no damage.
-        hole_area: Mean number of pixels of a picture that `hole_loss` counts, over the whole batch
-            of all devices; None where no loss needs it.
+        hole_area: `mean_hole_area` of the whole batch; None where no loss needs it.
     """
 
     shown: Tensor
@@ -47,17 +46,10 @@ class Example(NamedTuple):
 
 
 class Task(ABC):
-    """What is learned from a batch, and how a prediction is scored.
+    """What a trained member learns from a batch, and how a prediction is scored.
 
     Implementations guarantee that `score` returns exactly the keys `terms`, the first of which,
     `score`, is to be maximized.
-
-    Attributes:
-        terms: The keys of `score`'s result.
-
-    Args:
-        member: Of kind `trained`.
-        config: The settings.
     """
 
     terms: ClassVar[tuple[str, ...]]
