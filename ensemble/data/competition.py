@@ -15,7 +15,6 @@ from ensemble.data.png import read_gray, read_rgb, same_size
 from ensemble.data.zip_file import open_zip
 from ensemble.errors import DataError, MissingFileError
 from ensemble.manifest import digest_json
-from ensemble.metric.ssim import WINDOW
 from ensemble.parallel import Progress, seed_of, silent
 
 _REMEDY = "put the competition's files there, or make a demo set with `ens demo`"
@@ -68,6 +67,8 @@ def check_damage(name: str, share: float, flat: float, *, pixels: int) -> str | 
             ones are those of a picture instead of a fill: another photograph, or a gray of another
             formula than Pillow's.
     """
+    from ensemble.metric.ssim import WINDOW  # slow to import
+
     lost = round(share * pixels)
     if lost < WINDOW or lost == pixels:
         raise DataError(

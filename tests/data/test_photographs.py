@@ -323,7 +323,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(
-        ConfigError, match=r"need [0-9.]+ [KM]B in .*put the workspace on a larger disk"
+        ConfigError, match=r"need [0-9.]+ [kM]B in .*put the workspace on a larger disk"
     ):
         Photographs(competition, tmp_path / "cache").prepare()
 
