@@ -14,7 +14,8 @@ Bending alone is the biharmonic one, a thin plate that keeps the slopes at the r
 are a spline in tension.
 
 The system is solved by conjugate gradients, preconditioned by a multigrid cycle, so the time grows
-in proportion to the hole; that of a sparse factorization grows faster.
+in proportion to the hole; that of a sparse factorization grows faster. All planes are (H, W)
+float64. Every sum has one order, so the surface is the same on every processor.
 
 Sources: Schweikert, "An interpolation curve using a spline in tension", 1966; Briggs, Henson,
 McCormick, "A Multigrid Tutorial", 2000, chapter 3 (the cycle); Saad, "Iterative Methods for Sparse
@@ -23,13 +24,14 @@ Linear Systems", 2003, algorithms 9.1 and 12.1 (conjugate gradients, Chebyshev's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.arrays import Mask
+from ensemble.compiled import kernel
 from ensemble.errors import ArrayError
 
 _MARGIN = 3
@@ -37,33 +39,15 @@ _MARGIN = 3
 _ACCURACY = 0.01
 _SMOOTHINGS = 3
 _MOST_STEPS = 300
-_TENT = np.array([0.25, 0.75, 0.75, 0.25])
 
 Plane = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Energy:
+class Energy(NamedTuple):
     """Weights of the two kinds of energy, at a pixel's distance; one of them may be 0."""
 
     bending: float
     tension: float
-
-    def coarsen(self) -> Energy:
-        """The same energy on pixels of twice the side: curvatures count a quarter."""
-        return Energy(self.bending / 4, self.tension)
-
-    def apply(self, plane: Plane, lost: Plane) -> Plane:
-        """The energy's gradient at the lost pixels, halved; `lost` is 1 there and 0 elsewhere."""
-        laplacian = _laplacian(plane)
-        gradient = -self.tension * laplacian
-        if self.bending:
-            gradient += self.bending * _laplacian(laplacian)
-        return gradient * lost
-
-    def bounds(self) -> tuple[float, float]:
-        """Eigenvalues of `apply` between those of the finest waves: of D they are 2 and 8."""
-        return 4 * self.bending + 2 * self.tension, 64 * self.bending + 8 * self.tension
 
 
 def fit_surface(picture: Plane, lost_mask: Mask, energy: Energy) -> Plane:
@@ -74,10 +58,14 @@ def fit_surface(picture: Plane, lost_mask: Mask, energy: Energy) -> Plane:
     """
     box = _box(lost_mask)
     inside = lost_mask[box]
-    lost = inside.astype(np.float64)
+    lost = inside.astype(np.float64, order="C")
     rim = (cv2.dilate(lost, np.ones((3, 3))) > 0) & ~inside
-    surface = np.where(inside, picture[box][rim].mean(), picture[box])
-    surface += _correct(energy.apply(surface, lost), _coarser_holes(lost), energy)
+    surface = np.ascontiguousarray(np.where(inside, picture[box][rim].mean(), picture[box]))
+    if not _correct(surface, lost, energy, _MOST_STEPS):
+        raise ArrayError(
+            f"a hole of {int(lost.sum())} pixels could not be filled in {_MOST_STEPS} steps; use "
+            "another method for this photograph"
+        )
     return np.asarray(surface[inside])
 
 
@@ -88,88 +76,170 @@ def _box(lost_mask: Mask) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _coarser_holes(lost: Plane) -> list[Plane]:
-    """The hole at full size, half, a quarter, ...; a coarse pixel is lost if all its four are."""
-    holes = [lost]
-    while holes[-1].any():
-        height, width = holes[-1].shape
-        even = np.pad(holes[-1], ((0, height % 2), (0, width % 2)), mode="edge")
-        blocks = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2)
-        holes.append(blocks.min(axis=(1, 3)))
-    return holes[:-1]
-
-
-def _correct(gradient: Plane, holes: list[Plane], energy: Energy) -> Plane:
-    """What is to be added to a surface for the gradient of its energy to vanish.
+@kernel
+def _correct(surface: Any, lost: Any, energy: Any, most_steps: int) -> bool:
+    """Change a surface where `lost` is 1, not 0, until its energy's gradient vanishes there.
 
     The preconditioned residual estimates the error that is left, in gray levels, so it says when
-    to stop.
+    to stop. Returns whether that was within the most steps.
     """
-    residual = -gradient
-    correction = direction = np.zeros_like(residual)
+    holes = _coarser_holes(lost)
+    residual, direction = np.zeros(lost.shape), np.zeros(lost.shape)
+    _subtract_gradient(residual, surface, lost, energy)
     product = 1.0
-    for _ in range(_MOST_STEPS):
+    for _ in range(most_steps):
         error = _cycle(residual, holes, energy)
         if np.abs(error).max() < _ACCURACY:
-            return correction + error
-        before, product = product, float(np.vdot(error, residual))
-        direction = error + product / before * direction
-        image = energy.apply(direction, holes[0])
-        step = product / float(np.vdot(direction, image))
-        correction = correction + step * direction
-        residual = residual - step * image
-    raise ArrayError(
-        f"a hole of {int(holes[0].sum())} pixels could not be filled in {_MOST_STEPS} steps; use "
-        "another method for this photograph"
-    )
+            _add(surface, 1.0, error)
+            return True
+        before, product = product, _dot(error, residual)
+        _add(error, product / before, direction)
+        direction = error
+        change = np.zeros(lost.shape)
+        _subtract_gradient(change, direction, lost, energy)
+        step = -product / _dot(direction, change)
+        _add(surface, step, direction)
+        _add(residual, step, change)
+    return False
 
 
-def _cycle(residual: Plane, holes: list[Plane], energy: Energy) -> Plane:
+@kernel
+def _coarser_holes(lost: Any) -> Any:
+    """The hole at full size, half, a quarter, ...; a coarse pixel is lost if all its four are."""
+    holes = [lost]
+    while True:
+        fine = holes[-1]
+        coarse = np.ones(((fine.shape[0] + 1) // 2, (fine.shape[1] + 1) // 2))
+        for y in range(fine.shape[0]):
+            for x in range(fine.shape[1]):
+                coarse[y // 2, x // 2] *= fine[y, x]
+        if not coarse.any():
+            return holes
+        holes.append(coarse)
+
+
+@kernel
+def _cycle(residual: Any, holes: Any, energy: Any) -> Any:
     """Estimate the error of a surface from the residual: one symmetric V-cycle."""
     lost = holes[0]
     error = _smooth(residual, lost, energy)
     if len(holes) == 1:
         return error
-    left = residual - energy.apply(error, lost)
-    coarse = _cycle(_restrict(left) * holes[1], holes[1:], energy.coarsen())
-    error += _prolong(coarse, lost.shape) * lost
-    return error + _smooth(residual - energy.apply(error, lost), lost, energy)
-
-
-def _prolong(coarse: Plane, shape: tuple[int, ...]) -> Plane:
-    """A plane on pixels of half the side, (H, W), by bilinear interpolation."""
-    height, width = coarse.shape
-    fine = cv2.resize(coarse, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(fine[: shape[0], : shape[1]], dtype=np.float64)
-
-
-def _restrict(fine: Plane) -> Plane:
-    """The transpose of `_prolong`: conjugate gradients need a symmetric cycle."""
-    height, width = fine.shape
-    even = np.pad(fine, ((0, height % 2), (0, width % 2)))
-    sums = cv2.sepFilter2D(
-        even, cv2.CV_64F, _TENT, _TENT, anchor=(1, 1), borderType=cv2.BORDER_REFLECT
-    )
-    return np.ascontiguousarray(sums[::2, ::2])
-
-
-def _smooth(residual: Plane, lost: Plane, energy: Energy) -> Plane:
-    """The error without its coarse waves: some steps of Chebyshev's iteration from zero."""
-    low, high = energy.bounds()
-    middle, half = (high + low) / 2, (high - low) / 2
-    ratio = half / middle
-    step = residual / middle
-    error = step.copy()
-    for _ in range(_SMOOTHINGS - 1):
-        residual = residual - energy.apply(step, lost)
-        following = 1 / (2 / (half / middle) - ratio)
-        step = following * ratio * step + 2 * following / half * residual
-        ratio = following
-        error += step
+    residual = residual.copy()
+    _subtract_gradient(residual, error, lost, energy)
+    # On pixels of twice the side curvatures count a quarter.
+    coarser = Energy(energy.bending / 4, energy.tension)
+    coarse = _cycle(_restrict(residual, holes[1]), holes[1:], coarser)
+    correction = _prolong(coarse, lost)
+    _add(error, 1.0, correction)
+    _subtract_gradient(residual, correction, lost, energy)
+    _add(error, 1.0, _smooth(residual, lost, energy))
     return error
 
 
-def _laplacian(plane: Plane) -> Plane:
+@kernel
+def _smooth(residual: Any, lost: Any, energy: Any) -> Any:
+    """The error without its coarse waves: some steps of Chebyshev's iteration from zero."""
+    # The finest waves have eigenvalues between these: of D, between 2 and 8.
+    low = 4 * energy.bending + 2 * energy.tension
+    high = 64 * energy.bending + 8 * energy.tension
+    middle, half = (high + low) / 2, (high - low) / 2
+    ratio = half / middle
+    residual = residual.copy()
+    step, error = np.zeros(lost.shape), np.zeros(lost.shape)
+    _add(step, 1 / middle, residual)
+    _add(error, 1.0, step)
+    for _ in range(_SMOOTHINGS - 1):
+        _subtract_gradient(residual, step, lost, energy)
+        following = 1 / (2 / (half / middle) - ratio)
+        before, now = following * ratio, 2 * following / half
+        for y in range(lost.shape[0]):
+            for x in range(lost.shape[1]):
+                step[y, x] = before * step[y, x] + now * residual[y, x]
+                error[y, x] += step[y, x]
+        ratio = following
+    return error
+
+
+@kernel
+def _subtract_gradient(residual: Any, plane: Any, lost: Any, energy: Any) -> None:
+    """Subtract half the gradient of a plane's energy, at the lost pixels."""
+    once = _laplacian(plane)
+    twice = _laplacian(once) if energy.bending else once
+    for y in range(lost.shape[0]):
+        for x in range(lost.shape[1]):
+            gradient = energy.bending * twice[y, x] - energy.tension * once[y, x]
+            residual[y, x] -= lost[y, x] * gradient
+
+
+@kernel
+def _laplacian(plane: Any) -> Any:
     """-D of a plane: sums of the differences to its neighbors."""
-    found = cv2.Laplacian(plane, cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(found, dtype=np.float64)
+    height, width = plane.shape
+    sums = np.empty(plane.shape)
+    for y in range(height):
+        above, here, below = plane[max(y - 1, 0)], plane[y], plane[min(y + 1, height - 1)]
+        for x in range(1, width - 1):
+            sums[y, x] = above[x] + here[x - 1] - 4 * here[x] + here[x + 1] + below[x]
+        for x in (0, width - 1):
+            left, right = here[max(x - 1, 0)], here[min(x + 1, width - 1)]
+            sums[y, x] = above[x] + left - 4 * here[x] + right + below[x]
+    return sums
+
+
+@kernel
+def _prolong(coarse: Any, lost: Any) -> Any:
+    """The lost pixels on pixels of half the side, by bilinear interpolation."""
+    fine = np.empty(lost.shape)
+    row = np.empty(coarse.shape[1])
+    for y in range(lost.shape[0]):
+        near, far = coarse[y // 2], coarse[_beside(y, coarse.shape[0])]
+        for x in range(len(row)):
+            row[x] = 0.75 * near[x] + 0.25 * far[x]
+        for x in range(lost.shape[1]):
+            level = 0.75 * row[x // 2] + 0.25 * row[_beside(x, len(row))]
+            fine[y, x] = lost[y, x] * level
+    return fine
+
+
+@kernel
+def _restrict(fine: Any, lost: Any) -> Any:
+    """The transpose of `_prolong`: conjugate gradients need a symmetric cycle."""
+    coarse = np.zeros(lost.shape)
+    tall = np.zeros((lost.shape[0], fine.shape[1]))
+    for y in range(fine.shape[0]):
+        near, far = tall[y // 2], tall[_beside(y, len(tall))]
+        for x in range(len(near)):
+            near[x] += 0.75 * fine[y, x]
+            far[x] += 0.25 * fine[y, x]
+    for y in range(lost.shape[0]):
+        for x in range(fine.shape[1]):
+            coarse[y, x // 2] += 0.75 * tall[y, x]
+            coarse[y, _beside(x, lost.shape[1])] += 0.25 * tall[y, x]
+        for x in range(lost.shape[1]):
+            coarse[y, x] *= lost[y, x]
+    return coarse
+
+
+@kernel
+def _beside(at: int, length: int) -> int:
+    """The coarse pixel that is second nearest to a fine one, within the coarse plane."""
+    return min(max(at // 2 + 2 * (at % 2) - 1, 0), length - 1)
+
+
+@kernel
+def _add(plane: Any, factor: float, other: Any) -> None:
+    """Add a multiple of another plane to a plane."""
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            plane[y, x] += factor * other[y, x]
+
+
+@kernel
+def _dot(one: Any, other: Any) -> float:
+    """The sum of products; by columns first, so that vector instructions need no other order."""
+    sums = np.zeros(one.shape[1])
+    for y in range(one.shape[0]):
+        for x in range(one.shape[1]):
+            sums[x] += one[y, x] * other[y, x]
+    return sums.sum()

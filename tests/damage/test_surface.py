@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -107,10 +108,37 @@ def test_bending_alone_continues_a_slope_and_tension_alone_does_not() -> None:
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32 - 1))
 def test_interpolation_and_restriction_are_transposes(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    fine = rng.normal(size=(height, width))
+    lost = (rng.random((height, width)) < 0.7).astype(np.float64)
+    lost_of_coarse = (rng.random(((height + 1) // 2, (width + 1) // 2)) < 0.7).astype(np.float64)
+    fine, coarse = (at * rng.normal(size=at.shape) for at in (lost, lost_of_coarse))
+    up = np.vdot(surface._prolong(coarse, lost), fine)
+    down = np.vdot(coarse, surface._restrict(fine, lost_of_coarse))
+    assert np.isclose(up, down, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_interpolation_is_bilinear_at_lost_pixels(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lost = (rng.random((height, width)) < 0.7).astype(np.float64)
     coarse = rng.normal(size=((height + 1) // 2, (width + 1) // 2))
-    up = np.vdot(surface._prolong(coarse, fine.shape), fine)
-    assert np.isclose(up, np.vdot(coarse, surface._restrict(fine)), rtol=1e-10, atol=1e-10)
+    due = cv2.resize(coarse, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    np.testing.assert_allclose(surface._prolong(coarse, lost), lost * due, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_few_steps_are_needed(monkeypatch: pytest.MonkeyPatch, hole: str) -> None:
+    """A cycle with an error in it still leads to the surface, but more slowly."""
+    for name, most in {"harmonic": 8, "spline": 11, "biharmonic": 18}.items():
+        monkeypatch.setattr(surface, "_MOST_STEPS", most)
+        fit_surface(PICTURE, HOLES[hole], ENERGIES[name])
+
+
+def test_the_order_in_memory_does_not_matter() -> None:
+    lost, energy = HOLES["polygon 0"], ENERGIES["spline"]
+    due = fit_surface(PICTURE, lost, energy)
+    found = fit_surface(np.asfortranarray(PICTURE), np.asfortranarray(lost), energy)
+    np.testing.assert_array_equal(found, due)
 
 
 @settings(max_examples=60, deadline=None)
