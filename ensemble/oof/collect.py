@@ -24,7 +24,7 @@ from ensemble.inference.predictor import Shown
 from ensemble.manifest import require_same
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
-from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions
+from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_imported
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import archive_digests, restored_digests
@@ -48,10 +48,10 @@ def collect(
     """Predict the views of a fold's sampled photographs, where that has not been done yet.
 
     An archive made from something else is made anew; an interrupted one is continued, and one of
-    fewer photographs is added to. Nothing is done for an external member.
+    fewer photographs is added to. An external member's is only looked at.
 
     Raises:
-        MissingArtefactError: The member's training has not finished.
+        MissingArtefactError: The member's training has not finished, or imports are missing.
         StaleArtefactError: Its training was made from something else.
         LockedError: Another process is filling the same archive, and `wait` is False.
     """
@@ -59,9 +59,7 @@ def collect(
     made_from = archive_digests(project, member, fold, restoration)
     with exclusive_lock(path, what=f"collecting predictions into `{path}`", wait=wait):
         if member.kind == "external":
-            archive = Archive(path)
-            require_same(archive.manifest.made_from, made_from, name=str(path), remedy="import it")
-            return archive
+            return open_imported(project, member, fold)
         shape = member.item_shape(project.competition.size)
         archive = _open_or_create(project, path, fold, made_from, member.views, shape, member.dtype)
         due = archive.missing(project.oof_sample(fold))

@@ -99,6 +99,17 @@ def open_external_test(project: Project, member: Member) -> Archive:
     return _open_complete(path, due, project.competition.test_ids, "test predictions", remedy)
 
 
+def open_imported(project: Project, member: Member, fold: int) -> Archive:
+    """An external member's predictions of a fold's photographs; call it where nobody else writes.
+
+    MissingArtefactError where some are missing, StaleArtefactError where they are of others.
+    """
+    path = project.archive_folder(member, fold)
+    if path.exists():
+        Archive(path).mend()
+    return _open_archive(project, member, fold, None)
+
+
 def _open_archive(
     project: Project, member: Member, fold: int, restoration: StageRecipe | None
 ) -> Archive:

@@ -120,6 +120,10 @@ def test_a_full_disk(
         (MemoryError(), "there is not enough memory for this"),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "connection refused"),
         (OSError("a reason of its own"), "a reason of its own"),
+        (
+            FileExistsError(errno.EEXIST, "File exists", "oof"),
+            "`oof`: file exists; a folder is due",
+        ),
         (TimeoutError(), "TimeoutError"),
     ],
 )

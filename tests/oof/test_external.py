@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import zipfile
 
 import numpy as np
@@ -15,6 +16,7 @@ from ensemble.errors import (
     MissingFileError,
     StaleArtefactError,
 )
+from ensemble.oof.collect import collect
 from ensemble.oof.external import import_oof, import_test
 from ensemble.oof.predictions import ArchivedPredictions, open_external_test
 from ensemble.project import Project
@@ -165,6 +167,14 @@ def test_an_ambiguous_zip_is_refused(project, theirs, tmp_path, entries, told):
                 archive.write(theirs / f"{image_id}.png", entry.format(image_id))
     with pytest.raises(DataError, match=told):
         import_oof(project, project.members("colorization")[0], path)
+
+
+def test_an_imported_file_that_is_gone_is_due_again(project, theirs):
+    member = project.members("colorization")[0]
+    import_oof(project, member, theirs)
+    shutil.rmtree(project.archive_folder(member, 1) / "views.zarr/identity/c/0")
+    with pytest.raises(MissingArtefactError, match="lacks 1 of .*; run `ens oof import theirs"):
+        collect(project, member, 1)
 
 
 def test_test_predictions_of_other_photographs_are_refused(project, theirs, tmp_path):
