@@ -47,8 +47,8 @@ from ensemble.vocabulary import FILLS
 
 SIDE, BATCH, RATE, EMA, HOLES = 96, 16, 2e-3, 0.995, 4
 ARMS: dict[str, InputMode] = {
-    "spline": "prefilled+mask+distance",
     "mixed": "fills+mask+distance",
+    "spline": "prefilled+mask+distance",
 }
 
 

@@ -22,12 +22,12 @@ class FullResolution(nn.Module):
         self.net = net
         self.path = nn.Sequential(
             nn.Conv2d(in_channels, CHANNELS, 3, padding=1),
-            nn.ReLU(inplace=True),
+            nn.GELU(),
             nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1),
         )
-        self.head = nn.Sequential(
-            nn.ReLU(inplace=True), nn.Conv2d(2 * CHANNELS, classes, 3, padding=1)
-        )
+        # What goes in has no normalization: behind a ReLU most channels were negative everywhere
+        # after some steps, and learned no more.
+        self.head = nn.Sequential(nn.GELU(), nn.Conv2d(2 * CHANNELS, classes, 3, padding=1))
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 
