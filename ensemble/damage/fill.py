@@ -87,6 +87,14 @@ def _rows(damaged: Gray, lost_mask: Mask) -> Gray:
 
     At the picture's border the nearest known pixel of the row is repeated.
     """
+    filled, cut, empty = damaged.copy(), lost_mask.any(axis=1), lost_mask.all(axis=1)
+    filled[cut] = _join_ends(damaged[cut], lost_mask[cut])
+    if empty.any():
+        filled[empty] = _METHODS["spline"](damaged, lost_mask)[empty]
+    return filled
+
+
+def _join_ends(damaged: Gray, lost_mask: Mask) -> Gray:
     width = damaged.shape[1]
     x = np.arange(width)
     left = np.maximum.accumulate(np.where(lost_mask, -1, x), axis=1)
@@ -99,11 +107,7 @@ def _rows(damaged: Gray, lost_mask: Mask) -> Gray:
     # Of integers, so that the line is the same from both sides to the last bit.
     line = (first * (end - x) + last * (x - start)) / np.maximum(end - start, 1)
     line = np.where(start == end, first, line).clip(0, 255)
-    filled = np.where(lost_mask, np.rint(line).astype(np.uint8), damaged)
-    empty = lost_mask.all(axis=1)
-    if empty.any():
-        filled[empty] = _METHODS["spline"](damaged, lost_mask)[empty]
-    return filled
+    return np.where(lost_mask, np.rint(line).astype(np.uint8), damaged)
 
 
 _METHODS = MappingProxyType[str, Callable[[Gray, Mask], Gray]](
