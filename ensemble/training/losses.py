@@ -71,7 +71,8 @@ def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
     Source: `ensemble.metric.ssim.ssim_of_lost`. Tolerance: 1e-10 in float64; 1e-3 in float32.
     """
     with torch.no_grad():
-        pred_range = pred.amax((1, 2)) - pred.amin((1, 2))  # (N,)
+        # A crop of a white wall may be one level throughout, for which SSIM is 0 / 0.
+        pred_range = (pred.amax((1, 2)) - pred.amin((1, 2))).clamp_min(1)  # (N,)
     picture = lost_mask.nonzero()[:, 0]  # (L,), the picture each lost pixel is of, in raster order
     inside = picture[: 1 - WINDOW] == picture[WINDOW - 1 :]  # (L - 6,)
     of = picture[: 1 - WINDOW][inside]  # (K,), the picture of each window

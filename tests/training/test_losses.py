@@ -49,6 +49,19 @@ def test_masked_ssim_in_float32_is_close(pictures) -> None:
     torch.testing.assert_close(single.double(), exact, atol=1e-3, rtol=0)
 
 
+def test_masked_ssim_of_a_crop_that_is_one_level_is_finite() -> None:
+    target = torch.full((2, 8, 8), 255.0)
+    target[1, :, ::2] = 0
+    lost_mask = torch.zeros(2, 8, 8, dtype=torch.bool)
+    lost_mask[:, 2:6, 2:6] = True
+    pred = torch.full((2, 8, 8), 255.0, requires_grad=True)
+    found = masked_ssim(pred=pred, target=target, lost_mask=lost_mask)
+    assert found[0].item() == pytest.approx(1)
+    assert found[1].item() < 0.1
+    (gradient,) = torch.autograd.grad(found.sum(), pred)
+    assert torch.isfinite(gradient).all()
+
+
 def test_masked_ssim_rises_along_its_gradient(pictures) -> None:
     pred, target, masks = pictures
     pred.requires_grad_()
