@@ -27,9 +27,10 @@ def test_the_path_is_two_convolutions_joined_before_the_head() -> None:
     joined = make(in_channels=2, classes=3)
     x = torch.randn(2, 2, 8, 12)
     w = joined.state_dict()
-    path = functional.conv2d(x, w["path.0.weight"], w["path.0.bias"], padding=1).relu()
+    path = functional.conv2d(x, w["path.0.weight"], w["path.0.bias"], padding=1)
+    path = functional.gelu(path)
     path = functional.conv2d(path, w["path.2.weight"], w["path.2.bias"], padding=1)
-    both = torch.cat([Coarse()(x), path], dim=1).relu()
+    both = functional.gelu(torch.cat([Coarse()(x), path], dim=1))
     expected = functional.conv2d(both, w["head.1.weight"], w["head.1.bias"], padding=1)
     torch.testing.assert_close(joined(x), expected)
 
