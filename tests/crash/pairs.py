@@ -5,12 +5,14 @@ Either may be refused, by name, and is then run again. The undisturbed orders ar
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ensemble.manifest import digest_json
 from tests.crash.forks import Ended, Forks, Run
 from tests.crash.ordeal import find_fault
 from tests.crash.verbs import ASIDE, STEPS, Prepared, differing, digest_artefacts, restore_state
@@ -128,9 +130,18 @@ class Pairs:
         return self._after[words]
 
     def _digest(self) -> dict[str, str]:
-        """Digests of the artefacts, without trials: two searches that share a study are not one."""
+        """Digests of the artefacts, without trials: two searches that share a study are not one.
+
+        Nor is their number told: each begins the last one where the other has not ended it.
+        """
         found = digest_artefacts(self.root)
         found.pop("oof/study.log", None)
+        scores = self.root / "oof/scores.json"
+        if scores.exists():
+            content = json.loads(scores.read_text())
+            for stage in content["stages"].values():
+                del stage["trials"]["done"]
+            found["oof/scores.json"] = digest_json(content)
         return found
 
     def _run(self, words: str, after: float = 0.0) -> Run:
