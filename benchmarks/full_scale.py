@@ -159,7 +159,7 @@ class Rehearsal:
             epochs=1,
             batch_size=4,
             learning_rate=1e-3,
-            max_steps_per_epoch=STEPS_OF_TRAINING,
+            steps_per_epoch=STEPS_OF_TRAINING,
         )
 
     def _fresh(self, command: list[str]) -> list[str]:

@@ -186,7 +186,7 @@ def make_project(root: Path, arguments: argparse.Namespace) -> Project:
         encoder_weights="none",
         batch_size=arguments.batch,
         num_workers=arguments.workers,
-        max_steps_per_epoch=arguments.steps + 1,
+        steps_per_epoch=arguments.steps + 1,
     )
     folds = deal(ids, 2)
     write_folds(root / "folds.csv", folds)

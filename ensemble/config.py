@@ -194,8 +194,11 @@ class TrainingSection(Section):
     checkpoint_minutes: float = Field(
         10.0, gt=0, description="A resumable checkpoint is written at least this often."
     )
-    max_steps_per_epoch: int = Field(
-        0, ge=0, description="Cut epochs short after this many steps; 0 does not."
+    steps_per_epoch: int = Field(
+        0,
+        ge=0,
+        description="Steps an epoch, after which it is validated: fewer than the photographs "
+        "fill, or more, with another hole and crop each time; 0 shows each photograph once.",
     )
 
 
@@ -241,9 +244,9 @@ class CustomMember(Section):
     stage: Literal["restoration", "colorization"] = Field(description="Its stage.")
     arch: str = Field(
         "",
-        description="Architecture, as smp spells it; or nafnet; or histogram, with an encoder of "
-        "timm; or onnx, for a network in a file; or external, for predictions made elsewhere; or "
-        "empty, where the registry has the name.",
+        description="Architecture, as smp spells it; or nafnet or plain-unet; or histogram, with "
+        "an encoder of timm; or onnx, for a network in a file; or external, for predictions made "
+        "elsewhere; or empty, where the registry has the name.",
     )
     encoder: str = Field(
         "", description="Encoder, as smp or timm spells it; none where arch is anything else."

@@ -53,7 +53,8 @@ class Member:
         stage: `restoration` or `colorization`.
         kind: `trained` by the toolkit, `fixed` (never trained here), or `external` (its
             predictions were made elsewhere).
-        arch: An architecture of smp, `nafnet`, or `histogram`; for other kinds the algorithm.
+        arch: An architecture of smp, or `nafnet`, `plain-unet` or `histogram`; for other kinds the
+            algorithm.
         encoder: An encoder of smp, or of timm for `histogram`; else empty.
         options: Further arguments of the architecture, sorted by name.
         input_mode: What the network is shown. Restoration: `damaged` (the input as it is),
@@ -184,6 +185,7 @@ _RESTORATION = (
     _restorer("unet-efficientnet-b4", "unet", "efficientnet-b4"),
     # at full resolution throughout
     _restorer("nafnet", "nafnet", ""),
+    _restorer("plain-unet", "plain-unet", ""),
     # classical inpainting
     *(_fixed("restoration", name) for name in FILLS),
 )
@@ -271,9 +273,9 @@ def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
 def custom_member(table: CustomMember) -> Member:
     """A member from a `[[member]]` table.
 
-    `arch` is any architecture of smp with any of its encoders; or `nafnet`, without encoder; or
-    `histogram` with any encoder of timm; or `onnx`, with a file and an adapter; or `external`, for
-    predictions made elsewhere. The names are checked by
+    `arch` is any architecture of smp with any of its encoders; or `nafnet` or `plain-unet`,
+    without encoder; or `histogram` with any encoder of timm; or `onnx`, with a file and an adapter;
+    or `external`, for predictions made elsewhere. The names are checked by
     `ensemble.networks.catalogue.check_member`: smp and timm take seconds to import.
     """
     options = frozen_options(table.options)

@@ -41,7 +41,7 @@ def run(ens, tmp_path):
 def test_a_preset_trains_blends_and_submits(run, name, tmp_path, random_releases):
     run(f"init --preset {name}")
     path = tmp_path / "ens.toml"
-    quick = {"encoder_weights": "none", "epochs": 1, "batch_size": 4, "max_steps_per_epoch": 1}
+    quick = {"encoder_weights": "none", "epochs": 1, "batch_size": 4, "steps_per_epoch": 1}
     config = load_config(path).replace("data", size=SIZE).replace("folds", n_folds=2)
     path.write_text(config_text(config.replace("training", **quick)))
     run(f"demo --size {SIZE} --train 8 --test 1")

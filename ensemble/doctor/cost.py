@@ -50,7 +50,7 @@ class Hours:
     def _learn(self, cost: NetworkCost, n_learned: int) -> float:
         """Hours to learn from so many photographs for all epochs, validation left out."""
         training = _training_of(cost, self.config)
-        steps = Shape(n_learned, training.batch_size, training.max_steps_per_epoch).batches
+        steps = Shape(n_learned, training.batch_size, training.steps_per_epoch).batches
         return training.epochs * steps * (cost.step_seconds + self.wait(cost)) / 3600
 
     def wait(self, cost: NetworkCost) -> float:
@@ -108,7 +108,7 @@ class Hours:
                 f"{_duration(total)} a fold, {_duration(n_folds * total)} for {n_folds} folds, and "
                 f"{_duration(full)} more for all photographs (`train --fold full`), if each "
                 "network learns for all its epochs; `patience` mostly ends it earlier, "
-                "`max_steps_per_epoch` under [training] shortens it"
+                "`steps_per_epoch` under [training] shortens it"
             )
             yield Finding("ok", "hours", text)
 

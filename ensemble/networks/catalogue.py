@@ -13,8 +13,11 @@ from torch import nn
 from ensemble.errors import ConfigError, unknown_name
 from ensemble.members import HISTOGRAM_ARCH, Member
 from ensemble.networks.nafnet import NafNet
+from ensemble.networks.plain_unet import PlainUnet
 
-ARCHITECTURES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"nafnet": NafNet})
+ARCHITECTURES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {"nafnet": NafNet, "plain-unet": PlainUnet}
+)
 """Architectures of our own, by name: called with `in_channels`, `classes` and the member's options,
 each makes a network without encoder that has a `stride`."""
 

@@ -67,8 +67,8 @@ class Needs:
 class Shape:
     """How an epoch is cut into batches, and which part of each is this process's.
 
-    `batch_size` is over all processes, `world` of them; `limit` are most steps an epoch, 0 for
-    none.
+    `batch_size` is over all processes, `world` of them. `steps` is the length of an epoch; 0 is
+    one pass through the photographs.
 
     Raises:
         ConfigError: The batch cannot be divided among the processes.
@@ -76,7 +76,7 @@ class Shape:
 
     photographs: int
     batch_size: int
-    limit: int = 0
+    steps: int = 0
     rank: int = 0
     world: int = 1
 
@@ -90,9 +90,13 @@ class Shape:
 
     @property
     def batches(self) -> int:
-        """Steps an epoch; photographs that fill no batch wait for another epoch's order."""
-        whole = max(1, self.photographs // self.batch_size)
-        return min(whole, self.limit) if self.limit else whole
+        """Steps an epoch."""
+        return self.steps or self.batches_of_pass
+
+    @property
+    def batches_of_pass(self) -> int:
+        """Batches of one order of all photographs; those that fill none wait for another order."""
+        return max(1, self.photographs // self.batch_size)
 
     @property
     def most(self) -> int:
@@ -100,7 +104,7 @@ class Shape:
         return min(self.batch_size, self.photographs) // self.world
 
     def rows(self, order: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-        """This process's part of a batch, given the order of the epoch."""
+        """This process's part of a batch, given the order of the pass and the number in it."""
         start = number * self.batch_size
         return order[start : start + self.batch_size][self.rank :: self.world]
 
@@ -124,9 +128,10 @@ class TrainingBatches(Dataset[Batch]):
 
     def __getitem__(self, key: Key) -> Batch:
         epoch, number = key
-        order = shuffle(self.seed, epoch, len(self.image_ids))
+        turn, number = divmod(number, self.shape.batches_of_pass)
+        order = shuffle(self.seed, (epoch, turn), len(self.image_ids))
         rows = [int(row) for row in self.shape.rows(order, number)]
-        rngs = [np.random.default_rng((self.seed, epoch, row)) for row in rows]
+        rngs = [np.random.default_rng((self.seed, epoch, row, turn)) for row in rows]
         targets = [self.photographs.target(self.image_ids[row]) for row in rows]
         flip = torch.tensor([bool(rng.random() < 0.5) and self.needs.flips for rng in rngs])
         batch = self._damage(Batch(_stack(targets), flip), targets, rngs)

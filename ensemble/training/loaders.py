@@ -47,7 +47,7 @@ def cut_epoch(project: Project, job: Job, hardware: Hardware) -> Shape:
     return Shape(
         photographs=len(project.training_ids(job.fold)),
         batch_size=settings.batch_size,
-        limit=settings.max_steps_per_epoch,
+        steps=settings.steps_per_epoch,
         rank=hardware.rank,
         world=hardware.world,
     )

@@ -31,9 +31,9 @@ class Position:
 
 
 @lru_cache(maxsize=2)
-def shuffle(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The order of an epoch, (count,) int64."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+def shuffle(seed: int, turn: tuple[int, int], count: int) -> NDArray[np.int64]:
+    """The order of a pass, given as (epoch, pass of the epoch): (count,) int64."""
+    return np.random.default_rng((seed, *turn)).permutation(count)
 
 
 def step_seed(seed: int, key: Key, rank: int) -> int:

@@ -253,7 +253,7 @@ def test_hours_count_steps_waiting_validation_and_collection(four_cores):
     # 800 of 1000 are learned from in 50 steps; 100 are validated, and collected in 4 views.
     due = (10 * (50 * (0.5 + 0.016) + 100 * 0.01) + 4 * 100 * 0.01) / 3600
     assert math.isclose(hours(config), due)
-    assert hours(config.replace("training", max_steps_per_epoch=5)) < due / 4
+    assert hours(config.replace("training", steps_per_epoch=5)) < due / 4
     own = Config.model_validate(
         config.model_dump() | {"member": [{"name": UNET.name, "stage": UNET.stage, "epochs": 20}]}
     )

@@ -135,7 +135,7 @@ def test_a_batch_must_divide_among_the_processes() -> None:
 def test_steps_of_an_epoch() -> None:
     assert Shape(photographs=20, batch_size=6).batches == 3
     assert Shape(photographs=4, batch_size=6).batches == 1
-    assert Shape(photographs=20, batch_size=6, limit=2).batches == 2
+    assert Shape(photographs=20, batch_size=6, steps=2).batches == 2
 
 
 def test_keys_are_the_rest_of_the_epoch_at_the_position() -> None:
