@@ -1,14 +1,15 @@
-"""Whether a restorer that mixes fills fills holes better than one that is shown the spline alone.
+"""Which small restorer fills holes best, and whether it gains from being shown every fill.
 
     python benchmarks/restorers.py PHOTOS WORK [--without LAST] [--minutes 5] [--seed 0]
 
-A small U-Net with a path at full resolution learns 1 - masked SSIM from crops of 96 px around
-holes, with the product's own task and loss, in two ways: shown the spline's fill, and shown every
-fill, which it mixes. Rate (one cycle) and length follow the CPU minutes of an arm, so neither a
-busy machine nor the dearer arm changes what is compared. Photographs are those of PHOTOS but for
-names that are in LAST; every fifth is held out, with one hole each at full size. Printed is the
-masked SSIM there of the averaged weights, on gray, the true masks given, and the paired difference
-to the spline. WORK keeps the state every minute; the same command goes on.
+Networks learn 1 - masked SSIM from crops of 96 px around holes, with the product's own task and
+loss, from random weights: U-Net ResNet18 with a path at full resolution, shown every fill or the
+spline's alone; `plain-unet` and `nafnet`, shown every fill. Rate (one cycle) and length follow a
+network's CPU minutes, so neither a busy machine nor the dearer network changes what is compared.
+Photographs are those of PHOTOS but for names that are in LAST; every fifth is held out, with one
+hole each at full size. Printed is the masked SSIM there of the averaged weights, on gray, the true
+masks given, and the paired difference to the spline and to the first network. WORK keeps the state
+every minute; the same command goes on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import copy
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +48,26 @@ from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.vocabulary import FILLS
 
 SIDE, BATCH, RATE, EMA, HOLES = 96, 16, 2e-3, 0.995, 4
-ARMS: dict[str, InputMode] = {
-    "mixed": "fills+mask+distance",
-    "spline": "prefilled+mask+distance",
-}
 
 
-def make_member(mode: InputMode) -> Member:
-    options = {"full_resolution": True, "decoder_channels": [128, 64, 48, 32, 16]}
+def make_member(mode: InputMode, arch: str, encoder: str = "", **options: object) -> Member:
     frozen = frozen_options(options)
-    return Member("small", "restoration", "trained", "unet", "resnet18", frozen, mode)
+    return Member("small", "restoration", "trained", arch, encoder, frozen, mode)
+
+
+UNET = partial(
+    make_member,
+    arch="unet",
+    encoder="resnet18",
+    full_resolution=True,
+    decoder_channels=[128, 64, 48, 32, 16],
+)
+NETWORKS = {
+    "mixed": UNET("fills+mask+distance"),
+    "spline": UNET("prefilled+mask+distance"),
+    "plain-unet": make_member("fills+mask+distance", "plain-unet"),
+    "nafnet": make_member("fills+mask+distance", "nafnet"),
+}
 
 
 class Run:
@@ -178,7 +190,8 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--without", type=Path, help="a folder whose names are left out")
-    parser.add_argument("--minutes", type=float, default=5, help="CPU minutes of an arm")
+    parser.add_argument("--minutes", type=float, default=5, help="CPU minutes of a network")
+    parser.add_argument("--networks", default=",".join(NETWORKS), help="which, by comma")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -188,9 +201,9 @@ def main() -> None:
     held_out = paths[::5]
     batches = Batches(sorted(set(paths) - set(held_out)), options.work / "fills.npy")
     found = {}
-    for name, mode in ARMS.items():
-        settings = {"hole_loss": 1.0, "ssim_finish": 1.0, "input_mode": mode}
-        member = make_member(mode)
+    for name in options.networks.split(","):
+        member = NETWORKS[name]
+        settings = {"hole_loss": 1.0, "ssim_finish": 1.0, "input_mode": member.input_mode}
         task = RestorationTask(member, Config().replace("restoration", **settings))
         run = Run(task, options.work / f"{name}-{options.seed}.pt", options.seed)
         run.learn(batches, 60 * options.minutes)
@@ -198,7 +211,9 @@ def main() -> None:
         spline, ours = found[name].T
         print(f"{name}: {run.step} steps, M {ours.mean():.4f} (spline {spline.mean():.4f}), "
               f"{compare(ours - spline)} to the spline", flush=True)  # fmt: skip
-    print(f"mixed to spline: {compare((found['mixed'] - found['spline'])[:, 1])}")
+    first, *others = found
+    for name in others:
+        print(f"{name} to {first}: {compare((found[name] - found[first])[:, 1])}")
 
 
 def compare(difference: NDArray[np.float64]) -> str:

@@ -36,7 +36,7 @@ def identity(member: Member) -> str:
 @pytest.mark.parametrize("member", TRAINED, ids=identity)
 def test_every_network_takes_any_size(member: Member) -> None:
     network = build(member, encoder_weights="none").eval()
-    assert network.stride == (8 if member.arch in ("deeplabv3", "nafnet") else 32)
+    assert network.stride == (8 if member.arch in ("deeplabv3", "nafnet", "plain-unet") else 32)
     with torch.inference_mode():
         y = network(torch.randn(1, 1, 50, 75))
     assert y.shape == (1, member.out_channels, 50, 75)
@@ -109,7 +109,11 @@ def test_every_architecture_takes_a_path_at_full_resolution(arch: str) -> None:
 
 @pytest.mark.parametrize(
     "member",
-    [MEMBERS["restoration"]["nafnet"], replace(SMALL, options=((FULL_RESOLUTION, True),))],
+    [
+        MEMBERS["restoration"]["nafnet"],
+        MEMBERS["restoration"]["plain-unet"],
+        replace(SMALL, options=((FULL_RESOLUTION, True),)),
+    ],
     ids=identity,
 )
 def test_networks_at_full_resolution_start_from_the_prefill(member: Member) -> None:

@@ -58,7 +58,7 @@ def test_an_epoch_shows_each_photograph_once(make_batches) -> None:
         shown = torch.cat([batches[epoch, number].target for number in range(len(batches))])
         assert len(shown) == 20
         assert len(torch.unique(shown.flatten(1), dim=0)) == 20
-    assert not np.array_equal(shuffle(1, 0, 20), shuffle(1, 1, 20))
+    assert not np.array_equal(shuffle(1, (0, 0), 20), shuffle(1, (1, 0), 20))
 
 
 def test_the_parts_of_a_batch_belong_together(make_batches) -> None:
@@ -136,6 +136,27 @@ def test_steps_of_an_epoch() -> None:
     assert Shape(photographs=20, batch_size=6).batches == 3
     assert Shape(photographs=4, batch_size=6).batches == 1
     assert Shape(photographs=20, batch_size=6, steps=2).batches == 2
+    assert Shape(photographs=20, batch_size=6, steps=50).batches == 50
+
+
+def test_an_epoch_of_more_steps_shows_photographs_again_with_other_holes(make_batches) -> None:
+    batches = make_batches(batch_size=5, steps=10)
+    assert len(batches) == 10
+    for turn in (0, 4):
+        shown = torch.cat([batches[0, turn + number].target for number in range(4)])
+        assert len(torch.unique(shown.flatten(1), dim=0)) == 20
+    first, again = batches[0, 0], batches[0, 4]
+    assert not torch.equal(first.target, again.target)
+    once = make_batches(batch_size=5)
+    assert all(equal(once[1, number], batches[1, number]) for number in range(4))
+
+    def holes(number: int) -> dict[bytes, bytes]:
+        batch = batches[0, number]
+        pairs = zip(batch.target.numpy(), batch.lost_mask.numpy(), strict=True)
+        return {target.tobytes(): mask.tobytes() for target, mask in pairs}
+
+    later = holes(4) | holes(5) | holes(6) | holes(7)
+    assert all(later[target] != mask for target, mask in holes(0).items())
 
 
 def test_keys_are_the_rest_of_the_epoch_at_the_position() -> None:
