@@ -18,4 +18,7 @@ def hole_depth(lost_mask: Mask) -> NDArray[np.float32]:
     array([[0., 1., 2., 1., 0.]], dtype=float32)
     """
     lost = lost_mask.astype(np.uint8)
-    return cv2.distanceTransform(lost, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float32)
+    distance = cv2.distanceTransform(lost, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # OpenCV's last bit changes with where the array lies in memory. Squares are whole numbers.
+    squares = np.rint(np.square(distance.astype(np.float64)))
+    return np.sqrt(squares).astype(np.float32)
