@@ -179,7 +179,7 @@ def score(member: Member, network: nn.Module, paths: list[Path]) -> NDArray[np.f
         mask = damage.lost_mask()
         shown = Shown(apply_damage(gray, damage)[None], mask[None])
         answer = predictor.predict(shown, ["identity"])["identity"][0]
-        pictures = (shown.fill(FILLS[:1])[0, ..., 0], np.where(mask, answer, gray))
+        pictures = (shown.fill(FILLS[:1], slice(1))[0, ..., 0], np.where(mask, answer, gray))
         scores = [gray_score(pred=p, target=gray, lost_mask=mask) for p in pictures]
         found.append([one.masked_ssim for one in scores])
     return np.array(found)

@@ -30,7 +30,7 @@ from ensemble.composition.luma import lock_luma
 from ensemble.config import load_config
 from ensemble.damage.fill import fill_hole
 from ensemble.networks.build import load_network
-from ensemble.networks.tensors import denormalize, to_tensor
+from ensemble.networks.tensors import denormalize, normalize
 from ensemble.project import Project
 from ensemble.workspace import Workspace
 
@@ -63,7 +63,7 @@ def predict(project: Project, member: str, fold: int, grays: list[Gray]) -> list
     pictures: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for start in range(0, len(grays), BATCH):
-            shown = to_tensor(np.stack(grays[start : start + BATCH]), **scale)
+            shown = normalize(torch.from_numpy(np.stack(grays[start : start + BATCH])), **scale)
             output = denormalize(network(shown), **scale)
             pictures += list(output.permute(0, 2, 3, 1).numpy())
     return pictures

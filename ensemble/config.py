@@ -41,7 +41,12 @@ InputMode = Literal[
 ]
 """What a network of restoration is shown."""
 
-REMOVED = {"colorization.train_on": "colorization always learns from clean gray"}
+_NO_SSIM = "it made no difference; `ssim_finish` is what pays"
+REMOVED = {
+    "colorization.train_on": "colorization always learns from clean gray",
+    "restoration.masked_ssim_loss": _NO_SSIM,
+    "member.masked_ssim_loss": _NO_SSIM,
+}
 """Keys of earlier versions, each with the reason why it went."""
 
 _LARGEST = 2**18
@@ -119,9 +124,6 @@ class RestorationSection(Section):
         le=1.0,
         description="Share of the loss taken over the hole and its rim alone; 0 is the slides' "
         "whole-image loss.",
-    )
-    masked_ssim_loss: float = Field(
-        0.0, ge=0.0, description="Weight of 1 - masked SSIM, added to the loss."
     )
     ssim_finish: float = Field(
         0.0,
@@ -397,7 +399,7 @@ def _fault(fault: Any, content: Mapping[str, Any]) -> str:
     if fault["type"] != "extra_forbidden":
         return f"`{key}`{of}: {fault['msg'].lower()}, but got {fault['input']!r}{remedy}"
     if key in REMOVED:
-        return f"`{key}` is no longer a key: {REMOVED[key]}; delete it"
+        return f"`{key}`{of} is no longer a key: {REMOVED[key]}; delete it"
     valid = _keys_beside(path)
     nearest = nearest_first(path[-1], valid)[0]
     return f"unknown key `{key}`{of}; the nearest valid one is `{nearest}`"

@@ -120,11 +120,6 @@ class Member:
         return known.get(self.input_mode.partition("+")[0], ())
 
     @property
-    def mixes(self) -> bool:
-        """Whether the network answers with weights of the fills that it is shown."""
-        return len(self.fills) > 1
-
-    @property
     def sees_distance(self) -> bool:
         """Whether the network is shown each lost pixel's distance to the rim."""
         return self.input_mode.endswith("+distance")
@@ -133,9 +128,9 @@ class Member:
     def out_channels(self) -> int:
         """Channels of the network's output; for a histogram, its bins.
 
-        Where it mixes fills, a weight for each and what is added to their mean.
+        Of several fills a weight each, and what is added to their mean.
         """
-        if self.mixes:
+        if len(self.fills) > 1:
             return len(self.fills) + 1
         return {"gray": 1, "rgb": 3, "histogram": HUE_BINS}[self.output]
 

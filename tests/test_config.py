@@ -117,6 +117,15 @@ def test_the_heading_is_a_comment(tmp_path: Path):
             "`colorization.train_on` is no longer a key: colorization always learns from clean "
             "gray; delete it",
         ),
+        (
+            "[restoration]\nmasked_ssim_loss = 0.5",
+            "`restoration.masked_ssim_loss` is no longer a key: it made no difference; "
+            "`ssim_finish` is what pays; delete it",
+        ),
+        (
+            MEMBER + "masked_ssim_loss = 0.0",
+            "`member.masked_ssim_loss` of [[member]] `mine` is no longer a key: it made no",
+        ),
         ("[trainin]\nepochs = 3", "unknown key `trainin`; the nearest valid one is `training`"),
         ("sead = 3", "unknown key `sead`; the nearest valid one is `seed`"),
         (

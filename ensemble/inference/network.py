@@ -56,7 +56,7 @@ class NetworkPredictor(Predictor):
         return {view: np.concatenate(arrays) for view, arrays in parts.items()}
 
     def _input(self, shown: Shown, here: slice) -> Tensor:
-        planes = torch.from_numpy(shown.fill(self.member.fills)[here])
+        planes = torch.from_numpy(shown.fill(self.member.fills, here))
         batch = normalize(planes, **self.normalization).contiguous()
         if self.member.in_channels == 1:
             return batch

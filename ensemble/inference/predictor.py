@@ -28,14 +28,10 @@ class Shown:
     lost_masks: NDArray[np.bool_]  # (N, H, W) bool, the located holes
     _filled: dict[str, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
 
-    def fill(self, methods: Sequence[str]) -> NDArray[np.uint8]:
-        """The grays with their holes filled as in training; each method fills them only once.
+    def fill(self, methods: Sequence[str], here: slice) -> NDArray[np.uint8]:
+        """Some of the grays with their holes filled as in training, a plane a method: (n, H, W, K).
 
-        Args:
-            methods: Of `FILLS`; without any the grays are given as they are.
-
-        Returns:
-            (N, H, W, K) uint8, a plane for each method, or (N, H, W, 1).
+        Each method of `FILLS` fills all N only once; without any the grays are given as they are.
         """
         for method in methods:
             if method not in self._filled:
@@ -43,7 +39,7 @@ class Shown:
                 fill = partial(_fill, method=method)
                 self._filled[method] = np.stack(list(map_in_order(fill, pairs)))
         planes = [self._filled[method] for method in methods] or [self.grays]
-        return np.stack(planes, axis=-1)
+        return np.stack([plane[here] for plane in planes], axis=-1)
 
 
 def _fill(pair: tuple[Gray, Mask], *, method: str) -> Gray:

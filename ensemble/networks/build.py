@@ -96,7 +96,7 @@ def build(member: Member, *, encoder_weights: EncoderWeights) -> nn.Module:
             f"member `{member.name}` cannot be built: {kind}, {member.in_channels} input "
             f"channel(s) and options {options}: {error}; change its arch, encoder or options"
         ) from error
-    if member.mixes:
+    if len(member.fills) > 1:
         net = FillMixer(net)
     if member.arch != HISTOGRAM_ARCH:
         return PictureNetwork(net, stride=stride, residual=member.stage == "restoration")

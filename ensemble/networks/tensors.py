@@ -20,26 +20,11 @@ from ensemble.errors import ArrayError
 Crop = tuple[EllipsisType, slice, slice]
 
 
-def to_tensor(pictures: NDArray[np.uint8], *, mean: float, std: float) -> Tensor:
-    """Normalize pictures (N, H, W) or (N, H, W, 3) uint8: (value / 255 - mean) / std.
-
-    Returns:
-        (N, 1, H, W) or (N, 3, H, W) float32.
-
-    Raises:
-        ArrayError: Another shape or dtype.
-    """
-    if pictures.dtype != np.uint8:
-        raise ArrayError(f"pictures must be uint8, but are {pictures.dtype}")
-    if pictures.ndim != 3 and (pictures.ndim != 4 or pictures.shape[-1] != 3):
-        raise ArrayError(
-            f"pictures must have the shape (N, H, W) or (N, H, W, 3), but got {pictures.shape}"
-        )
-    return normalize(torch.from_numpy(pictures), mean=mean, std=std).contiguous()
-
-
 def normalize(pictures: Tensor, *, mean: float, std: float) -> Tensor:
-    """As `to_tensor`, but of tensors on their device, also (N, H, W, C); laid out channels last."""
+    """Normalize pictures (N, H, W) or (N, H, W, C) uint8: (value / 255 - mean) / std.
+
+    Returns (N, C, H, W) float32 on the same device, laid out channels last.
+    """
     channels_last = pictures[..., None] if pictures.ndim == 3 else pictures
     return channels_last.permute(0, 3, 1, 2).to(torch.float32).div_(255).sub_(mean).div_(std)
 
@@ -50,7 +35,7 @@ def denormalize(tensor: Tensor, *, mean: float, std: float) -> Tensor:
 
 
 def to_uint8(tensor: Tensor, *, mean: float, std: float) -> NDArray[np.uint8]:
-    """Undo `to_tensor` of any dtype and device: the nearest level (halves to even), 0..255.
+    """Undo `normalize` of any dtype and device: the nearest level (halves to even), 0..255.
 
     Raises:
         ArrayError: Another shape, or a value that is not finite: the network has diverged.

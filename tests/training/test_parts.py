@@ -27,7 +27,7 @@ from tests.reference import double
 
 # Without batch normalization, the one thing that sees the parts.
 NORMLESS = Job("restoration", "normless", 0)
-LOSSES = {"members": ("normless",), "hole_loss": 0.5, "masked_ssim_loss": 0.3}
+LOSSES = {"members": ("normless",), "hole_loss": 0.5, "ssim_finish": 0.5}
 
 
 class Memory:

@@ -14,7 +14,7 @@ from ensemble.damage.bank import make_bank
 from ensemble.damage.fill import fill_hole
 from ensemble.inference.network import NetworkPredictor
 from ensemble.inference.predictor import Shown
-from ensemble.networks.tensors import to_tensor
+from ensemble.networks.tensors import normalize
 from ensemble.project import Project
 from ensemble.training.batches import Batch, Shape, TrainingBatches, ValidationBatches
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
@@ -165,9 +165,6 @@ def test_losses_of_restoration_add_up(make_project: MakeProject) -> None:
 
     whole, hole, mixed = loss(), loss(hole_loss=1.0), loss(hole_loss=0.25)
     assert mixed == pytest.approx(0.75 * whole + 0.25 * hole, rel=1e-5)
-    ssim = loss(masked_ssim_loss=1.0) - whole
-    assert 0 < ssim < 2
-    assert loss(masked_ssim_loss=0.5) == pytest.approx(whole + 0.5 * ssim, rel=1e-5)
 
 
 def test_colorization_on_clean_gray_needs_no_damage(make_project: MakeProject) -> None:
@@ -176,7 +173,7 @@ def test_colorization_on_clean_gray_needs_no_damage(make_project: MakeProject) -
     batch = batch_of(project, task)
     assert batch.lost_mask is None
     clean = luma(flipped(batch, batch.target.numpy()))
-    expected = to_tensor(clean, mean=0.5, std=0.225)
+    expected = normalize(torch.from_numpy(clean), mean=0.5, std=0.225)
     torch.testing.assert_close(task.example(batch).shown, expected)
 
 

@@ -65,7 +65,7 @@ class RestorationTask(Task):
         return Example(self._input(base, lost_mask, depth), wanted, lost_mask, area)
 
     def loss(self, output: Tensor, example: Example, *, done: float = 0.0) -> Tensor:
-        """The slides' whole-image loss, with a share of the hole's and the masked SSIM's.
+        """The slides' whole-image loss, with a share of the hole's.
 
         In the last share `ssim_finish`, 1 - masked SSIM and some of the hole's absolute error: SSIM
         rewards contrast where a mean would be flat, but alone it trains poorly from the start.
@@ -78,8 +78,6 @@ class RestorationTask(Task):
         if settings.hole_loss:
             hole = self._hole_loss(output, example, l1=weights.l1, mse=weights.mse)
             loss = (1 - settings.hole_loss) * loss + settings.hole_loss * hole
-        if settings.masked_ssim_loss:
-            loss = loss + settings.masked_ssim_loss * (1 - self._masked_ssim(output, example))
         return loss
 
     def _hole_loss(self, output: Tensor, example: Example, *, l1: float, mse: float) -> Tensor:
