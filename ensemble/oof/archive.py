@@ -4,8 +4,8 @@ Beside the Zarr arrays lie a manifest (what the predictions were made from, for 
 and views) and a checksum of every prediction, which finds missing, swapped and changed chunks: Zarr
 would read a missing one as black.
 
-A chunk's file is read and written here, not through Zarr's event loop, which costs ten times the
-time of a small picture.
+Files are read here, and chunks written, not through Zarr's event loop, which costs ten times the
+time of a small picture; Zarr is imported only to make an archive.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, PositiveInt, model_validator
 
 from ensemble.config import MOST_SIDE
 from ensemble.errors import (
@@ -34,16 +35,72 @@ from ensemble.errors import (
 from ensemble.files import atomic_write, exclusive_lock, has_room, no_room, refuse_links
 from ensemble.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ensemble.parallel import split_in_batches
-from ensemble.reading import read_npy, shorten
+from ensemble.reading import read_json, read_npy, shorten
 from ensemble.vocabulary import View
 
-ARRAYS, RECORD = "views.zarr", "checksums.npy"
+ARRAYS, RECORD, _METADATA = "views.zarr", "checksums.npy", "zarr.json"
 REMEDY = "run `ens oof`"
 
 _COPIED_AT_ONCE = 32
 
 _LARGEST_ITEM = 4 * MOST_SIDE**2
 """Bytes of one prediction."""
+
+
+class _Array(NamedTuple):
+    """What a view's file of metadata says: its shape, all photographs of it, and its dtype."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class _Group(BaseModel):
+    zarr_format: Literal[3]
+    node_type: Literal["group"]
+
+
+class _Bytes(BaseModel):
+    name: Literal["bytes"]
+
+
+class _Zstd(BaseModel):
+    name: Literal["zstd"]
+
+
+class _Chunks(BaseModel):
+    chunk_shape: tuple[PositiveInt, ...]
+
+
+class _Grid(BaseModel):
+    name: Literal["regular"]
+    configuration: _Chunks
+
+
+class _Separator(BaseModel):
+    separator: Literal["/"] = "/"
+
+
+class _Keys(BaseModel):
+    name: Literal["default"]
+    configuration: _Separator = _Separator()
+
+
+class _Metadata(BaseModel):
+    """What `create` has Zarr write, by the specification of Zarr 3."""
+
+    zarr_format: Literal[3]
+    node_type: Literal["array"]
+    shape: tuple[PositiveInt, ...]
+    data_type: Literal["uint8", "float32"]
+    chunk_grid: _Grid
+    chunk_key_encoding: _Keys
+    codecs: tuple[_Bytes, _Zstd]
+
+    @model_validator(mode="after")
+    def _check_chunks(self) -> _Metadata:
+        if self.chunk_grid.configuration.chunk_shape != (1, *self.shape[1:]):
+            raise ValueError("a chunk must be one prediction")
+        return self
 
 
 class Archive:
@@ -224,29 +281,31 @@ class Archive:
         )
 
     @cached_property
-    def _arrays(self) -> dict[View, Any]:
-        import zarr
-        from zarr.codecs import ZstdCodec
-
+    def _arrays(self) -> dict[View, _Array]:
         try:
-            group = zarr.open_group(self.path / ARRAYS, mode="r+", zarr_format=3)
-            arrays = {view: cast(Any, group[view]) for view in self.views}
+            read_json(self.path / ARRAYS / _METADATA, _Group)
+            arrays = {view: self._read_metadata(view) for view in self.views}
             for view, array in arrays.items():
-                if array.shape[0] != len(self.image_ids) or array.chunks != (1, *array.shape[1:]):
-                    raise ValueError(f"view `{view}` is of shape {array.shape}")
-                if math.prod(array.shape[1:]) * np.dtype(array.dtype).itemsize > _LARGEST_ITEM:
-                    raise ValueError(f"a prediction of `{view}` would be {array.shape[1:]}")
-                if array.compressors != (ZstdCodec(),):
-                    raise ValueError(f"view `{view}` is compressed by {array.compressors}")
-        except Exception as error:  # whatever Zarr makes of what it finds there
+                if array.shape[0] != len(self.image_ids):
+                    raise DataError(f"view `{view}` is of shape {array.shape}")
+                if math.prod(array.shape[1:]) * array.dtype.itemsize > _LARGEST_ITEM:
+                    raise DataError(f"a prediction of `{view}` would be {array.shape[1:]}")
+        except DataError as error:
             self._refuse(error)
         return arrays
 
+    def _read_metadata(self, view: View) -> _Array:
+        path = self.path / ARRAYS / view / _METADATA
+        try:
+            found: _Metadata = read_json(path, _Metadata)
+        except DataError as error:
+            raise DataError(f"`{path}`: {error}") from None
+        return _Array(found.shape, np.dtype(found.data_type))
+
     def _chunk(self, view: View, row: int) -> Path:
         """The file of one prediction."""
-        array = self._arrays[view]
-        key = array.metadata.encode_chunk_key((row, *[0] * (array.ndim - 1)))
-        return self.path / ARRAYS / view / str(key)
+        key = "/".join(map(str, (row, *[0] * (len(self._arrays[view].shape) - 1))))
+        return self.path / ARRAYS / view / f"c/{key}"
 
     def _decode(self, view: View, row: int) -> NDArray[Any] | None:
         """A prediction as it was written; None if its file is gone or holds something else."""

@@ -9,27 +9,49 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.__main__ import MEMORY, try_one
 from tests.fuzz.bombs import BOMBS
-from tests.fuzz.parsers import PARSERS, Parser
+from tests.fuzz.hunt import GIVEN_UP, MEMORY, Parser, try_one
+from tests.fuzz.parsers import PARSERS
+from tests.fuzz.planted import FAULTS
 
 ROOT = Path(__file__).parents[2]
 INPUTS = 40
 
 
-def run(module: str, *arguments: str) -> str:
+def run(module: str, *arguments: str, status: int = 0) -> str:
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
 def test_every_parser_gives_something_valid_or_an_error_of_ours() -> None:
     said = run("tests.fuzz", f"--inputs={INPUTS}", "--seed=ens", "--minutes=60")
-    tried = re.findall(r"^(.+?) +([\d,]+) inputs +0 failures$", said, re.MULTILINE)
-    assert sorted(name for name, _ in tried[:-1]) == sorted(one.name for one in PARSERS), said
-    assert tried[-1][1] == f"{INPUTS * len(PARSERS):,}"
+    assert read_table(said) == {
+        **{parser.name: (INPUTS, 0) for parser in PARSERS},
+        "all": (INPUTS * len(PARSERS), 0),
+    }, said
+    assert f"{len(PARSERS)} of {len(PARSERS)} parsers had {INPUTS};" in said
+
+
+def test_every_fault_is_found_and_told_with_its_input(tmp_path: Path) -> None:
+    said = run("tests.fuzz.planted", "--inputs=150", "--seed=ens", f"--found={tmp_path}", status=1)
+    table = read_table(said)
+    for name, told in FAULTS.items():
+        tried, failures = table[name]
+        assert failures, said
+        assert tried == 150 or failures == GIVEN_UP, said  # an end of its process is not the end
+        first = re.search(rf"^{name}, input (\d+) of seed ens: (?s:.*?){told}", said, re.MULTILINE)
+        assert first, (name, said)
+        assert (tmp_path / f"{name.replace(' ', '-')}-ens-{first[1]}").exists()
+    assert table["no fault"] == (150, 0)
+
+
+def read_table(said: str) -> dict[str, tuple[int, int]]:
+    """Of each parser, the inputs and the failures."""
+    rows = re.findall(r"^(.+?) +([\d,]+) inputs +(\d+) failures", said, re.MULTILINE)
+    return {name: (int(tried.replace(",", "")), int(failures)) for name, tried, failures in rows}
 
 
 def test_files_that_unfold_are_refused_within_memory() -> None:

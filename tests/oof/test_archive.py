@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -204,6 +205,33 @@ def test_harmed_arrays_are_refused(tmp_path, lost):
     archive = make(tmp_path)
     path = archive.path / ARRAYS / lost
     shutil.rmtree(path) if path.is_dir() else path.write_text("{")
+    with pytest.raises(StaleArtefactError, match="is damaged .*; run `ens oof`"):
+        Archive(archive.path).require_arrays()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("shape", [4, *SHAPE]),
+        ("shape", [3, 10**5, 10**5]),
+        ("shape", [3, 0, 5]),
+        ("data_type", "float64"),
+        ("data_type", {"name": "uint8"}),
+        ("chunk_grid", {"name": "regular", "configuration": {"chunk_shape": [3, *SHAPE]}}),
+        ("chunk_key_encoding", {"name": "default", "configuration": {"separator": "."}}),
+        ("codecs", [{"name": "bytes"}, {"name": "gzip", "configuration": {"level": 1}}]),
+        ("codecs", [{"name": "bytes"}]),
+        ("zarr_format", 2),
+        ("node_type", "group"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(tmp_path, key, value):
+    archive = make(tmp_path)
+    path = archive.path / ARRAYS / "hflip/zarr.json"
+    found = json.loads(path.read_bytes())
+    if key == "shape":
+        found["chunk_grid"]["configuration"]["chunk_shape"] = [1, *value[1:]]
+    path.write_text(json.dumps({**found, key: value}))
     with pytest.raises(StaleArtefactError, match="is damaged .*; run `ens oof`"):
         Archive(archive.path).require_arrays()
 
