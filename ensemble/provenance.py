@@ -66,8 +66,6 @@ def learning_settings(config: Config, stage: Stage, name: str) -> dict[str, Any]
         *(key for key, value in _ADDED.items() if content[stage].get(key) == value),
     )
     stage_settings = {key: value for key, value in content[stage].items() if key not in left_out}
-    if stage == "restoration":
-        stage_settings["masked_ssim_loss"] = 0.0  # a key that went: trainings without it stay
     learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
     shared = {key: content[key] for key in ("seed", "data", "normalization")}
     return {**shared, "stage": stage_settings, "training": learning}
