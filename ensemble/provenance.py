@@ -46,9 +46,6 @@ from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
 WEIGHTS, METRICS = "weights.safetensors", "metrics.csv"
 """Files of a training: what predicts, and a row an epoch."""
 
-_ADDED = {"ssim_finish": 0.0}
-"""Keys that came later, with the value that changes nothing: older trainings do not know them."""
-
 CONTENT = "content"
 """What a manifest calls the digest of imported pictures."""
 
@@ -61,11 +58,7 @@ def learning_settings(config: Config, stage: Stage, name: str) -> dict[str, Any]
     epochs: a training can be extended.
     """
     content = config.of_member(stage, name).model_dump(mode="json")
-    left_out = (
-        "members",
-        *(key for key, value in _ADDED.items() if content[stage].get(key) == value),
-    )
-    stage_settings = {key: value for key, value in content[stage].items() if key not in left_out}
+    stage_settings = {key: value for key, value in content[stage].items() if key != "members"}
     learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
     shared = {key: content[key] for key in ("seed", "data", "normalization")}
     return {**shared, "stage": stage_settings, "training": learning}
