@@ -25,7 +25,7 @@ from ensemble.metric.score import gray_score
 from ensemble.networks.build import load_network
 from ensemble.networks.tensors import normalize, to_uint8
 from ensemble.project import Project
-from ensemble.provenance import checkpoint_digests, learning_settings
+from ensemble.provenance import checkpoint_digests
 from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
 from ensemble.training.learner import PICTURE_SIDE, PICTURES, draw_strip
@@ -216,16 +216,6 @@ def test_a_network_that_was_shown_another_fill_is_stale(
     after = [checkpoint_digests(project, member, 0) for member in (restorer, colorizer)]
     assert (after[0] != before[0]) == (mode != "damaged")
     assert after[1] == before[1]
-
-
-def test_trainings_of_before_keys_came_and_went_stay(make_project: MakeProject) -> None:
-    project = make_project(section="restoration", hole_loss=0.5)
-    settings = learning_settings(project.config, "restoration", "tiny-restorer")
-    noted = {"input_mode": "damaged", "hole_loss": 0.5, "masked_ssim_loss": 0.0}
-    assert settings["stage"] == noted
-    changed = project.config.replace("restoration", ssim_finish=0.5)
-    settings = learning_settings(changed, "restoration", "tiny-restorer")
-    assert settings["stage"]["ssim_finish"] == 0.5
 
 
 def with_table(project: Project, name: str = "tiny-restorer", **settings: object) -> Project:
