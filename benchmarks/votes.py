@@ -32,6 +32,7 @@ from ensemble.damage.fill import fill_hole
 from ensemble.networks.build import load_network
 from ensemble.networks.tensors import denormalize, normalize
 from ensemble.project import Project
+from ensemble.provenance import checked_weights
 from ensemble.workspace import Workspace
 
 GAINS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
@@ -58,7 +59,7 @@ def count(picture: NDArray[np.float32], gray: Gray, gain: float) -> NDArray[np.f
 
 def predict(project: Project, member: str, fold: int, grays: list[Gray]) -> list[NDArray[Any]]:
     found = project.member("colorization", member)
-    network = load_network(project.folder(found, fold), found).eval()
+    network = load_network(checked_weights(project, found, fold), found).eval()
     scale = project.config.normalization.model_dump()
     pictures: list[NDArray[np.float32]] = []
     with torch.inference_mode():

@@ -26,25 +26,34 @@ from typing import Any
 from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.config import RUNTIME_KEYS, Config
 from ensemble.damage import FILL_VERSION
+from ensemble.data.digests import digest_files
 from ensemble.data.photographs import masks_digest
 from ensemble.data.scan import locator_digest
-from ensemble.errors import DataError, MissingArtefactError, StaleArtefactError
+from ensemble.errors import (
+    DataError,
+    EnsembleError,
+    MissingArtefactError,
+    StaleArtefactError,
+)
 from ensemble.manifest import (
     MANIFEST,
     Manifest,
+    differing,
     digest_bytes,
     digest_file,
     digest_json,
+    digest_sample,
     read_manifest,
     require_same,
 )
 from ensemble.members import Member
+from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.reading import read_bytes
 from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
 
-WEIGHTS, METRICS = "weights.safetensors", "metrics.csv"
-"""Files of a training: what predicts, and a row an epoch."""
+WEIGHTS, METRICS, LAST = "weights.safetensors", "metrics.csv", "last.ckpt"
+"""Files of a training: what predicts, a row an epoch, and the state to go on from."""
 
 CONTENT = "content"
 """What a manifest calls the digest of imported pictures."""
@@ -101,8 +110,8 @@ def full_epochs(project: Project, member: Member) -> int:
     if not folds:
         raise MissingArtefactError(
             f"{member.stage} `{member.name}` learns from all photographs for as many epochs as its "
-            "folds' best ones, but none of its folds has finished; first run `ens train --stage "
-            f"{member.stage} --member {member.name}`"
+            "folds' best ones, but none of its folds has finished; first run "
+            f"`{training_command(member.stage, member.name, 'all')}`"
         )
     averaged = project.config.of_member(member.stage, member.name).training.average_last
     key = "epochs" if averaged else "best_epoch"
@@ -110,55 +119,106 @@ def full_epochs(project: Project, member: Member) -> int:
     return int(sum(counts) / len(counts) + 0.5)
 
 
+def training_command(stage: str, member: str, folds: object, *, restart: bool = False) -> str:
+    """What to type to train some folds of a member, or all photographs."""
+    command = f"ens train --stage {stage} --member {member} --fold {folds}"
+    return f"{command} --restart" if restart else command
+
+
 def read_checkpoint(project: Project, member: Member, fold: Fold) -> Manifest:
     """The manifest of a finished training, if it was made from the present things.
 
+    Of its weights the size and a sample are compared; `checked_weights` reads all of them.
+
     Raises:
         MissingArtefactError: The training has not finished, or its weights are gone.
-        StaleArtefactError: It was made from something else, of another fold for example.
+        StaleArtefactError: It was made from something else, of another fold for example; or its
+            manifest is damaged, or its weights are others.
     """
     folder = project.folder(member, fold)
-    command = f"run `ens train --stage {member.stage} --member {member.name} --fold {fold}"
-    manifest = read_manifest(folder / MANIFEST, remedy=f"{command}`")
+    path, weights = folder / MANIFEST, folder / WEIGHTS
+    command = training_command(member.stage, member.name, fold)
+    mend = _mend(project, member, fold)
+    manifest = read_manifest(path, remedy=mend if path.exists() else f"run `{command}`")
     require_same(
         manifest.made_from,
         checkpoint_digests(project, member, fold),
         name=f"the {member.stage} network `{member.name}` in `{folder}`",
-        remedy=f"{command} --restart`, or undo the change",
+        remedy=f"run `{command} --restart`, or undo the change",
     )
-    if not (folder / WEIGHTS).is_file():
-        raise MissingArtefactError(f"`{folder / WEIGHTS}` is not there; {command} --restart`")
+    if not weights.is_file():
+        raise MissingArtefactError(f"`{weights}` is not there; {mend}")
+    sample = manifest.facts.get("weights_sample")  # earlier versions noted none
+    if sample and digest_sample(weights) != sample:
+        raise _other_weights(project, member, fold)
     return manifest
 
 
-def checked_weights(folder: Path) -> Path:
+def checked_weights(project: Project, member: Member, fold: Fold) -> Path:
     """The weights file of a finished training, if it is the one that its manifest was written for.
 
     Raises:
-        MissingArtefactError: The training has not finished.
-        StaleArtefactError: The file is another.
+        MissingArtefactError: See `read_checkpoint`.
+        StaleArtefactError: See there.
     """
-    path, remedy = folder / WEIGHTS, "put the file back, or train anew with `ens train --restart`"
-    noted = _noted_weights(folder, read_manifest(folder / MANIFEST, remedy="run `ens train`"))
-    try:
-        found = digest_file(path)
-    except FileNotFoundError:
-        raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None
-    if found != noted:
-        raise StaleArtefactError(
-            f"`{path}` is not the file that `{folder / MANIFEST}` was written for; {remedy}"
-        )
+    noted = _source_digest(project, member, fold)
+    path = project.folder(member, fold) / WEIGHTS
+    if digest_file(path) != noted:
+        raise _other_weights(project, member, fold)
     return path
 
 
-def _noted_weights(folder: Path, manifest: Manifest) -> str:
-    """SHA-256 of the weights that a manifest was written for."""
-    if "weights" not in manifest.facts:
-        raise StaleArtefactError(
-            f"`{folder / MANIFEST}` does not name the weights it was written for; train anew with "
-            "`ens train --restart`"
-        )
-    return str(manifest.facts["weights"])
+def check_sources(
+    project: Project, members: Iterable[Member], folds: Sequence[int], progress: Progress = silent
+) -> None:
+    """Refuse weights, ONNX files and imports that members cannot predict from.
+
+    Weights are read, once as long as they are not written to: a bar is shown.
+
+    Raises:
+        MissingArtefactError: One is missing.
+        StaleArtefactError: One is another, or was made from something else.
+    """
+    noted: dict[Path, tuple[Member, int, str]] = {}
+    for member, fold, digest in _source_digests(project, members, folds):
+        if member.kind == "trained":
+            noted[project.folder(member, fold) / WEIGHTS] = member, fold, digest
+    if not noted:
+        return
+    folder = project.workspace.checkpoints
+    found = digest_files(noted, folder=folder, what="checking weights", progress=progress)
+    for (member, fold, digest), present in zip(noted.values(), found.values(), strict=True):
+        if present != digest:
+            raise _other_weights(project, member, fold)
+
+
+def must_restart(project: Project, member: Member, fold: Fold) -> bool:
+    """Whether a training that `read_checkpoint` refuses has to begin anew.
+
+    Else `ens train` writes weights and manifest again, from what it keeps to go on.
+    """
+    folder = project.folder(member, fold)
+    try:
+        made_from = read_manifest(folder / MANIFEST).made_from
+        changed = differing(made_from, checkpoint_digests(project, member, fold))
+    except EnsembleError:
+        changed = []
+    return bool(changed) or not (folder / LAST).is_file()
+
+
+def _mend(project: Project, member: Member, fold: Fold) -> str:
+    """What to do about a damaged training."""
+    anew = not (project.folder(member, fold) / LAST).is_file()
+    command = training_command(member.stage, member.name, fold, restart=anew)
+    return f"put the file back, or run `{command}`"
+
+
+def _other_weights(project: Project, member: Member, fold: Fold) -> StaleArtefactError:
+    folder = project.folder(member, fold)
+    return StaleArtefactError(
+        f"`{folder / WEIGHTS}` is not the file that `{folder / MANIFEST}` was written for; "
+        + _mend(project, member, fold)
+    )
 
 
 def archive_digests(
@@ -267,9 +327,9 @@ def recipe_digests(
 
     `priors` is the digest of the hue priors.
     """
-    sources = _source_digests(project, members, folds)
     surroundings = {**_recipe_surroundings(project), "priors": priors}
-    return surroundings | {key: digest for _, key, digest in sources}
+    sources = _source_digests(project, members, folds)
+    return surroundings | {_source_key(member, fold): digest for member, fold, digest in sources}
 
 
 def read_recipe_file(path: Path) -> Recipe:
@@ -302,7 +362,8 @@ def read_recipe(project: Project) -> Recipe:
         )
     due = _recipe_surroundings(project)
     require_same(recipe.made_from, due, name=f"`{path}`", remedy=again)
-    for member, key, digest in _source_digests(project, _blended(project, recipe), recipe.folds):
+    for member, fold, digest in _source_digests(project, _blended(project, recipe), recipe.folds):
+        key = _source_key(member, fold)
         if recipe.made_from.get(key) != digest:
             what = "predictions" if member.kind == "external" else "weights"
             raise StaleArtefactError(
@@ -381,12 +442,16 @@ def _blended(project: Project, recipe: Recipe) -> list[Member]:
 
 def _source_digests(
     project: Project, members: Iterable[Member], folds: Sequence[int]
-) -> Iterator[tuple[Member, str, str]]:
-    """The members whose predictions come from a file that may change, with what it is called."""
+) -> Iterator[tuple[Member, int, str]]:
+    """The members whose predictions come from a file that may change, with its digest."""
     for member in members:
         for fold in folds if member.kind != "fixed" or member.file else ():
-            key = f"{member.stage}/{member.name}/fold-{fold}"
-            yield member, key, _source_digest(project, member, fold)
+            yield member, fold, _source_digest(project, member, fold)
+
+
+def _source_key(member: Member, fold: int) -> str:
+    """What a recipe calls it."""
+    return f"{member.stage}/{member.name}/fold-{fold}"
 
 
 def _source_digest(project: Project, member: Member, fold: Fold) -> str:
@@ -394,8 +459,7 @@ def _source_digest(project: Project, member: Member, fold: Fold) -> str:
     if member.file:
         return _file_digest(project, member)
     if member.kind == "trained" or fold == FULL:
-        manifest = read_checkpoint(project, member, fold)
-        return _noted_weights(project.folder(member, fold), manifest)
+        return str(read_checkpoint(project, member, fold).facts["weights"])
     return _content_digest(project.archive_folder(member, fold), member, "--oof")
 
 

@@ -145,20 +145,82 @@ def test_networks_of_another_fold_are_refused_by_every_verb(ens, finished):
         for command in ("train --fold 0", "oof", "blend --trials 2", "submit --force"):
             message = refusal(ens(finished, command), queued=command == "train --fold 0")
             assert "another fold than" in message.replace("another fold;", "another fold than")
-        assert "stale" in ens(finished, "status").out
+        said = ens(finished, "status")
+        assert "stale" in said.out
+        command = "train --stage restoration --member small --fold 0,1 --restart"
+        assert said.out.splitlines()[-1] == f"next: ens --root {finished} {command}"
     finally:
         swapped(finished, "restoration", "small")
 
 
-def test_a_weights_file_of_another_fold_is_refused_by_name(ens, finished):
-    path = finished / "checkpoints/colorization/tint/fold-0/weights.safetensors"
-    honest = path.read_bytes()
+TINT = "checkpoints/colorization/tint/fold-0"
+
+
+def of_another_fold(path):
+    path.write_bytes((path.parent.with_name("fold-1") / path.name).read_bytes())
+
+
+def of_another_member(path):
+    path.write_bytes(
+        next(path.parents[3].glob(f"restoration/small/fold-0/{path.name}")).read_bytes()
+    )
+
+
+def without_facts(path):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "fault"),
+    [
+        ("weights.safetensors", of_another_fold, "is not the file that"),
+        ("weights.safetensors", of_another_member, "is not the file that"),
+        ("weights.safetensors", lambda p: p.write_bytes(p.read_bytes()[:-10]), "is not the file"),
+        (
+            "weights.safetensors",
+            lambda p: p.write_bytes(b"\xff" * 8 + b"{}"),
+            "is not the file that",
+        ),
+        ("weights.safetensors", Path.unlink, "is not there"),
+        ("manifest.json", without_facts, "is not a manifest"),
+        ("manifest.json", lambda p: p.write_bytes(b""), "is not a manifest"),
+    ],
+)
+def test_a_damaged_training_is_told_by_every_verb_and_mended_by_the_next_command(
+    ens, finished, name, harm, fault
+):
+    before, study = contents(finished), (finished / "oof/study.log").read_bytes()
+    path = finished / TINT / name
+    harm(path)
+    command = "train --stage colorization --member tint --fold 0"
     try:
-        path.write_bytes(path.parent.with_name("fold-1").joinpath(path.name).read_bytes())
-        message = refusal(ens(finished, "submit --force"))
-        assert f"`{path}` is not the file that" in message
-        path.unlink()
-        assert f"`{path}` is not there" in refusal(ens(finished, "submit --force"))
+        said = ens(finished, "status")
+        assert said.status == 0
+        assert re.search(f"tint fold 0 cannot be used: .*{name}` {fault}", said.out)
+        assert said.out.splitlines()[-1] == f"next: ens --root {finished} {command}"
+        for verb in ("oof", "blend --trials 50", "submit --force", "report"):
+            message = refusal(ens(finished, verb))
+            assert f"{name}` {fault}" in message
+            assert f"put the file back, or run `ens {command}`" in message
+        assert (finished / "oof/study.log").read_bytes() == study
+        said = ens(finished, command)
+        assert said.status == 0, said.out
+    finally:
+        now = contents(finished)
+        for changed, content in before.items():
+            changed.write_bytes(content)
+    assert now == before
+
+
+def test_one_changed_byte_of_weights_is_told_before_anything_is_tuned(ens, finished):
+    path, study = finished / TINT / "weights.safetensors", finished / "oof/study.log"
+    honest, tried = path.read_bytes(), study.read_bytes()
+    at = len(honest) // 2
+    try:
+        path.write_bytes(honest[:at] + bytes([honest[at] ^ 1]) + honest[at + 1 :])
+        for verb in ("blend --trials 50", "submit --force"):
+            assert "weights.safetensors` is not the file that" in refusal(ens(finished, verb))
+        assert study.read_bytes() == tried
     finally:
         path.write_bytes(honest)
 

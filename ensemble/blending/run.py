@@ -24,7 +24,7 @@ from ensemble.oof.collect import collect, restore
 from ensemble.oof.priors import Priors, priors_digest, write_priors
 from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.project import Project
-from ensemble.provenance import recipe_digest, recipe_digests
+from ensemble.provenance import check_sources, recipe_digest, recipe_digests
 
 Show = Callable[[Summary], None]
 
@@ -46,7 +46,8 @@ def run_blend(
 
     Raises:
         ConfigError: There is no such sampler, storage or member.
-        MissingArtefactError: No fold is finished in both stages.
+        MissingArtefactError: No fold is finished in both stages, or weights or imports are gone.
+        StaleArtefactError: They were made from something else, or changed afterwards.
     """
     check_sampler(settings.sampler)
     lineup = choose_lineup(project, folds, names)
@@ -55,11 +56,12 @@ def run_blend(
         say(f"{stage}: {', '.join(member.name for member in chosen)}")
     for sentence in lineup.left_out:
         say(sentence)
+    members = [member for of_stage in lineup.members.values() for member in of_stage]
+    check_sources(project, members, lineup.folds, progress)
     project.photographs.check(progress)
     run = _Run(project, lineup, settings, progress, say, show)
     first, first_summary = run.tune_restoration()
     priors, second, second_summary = run.tune_colorization(first)
-    members = [member for of_stage in lineup.members.values() for member in of_stage]
     digest = priors_digest(priors)
     recipe = Recipe(
         restoration=first.kept.recipe,

@@ -26,7 +26,11 @@ _Remembered = dict[str, tuple[int, int, _Sha256]]
 
 
 def digest_files(
-    paths: Iterable[Path], *, folder: Path, progress: Progress = silent
+    paths: Iterable[Path],
+    *,
+    folder: Path,
+    what: str = "hashing photographs",
+    progress: Progress = silent,
 ) -> dict[str, str]:
     """SHA-256 of each file's content, by its path relative to a folder above them all.
 
@@ -53,7 +57,7 @@ def digest_files(
         fresh: dict[str, tuple[Fingerprint, str]] = {}
         digests = map_in_order(digest_file, changed.values())
         try:
-            with progress("hashing photographs", len(changed)) as advance:
+            with progress(what, len(changed)) as advance:
                 for name, digest in zip(changed, digests, strict=True):
                     fresh[name] = fingerprints[name], digest
                     advance(1)

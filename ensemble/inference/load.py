@@ -7,7 +7,7 @@ from ensemble.inference.fixed import fixed_predictor
 from ensemble.inference.predictor import Predictor
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.provenance import read_checkpoint
+from ensemble.provenance import checked_weights
 from ensemble.vocabulary import Fold
 
 
@@ -38,11 +38,11 @@ def load_predictor(project: Project, member: Member, fold: Fold) -> Predictor:
     from ensemble.networks.build import load_network
     from ensemble.networks.device import choose_precision
 
-    read_checkpoint(project, member, fold)
+    weights = checked_weights(project, member, fold)
     precision = project.config.of_member(member.stage, member.name).training.precision
     return NetworkPredictor(
         member,
-        load_network(project.folder(member, fold), member),
+        load_network(weights, member),
         project.config.normalization,
         batch_size=project.config.inference.batch_size,
         precision=choose_precision(precision),

@@ -19,7 +19,6 @@ from ensemble.networks.fill_mixer import FillMixer
 from ensemble.networks.full_resolution import CHANNELS, FullResolution
 from ensemble.networks.tensors import pad_to_stride
 from ensemble.networks.weights import load_weights
-from ensemble.provenance import checked_weights
 
 EncoderWeights = Literal["imagenet", "none"]
 
@@ -133,14 +132,8 @@ def require_buildable(members: Iterable[Member], config: Config) -> None:
             build(member, encoder_weights=settings.encoder_weights)
 
 
-def load_network(folder: Path, member: Member) -> nn.Module:
-    """The network of a finished training in a folder, in evaluation mode.
-
-    Raises:
-        MissingArtefactError: The training has not finished.
-        StaleArtefactError: The weights are not those that its manifest was written for.
-        WeightsError: They are of another network.
-    """
+def load_network(weights: Path, member: Member) -> nn.Module:
+    """The network of a file of weights, in evaluation mode; WeightsError if they are of another."""
     network = build(member, encoder_weights="none")
-    load_weights(checked_weights(folder), network)
+    load_weights(weights, network)
     return network.eval()

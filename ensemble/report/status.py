@@ -11,17 +11,19 @@ from rich.text import Text
 from ensemble.composition.recipe import Recipe
 from ensemble.data.tables import read_numbers
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
-from ensemble.manifest import differing
+from ensemble.manifest import MANIFEST, differing
 from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.provenance import (
     METRICS,
     archive_digests,
+    must_restart,
     read_checkpoint,
     read_recipe,
     require_current_submission,
     restoration_for,
+    training_command,
 )
 from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.vocabulary import FULL, Fold
@@ -56,13 +58,15 @@ class Standing(NamedTuple):
 class Status(NamedTuple):
     """How far a workspace is, with a sentence on the recipe and on each submission.
 
-    `tuned` says whether there is a recipe that is up to date, `zipped` whether a submission of it.
+    `tuned` says whether there is a recipe that is up to date, `zipped` whether a submission of it;
+    `mending` is the verb that mends finished trainings which no verb can use, if there are any.
     """
 
     members: list[Standing]
     tuned: bool
     zipped: bool
     lines: list[str]
+    mending: str
 
     @property
     def untrained(self) -> set[int]:
@@ -77,12 +81,14 @@ class Status(NamedTuple):
     @property
     def verb_to_train(self) -> str:
         """What trains the first unfinished fold, as `train --fold 0`; empty if there is none."""
-        return f"train --fold {min(self.untrained)}" if self.untrained else ""
+        if self.mending or not self.untrained:
+            return self.mending
+        return f"train --fold {min(self.untrained)}"
 
     @property
     def next_verb(self) -> str:
         """The next command, as `blend --trials 200`."""
-        if len(self.untrained) == len(self.members[0].states):
+        if self.mending or len(self.untrained) == len(self.members[0].states):
             return self.verb_to_train
         if not self.tuned:
             return "blend --trials 200"
@@ -90,7 +96,7 @@ class Status(NamedTuple):
 
 
 def read_status(project: Project) -> Status:
-    """Compare every artefact with what it was made from; no weights and no pictures are read."""
+    """Compare every artefact with what it was made from; no pictures are read, no whole weights."""
     folds = range(project.folds.n_folds)
     members = [
         Standing(
@@ -112,8 +118,31 @@ def read_status(project: Project) -> Status:
         if folder.exists()
     )
     lines = [f"on the disk: {disk}"] if disk else []
-    lines += [line, *(sent or ["submissions: none"])]
-    return Status(members, recipe is not None, _CURRENT in states, lines)
+    mending, told = _find_harm(project)
+    lines += [*told, line, *(sent or ["submissions: none"])]
+    return Status(members, recipe is not None, _CURRENT in states, lines, mending)
+
+
+def _find_harm(project: Project) -> tuple[str, list[str]]:
+    """The verb that mends the first finished trainings which cannot be used, and a line on them."""
+    harmed: list[tuple[Member, int, str]] = []
+    for member in project.all_members():
+        for fold in range(project.folds.n_folds) if member.kind == "trained" else ():
+            try:
+                if (project.folder(member, fold) / MANIFEST).exists():
+                    read_checkpoint(project, member, fold)
+            except EnsembleError as error:
+                harmed.append((member, fold, str(error)))
+    if not harmed:
+        return "", []
+    first, fold, reason = harmed[0]
+    anew = must_restart(project, first, fold)
+    alike = [k for m, k, _ in harmed if m == first and must_restart(project, m, k) == anew]
+    folds = ",".join(map(str, alike))
+    command = training_command(first.stage, first.name, folds, restart=anew)
+    count = f" (and {len(harmed) - 1} more)" if len(harmed) > 1 else ""
+    line = f"{first.stage} {first.name} fold {fold} cannot be used{count}: {reason}"
+    return command.removeprefix("ens "), [line]
 
 
 def status_table(status: Status) -> FittingTable:

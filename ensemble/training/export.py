@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ensemble.files import atomic_path
-from ensemble.manifest import Manifest, digest_file, read_manifest, write_manifest
+from ensemble.manifest import Manifest, digest_file, digest_sample, read_manifest, write_manifest
 from ensemble.networks.weights import fill, save_weights
 from ensemble.training.job import JobFiles
 from ensemble.training.learner import Learner
@@ -86,6 +86,7 @@ def _write(files: JobFiles, learner: Learner, facts: dict[str, Any], origin: Ori
         with atomic_path(files.weights) as temporary:
             shutil.copyfile(files.epoch_weights(facts["best_epoch"] - 1), temporary)
     facts["weights"] = digest_file(files.weights)
+    facts["weights_sample"] = digest_sample(files.weights)
     write_manifest(
         files.manifest,
         kind="checkpoint",

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
 
 from ensemble.manifest import MANIFEST
-from ensemble.provenance import METRICS, WEIGHTS
+from ensemble.provenance import LAST, METRICS, WEIGHTS, training_command
 from ensemble.reading import read_json_or_none
 from ensemble.vocabulary import Fold, Stage
 from ensemble.workspace import Workspace
@@ -31,7 +31,7 @@ class Job:
     @property
     def command(self) -> str:
         """What to type to run it."""
-        return f"ens train --stage {self.stage} --member {self.member} --fold {self.fold}"
+        return training_command(self.stage, self.member, self.fold)
 
     def files(self, workspace: Workspace) -> JobFiles:
         """Where its files lie."""
@@ -86,7 +86,7 @@ class JobFiles:
         self.folder = folder
         self.weights = folder / WEIGHTS
         self.manifest = folder / MANIFEST
-        self.last = folder / "last.ckpt"
+        self.last = folder / LAST
         self.metrics = folder / METRICS
         self.progress = folder / "progress.json"
         self.parts = folder / "parts.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +100,8 @@ def find_earlier_run(
     """Look for what an earlier run of a job has left.
 
     Raises:
-        StaleArtefactError: It was made from something else, or a file is damaged.
+        StaleArtefactError: It was made from something else, or a file is damaged and cannot be
+            written again from others.
         TrainingError: A finished training is to be extended, but its state is gone.
     """
     manifest = _read_finished(job, files, origin)
@@ -132,16 +134,28 @@ def is_over(scores: Scores, settings: TrainingSection) -> bool:
 
 
 def _read_finished(job: Job, files: JobFiles, origin: Origin) -> Manifest | None:
+    """The manifest of the finished training.
+
+    None where there is none, or where it is damaged, or its weights are, and `last.ckpt` is there:
+    from that both are written again.
+    """
     if not files.manifest.exists():
         return None
-    manifest = read_manifest(files.manifest, remedy=f"run `{job.command} --restart`")
-    facts = manifest.facts
-    notes = {"made_from": manifest.made_from, "settings": facts.get("settings", {})}
-    origin.require_same(notes, job, name=f"`{files.weights}`")
-    whole = {"weights", "epochs", "scores"} <= facts.keys()
-    if not whole or not files.weights.exists() or digest_file(files.weights) != facts["weights"]:
-        raise StaleArtefactError(
-            f"`{files.weights}` is not the file that `{files.manifest}` describes; put it back, "
-            f"or train anew with `{job.command} --restart`"
-        )
-    return manifest
+    anew = f"train anew with `{job.command} --restart`"
+    try:
+        manifest = read_manifest(files.manifest, remedy=anew)
+    except StaleArtefactError:
+        if not files.last.exists():
+            raise
+        fault = f"`{files.manifest}` is damaged"
+    else:
+        facts = manifest.facts
+        notes = {"made_from": manifest.made_from, "settings": facts.get("settings", {})}
+        origin.require_same(notes, job, name=f"`{files.weights}`")
+        if files.weights.is_file() and digest_file(files.weights) == facts["weights"]:
+            return manifest
+        fault = f"`{files.weights}` is not the file that `{files.manifest}` was written for"
+        if not files.last.exists():
+            raise StaleArtefactError(f"{fault}; put it back, or {anew}")
+    logging.getLogger("ensemble").warning(f"{job}: {fault}; it is written again")
+    return None

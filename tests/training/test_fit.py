@@ -69,7 +69,7 @@ def test_val_score_is_the_score_of_the_kept_weights_pasted_back(
     project = make_project(epochs=1)
     manifest = fit(restoration_job, project=project)
     member = project.members("restoration")[0]
-    network = load_network(restoration_job.files(project.workspace).folder, member)
+    network = load_network(restoration_job.files(project.workspace).weights, member)
     crossing = project.config.normalization.model_dump()
     scores = []
     for image_id in project.folds.validation(0):
@@ -338,7 +338,7 @@ def test_before_any_fold_has_finished_there_is_no_number_of_epochs(
     message = (
         "restoration `tiny-restorer` learns from all photographs for as many epochs as its folds' "
         "best ones, but none of its folds has finished; first run `ens train --stage restoration "
-        "--member tiny-restorer`"
+        "--member tiny-restorer --fold all`"
     )
     for work in (lambda: fit(ALL, project=project), lambda: remove([ALL], project)):
         with pytest.raises(MissingArtefactError, match=re.escape(message)):

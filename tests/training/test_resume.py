@@ -239,14 +239,39 @@ def test_a_finished_training_without_its_state_cannot_be_extended(
         fit(restoration_job, project=make_project(epochs=2))
 
 
-def test_weights_that_were_tampered_with_are_not_taken_for_finished(
-    make_project: MakeProject, restoration_job: Job
+@pytest.mark.parametrize("average_last", [0, 2])
+@pytest.mark.parametrize("name", ["weights", "manifest"])
+@pytest.mark.parametrize("harm", ["rubbish", "gone"])
+def test_a_damaged_result_is_written_again_and_nothing_is_learned(
+    make_project: MakeProject,
+    restoration_job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    average_last: int,
+    name: str,
+    harm: str,
+) -> None:
+    project = make_project(epochs=2, average_last=average_last)
+    manifest = fit(restoration_job, project=project)
+    files = restoration_job.files(project.workspace)
+    before, path = files.weights.read_bytes(), getattr(files, name)
+    path.unlink()
+    if harm == "rubbish":
+        path.write_bytes(b"rubbish")
+    monkeypatch.setattr(Learner, "training_step", None)
+    assert fit(restoration_job, project=project) == manifest
+    assert files.weights.read_bytes() == before
+
+
+@pytest.mark.parametrize("harm", [b"rubbish", b""])
+def test_damaged_weights_without_the_last_checkpoint_are_refused(
+    make_project: MakeProject, restoration_job: Job, harm: bytes
 ) -> None:
     project = make_project(epochs=1)
     fit(restoration_job, project=project)
-    with restoration_job.files(project.workspace).weights.open("ab") as file:
-        file.write(b"x")
-    with pytest.raises(StaleArtefactError, match="is not the file that"):
+    files = restoration_job.files(project.workspace)
+    files.last.unlink()
+    files.weights.write_bytes(harm)
+    with pytest.raises(StaleArtefactError, match="is not the file that.*fold 0 --restart"):
         fit(restoration_job, project=project)
 
 
@@ -322,5 +347,6 @@ def test_a_manifest_without_its_facts_is_refused_by_name(
     fit(restoration_job, project=project)
     path = restoration_job.files(project.workspace).manifest
     path.write_text(path.read_text().replace('"scores"', '"scored"'))
+    restoration_job.files(project.workspace).last.unlink()
     with pytest.raises(StaleArtefactError, match="is not a manifest .*--restart"):
         fit(restoration_job, project=project)
