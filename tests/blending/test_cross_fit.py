@@ -114,10 +114,22 @@ def test_the_second_step_is_compared_to_the_first_if_that_was_kept():
 
 
 def test_the_verdict_is_one_sentence():
-    gain = measure_gain(np.array([0.1, 0.2, 0.3]), ["a", "b", "c"], seed=0)
+    gain = measure_gain(np.tile([0.1, 0.2, 0.3], 4), [f"g{i}" for i in range(12)], seed=0)
     sentence = Verdict("the tuned blend", "the plain mean", 0.25, gain).sentence
     assert sentence.startswith(
         "Kept the tuned blend: tuned on some groups and scored on the others, it gains +0.2000 "
-        "over the plain mean (standard error 0.0577, 95 % interval "
+        "over the plain mean (standard error 0.0246, 95 % interval "
     )
-    assert sentence.endswith("over 3 groups; in sample +0.2500), which exceeds 2 standard errors.")
+    assert sentence.endswith("over 12 groups; in sample +0.2500), which exceeds 2 standard errors.")
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_few_groups_convince_of_nothing(count):
+    gain = measure_gain(np.full(count, 0.5), [f"g{i}" for i in range(count)], seed=0)
+    assert gain.error < 1e-9
+    assert not gain.significant
+    sentence = Verdict("the tuned blend", "the plain mean", 0.5, gain).sentence
+    assert sentence.startswith("Did not keep the tuned blend")
+    assert sentence.endswith(
+        f"over {count} groups; in sample +0.5000), but a verdict needs 10 groups."
+    )

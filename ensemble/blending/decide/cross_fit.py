@@ -17,6 +17,8 @@ from ensemble.vocabulary import Stage
 
 RESAMPLES = 2000
 ERRORS_NEEDED = 2.0
+GROUPS_NEEDED = 10
+"""A standard error of fewer groups is itself too uncertain."""
 
 Fit = Callable[[Rows], Candidate]
 """Tunes on some rows of the photographs and on nothing else."""
@@ -34,8 +36,8 @@ class PairedGain:
 
     @property
     def significant(self) -> bool:
-        """Whether the gain exceeds two standard errors, and there is more than one group."""
-        return self.groups > 1 and self.gain > ERRORS_NEEDED * self.error
+        """Whether the gain exceeds two standard errors, and there are groups enough to tell."""
+        return self.groups >= GROUPS_NEEDED and self.gain > ERRORS_NEEDED * self.error
 
 
 def measure_gain(
@@ -104,12 +106,15 @@ class Verdict:
         found = self.cross_fitted
         verb = "Kept" if found.significant else "Did not keep"
         sign = "exceeds" if found.significant else "does not exceed"
+        reason = f"which {sign} {ERRORS_NEEDED:g} standard errors"
+        if found.groups < GROUPS_NEEDED:
+            reason = f"but a verdict needs {GROUPS_NEEDED} groups"
         error = "unknown" if found.groups < 2 else f"{found.error:.4f}"
         return (
             f"{verb} {self.name}: tuned on some groups and scored on the others, it gains "
             f"{found.gain:+z.4f} over {self.against} (standard error {error}, 95 % interval "
             f"{found.low:+z.4f} to {found.high:+z.4f} over {found.groups} groups; in sample "
-            f"{self.in_sample:+z.4f}), which {sign} {ERRORS_NEEDED:g} standard errors."
+            f"{self.in_sample:+z.4f}), {reason}."
         )
 
 
