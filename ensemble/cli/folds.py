@@ -65,6 +65,7 @@ def folds(
             raise ConfigError("`--audit` needs `--descriptor classical`, but got none")
         _audit(context, photographs, path)
         return
+    following = context.command_after_folds()  # refuses unknown members before anything is written
     made = make_folds(
         photographs,
         n_folds=config.folds.n_folds,
@@ -79,7 +80,7 @@ def folds(
     write_folds(path, made.folds)
     context.show(_table(made))
     context.say(f"wrote {path}: digest {made.folds.digest()[:12]}")
-    context.say(f"next: {context.command_after_folds()}")
+    context.say(f"next: {following}")
 
 
 def _tell(context: Context, made: MadeFolds) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 
@@ -91,24 +91,29 @@ class PngSource:
 def pair_loaders(pred: Path, target: Path, mask_of: MaskOf) -> list[Callable[[], Pair]]:
     """One loader for each RGB PNG of the folder `target`, in the order of their names.
 
-    The folder or flat zip `pred` has a PNG for each, of the same name; `mask_of` is `drawn_masks`
-    or `differing_masks`.
+    The folder or flat zip `pred` has a PNG for each, of the same name, and no other; `mask_of` is
+    `drawn_masks` or `differing_masks`.
 
     Raises:
-        MissingFileError: There are no targets, or a prediction is missing.
+        MissingFileError: There are no targets, or a prediction or a target is missing.
         DataError: The predictions are neither in a folder nor in a zip.
     """
     names = PngSource(target).names if target.is_dir() else ()
     if not names:
         raise MissingFileError(f"`{target}` must be a folder of PNGs, but has none")
     source = PngSource(pred)
-    missing = sorted(set(names) - set(source.names))
+    _require_all(pred, source.names, f"{len(names)} targets", names)
+    _require_all(target, names, f"{len(source.names)} predictions", source.names)
+    return [partial(_load, name, source, target, mask_of) for name in names]
+
+
+def _require_all(path: Path, found: Sequence[str], what: str, due: Sequence[str]) -> None:
+    missing = sorted(set(due) - set(found))
     if missing:
         raise MissingFileError(
-            f"`{pred}` must have a PNG for each of the {len(names)} targets, but lacks "
-            f"{len(missing)}, `{missing[0]}` among them"
+            f"`{path}` must have a PNG for each of the {what}, but lacks {len(missing)}, "
+            f"`{missing[0]}` among them"
         )
-    return [partial(_load, name, source, target, mask_of) for name in names]
 
 
 def drawn_masks(folder: Path) -> MaskOf:

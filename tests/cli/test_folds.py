@@ -50,6 +50,15 @@ def test_without_a_trained_member_blending_is_next(ens, make_workspace):
     assert said.out.endswith(f"next: ens --root {workspace.root} blend --trials 200\n")
 
 
+def test_an_unknown_member_is_refused_before_anything_is_written(ens, root: Path) -> None:
+    with (root / "ens.toml").open("a") as file:
+        file.write('[restoration]\nmembers = ["tela"]\n')
+    said = ens(root, "folds")
+    assert said.status == 2
+    assert "`tela` is no member" in said.err
+    assert not (root / "folds.csv").exists()
+
+
 def test_other_folds_are_replaced_only_by_force(ens, root: Path) -> None:
     ens(root, "folds")
     said = ens(root, "folds --seed 5")

@@ -65,9 +65,11 @@ def test_an_input_of_another_size_is_named(folders: Path):
         loaders[1]()
 
 
-def test_missing_names_are_counted(folders: Path):
-    (folders / "pred" / "b.png").unlink()
-    with pytest.raises(MissingFileError, match=r"each of the 3 targets, but lacks 1, `b\.png`"):
+@pytest.mark.parametrize(("room", "what"), [("pred", "targets"), ("target", "predictions")])
+def test_missing_names_are_counted(folders: Path, room: str, what: str):
+    (folders / room / "b.png").unlink()
+    told = rf"{room}` must have a PNG for each of the 3 {what}, but lacks 1, `b\.png`"
+    with pytest.raises(MissingFileError, match=told):
         pair_loaders(folders / "pred", folders / "target", drawn_masks(folders / "masks"))
 
 
