@@ -14,10 +14,11 @@ not mapped: a process that has read all of them holds none of them in its memory
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
@@ -40,7 +41,7 @@ from ensemble.manifest import (
     read_manifest,
     write_manifest,
 )
-from ensemble.parallel import Progress, map_in_order
+from ensemble.parallel import Progress, map_in_order, silent
 from ensemble.reading import npy_header, read_npy
 
 ALWAYS: tuple[str, ...] = ("rows", "sums", "located")
@@ -88,19 +89,58 @@ class Scan:
     def facts(self) -> Facts:
         """What describes the photographs, a row each."""
         rows = self._load_rows(self.folder)
-        harmed = np.flatnonzero(~rows["done"])
-        if len(harmed):
-            raise self._harmed("rows", int(harmed[0]))
+        if not rows["done"].all():
+            self._mend(lambda: bool(self._load_rows(self.folder)["done"].all()))
+            rows = self._load_rows(self.folder)
         return Facts(*(rows[name] for name in Facts._fields))
 
     def read(self, name: str, row: int) -> NDArray[np.uint8]:
-        """One photograph's part of a file; StaleArtefactError if it is not what was written."""
+        """One photograph's part of a file.
+
+        Where that is not what was written, every photograph of which something is damaged is read
+        again: what has befallen one has seldom befallen it alone.
+
+        Raises:
+            StaleArtefactError: It is damaged again at once.
+        """
+        found = self._read_row(name, row)
+        if found is None:
+            self._mend(lambda: self._read_row(name, row) is not None)
+            found = self._read_row(name, row)
+        if found is None:
+            raise StaleArtefactError(
+                f"`{_file(self.folder, name)}` is damaged at `{self.image_ids[row]}`; remove the "
+                f"folder `{self.folder}`: the next command makes it anew"
+            )
+        return found
+
+    def _read_row(self, name: str, row: int) -> NDArray[np.uint8] | None:
+        """A row of a file; None if it is not what was written."""
         path, shape = _file(self.folder, name), self.shapes[name][1:]
         start = self._find_row(name, row)
         found = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=start)
-        if _sum(found) != self._sums[row, _SUMMED.index(name)]:
-            raise self._harmed(name, row)
-        return found.reshape(shape)
+        whole = _sum(found) == self._sums[row, _SUMMED.index(name)]
+        return found.reshape(shape) if whole else None
+
+    def _mend(self, is_whole: Callable[[], bool]) -> None:
+        """Read the damaged photographs again, unless another process has done so."""
+        with exclusive_lock(self.folder, what=f"reading into `{self.folder}`", wait=True):
+            self.__dict__.pop("_sums", None)
+            if is_whole():
+                return
+            names = ALWAYS + PIXELS if self.has_pixels else ALWAYS
+            summed = [name for name in _SUMMED if name in names]
+            harmed = [
+                row
+                for row in range(len(self.image_ids))
+                if any(self._read_row(name, row) is None for name in summed)
+            ]
+            logging.getLogger("ensemble").warning(
+                f"`{self.folder}` is damaged at `{self.image_ids[harmed[0]]}` and "
+                f"{len(harmed) - 1} more photographs: they are read again"
+            )
+            self._fill(self.folder, names, silent, harmed)
+            self.__dict__.pop("_sums", None)
 
     @cached_property
     def _sums(self) -> NDArray[np.uint32]:
@@ -116,12 +156,6 @@ class Scan:
         rows = content.view(_row_type())[:, 0]
         rows["done"] &= whole
         return rows
-
-    def _harmed(self, name: str, row: int) -> StaleArtefactError:
-        return StaleArtefactError(
-            f"`{_file(self.folder, name)}` is damaged at `{self.image_ids[row]}`; remove the "
-            f"folder `{self.folder}`: the next command makes it anew"
-        )
 
     def prepare(self, progress: Progress) -> None:
         """Make the files unless they are there; see `Photographs.prepare`."""
@@ -199,9 +233,19 @@ class Scan:
         shutil.rmtree(self.folder, ignore_errors=True)
         unfinished.rename(self.folder)
 
-    def _fill(self, folder: Path, names: tuple[str, ...], progress: Progress) -> None:
-        """Read what is not yet read, and note a photograph only once its pixels are on the disk."""
+    def _fill(
+        self,
+        folder: Path,
+        names: tuple[str, ...],
+        progress: Progress,
+        harmed: Sequence[int] = (),
+    ) -> None:
+        """Read what is not yet read, or is damaged in these rows.
+
+        A photograph is noted only once its pixels are on the disk.
+        """
         rows = self._load_rows(folder)
+        rows["done"][list(harmed)] = False
         stamps = np.array([self._stamp(image_id) for image_id in self.image_ids])
         todo = np.flatnonzero(~rows["done"] | (rows["stamps"] != stamps).any(axis=(1, 2)))
         with ExitStack() as stack:

@@ -223,17 +223,13 @@ def test_photographs_that_were_changed_after_the_folds_were_made(
     assert re.search(due, said.err), said.err
 
 
-def test_what_was_read_of_photographs_has_checksums(ens, root: Path) -> None:
+def test_what_was_read_of_photographs_has_checksums_and_is_read_again(ens, root: Path) -> None:
     """Else a network would learn from black."""
     path = root / "cache/photographs/damaged.npy"
     content = path.read_bytes()
     path.write_bytes(content[:128] + bytes(len(content) - 128))
-    said = ens(root, "report", "--photographs 2")
-    assert said.status == 2
-    assert "damaged.npy` is damaged at `TRAIN_0" in said.err
-    assert "remove the folder" in said.err
-    shutil.rmtree(root / "cache/photographs")
     assert ens(root, "report", "--photographs 2").status == 0
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("name", ["rows", "sums", "located", "targets"])

@@ -18,7 +18,7 @@ from ensemble.data.competition import Competition, Sample
 from ensemble.data.photographs import Photographs, mask_file, masks_digest
 from ensemble.data.png import write_png
 from ensemble.data.scan import reserve_array
-from ensemble.errors import ConfigError, DataError
+from ensemble.errors import ConfigError, DataError, StaleArtefactError
 from ensemble.files import SPARE_BYTES
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
@@ -308,6 +308,48 @@ def test_a_missing_or_short_file_is_made_again(competition, tmp_path, name, faul
         hole = locate_hole(due.damaged).lost_mask
         np.testing.assert_array_equal(photographs.located(image_id), hole)
     assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["rows", "sums", "targets", "damaged", "lost", "located"])
+@pytest.mark.parametrize("harm", ["zeros", "a byte"])
+def test_damaged_photographs_alone_are_read_again(
+    competition, tmp_path, monkeypatch, name: str, harm: str
+) -> None:
+    Photographs(competition, tmp_path / "cache").prepare()
+    path, header = tmp_path / "cache" / f"{name}.npy", 128
+    before = {one.name: one.read_bytes() for one in path.parent.glob("*.npy")}
+    content = bytearray(before[path.name])
+    if harm == "zeros":
+        content[header:] = bytes(len(content) - header)
+    else:
+        content[header] ^= 1
+    path.write_bytes(bytes(content))
+    decoded, decode = [], Competition.train_sample
+    monkeypatch.setattr(Competition, "train_sample", lambda c, i: decoded.append(i) or decode(c, i))
+    for _ in range(2):
+        photographs = Photographs(competition, tmp_path / "cache")
+        photographs.describe()
+        for image_id in competition.train_ids:
+            due, found = decode(competition, image_id), photographs.train_sample(image_id)
+            np.testing.assert_array_equal(found.target, due.target)
+            np.testing.assert_array_equal(found.damaged, due.damaged)
+            np.testing.assert_array_equal(found.lost_mask, due.lost_mask)
+            hole = locate_hole(due.damaged).lost_mask
+            np.testing.assert_array_equal(photographs.located(image_id), hole)
+    assert {one.name: one.read_bytes() for one in path.parent.glob("*.npy")} == before
+    assert sorted(decoded) == list(competition.train_ids)[: 5 if harm == "zeros" else 1]
+
+
+def test_a_photograph_that_is_damaged_again_at_once_is_refused(
+    competition, tmp_path, monkeypatch
+) -> None:
+    photographs = Photographs(competition, tmp_path / "cache")
+    photographs.prepare()
+    path = tmp_path / "cache" / "targets.npy"
+    path.write_bytes(path.read_bytes()[:128] + bytes(5 * 24 * 24 * 3))
+    monkeypatch.setattr(room.Scan, "_fill", lambda *_: None)
+    with pytest.raises(StaleArtefactError, match="damaged at `TRAIN_00002`; remove the folder"):
+        photographs.target("TRAIN_00002")
 
 
 def test_reading_leaves_the_pixels_out_of_memory(competition, tmp_path) -> None:
