@@ -232,7 +232,8 @@ def _finish(context: Context, entries: Sequence[Entry], following: str, *, resta
     if failed:
         again = "again without --restart" if restart else "again"
         context.say(
-            f"next: mend what failed, then run the same command {again} ({len(failed)} left)"
+            f"next: mend what failed, as its line says, then run the same command {again} "
+            f"({len(failed)} left)"
         )
         raise typer.Exit(1)
     context.say(f"next: {context.command(following)}")

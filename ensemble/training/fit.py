@@ -174,6 +174,7 @@ class _Run:
             batches=batches,
             seed=config.seed,
             parts=parts,
+            command=self.job.command,
         )
 
 

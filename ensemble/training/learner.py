@@ -40,6 +40,7 @@ class Learner(LightningModule):
         batches: Steps an epoch.
         seed: Of what the network draws, such as dropout.
         parts: In how many parts a batch is learned from; see `ensemble.training.parts`.
+        command: What to type to train it.
         began: Whether all that a checkpoint holds has been restored, and learning goes on.
     """
 
@@ -53,6 +54,7 @@ class Learner(LightningModule):
         batches: int,
         seed: int,
         parts: int = 1,
+        command: str = "ens train",
     ) -> None:
         super().__init__()
         # Channels last took 0.93 and 0.82 of the time of channels first for a step on a CPU core.
@@ -66,6 +68,7 @@ class Learner(LightningModule):
         self.batches = batches
         self.seed = seed
         self.parts = parts
+        self.command = command
         self.began = False
         self._forward = Forward(lambda shown: self.kept(shown))
         self._finite: Tensor | None = None
@@ -149,8 +152,8 @@ class Learner(LightningModule):
         raise TrainingError(
             f"{what} must be finite, but became NaN or infinite by batch {self.position.batch} of "
             f"epoch {self.position.epoch + 1}; the last checkpoint is from before that and intact; "
-            'lower `learning_rate`, set `clip_norm = 1.0`, or set `precision = "float32"` under '
-            "[training], then train again with --restart"
+            'lower `learning_rate`, set `clip_norm = 1.0`, or set `precision = "float32"` in its '
+            f"[[member]] table or under [training], then run `{self.command} --restart`"
         )
 
     def on_validation_epoch_start(self) -> None:

@@ -94,6 +94,9 @@ def test_a_failed_training_is_told_and_the_rest_goes_on(ens, root: Path, monkeyp
     said = ens(root, "train --fold 0 --epochs 1")
     assert said.status == 1
     assert "must be finite" in said.line
+    mended = "ens train --stage colorization --member tiny-colorizer --fold 0 --restart"
+    assert f"then run `{mended}`" in said.line
+    assert "next: mend what failed, as its line says, then run the same command again" in said.line
     assert (root / "checkpoints/colorization/tiny-histogram/fold-0/manifest.json").exists()
 
 
@@ -104,7 +107,8 @@ def test_a_refused_job_does_not_end_the_queue(ens, root: Path) -> None:
         assert f"colorization {member} fold 1: " in said.line
     assert "run `ens oof --stage restoration" in said.line
     assert "wrote" not in said.line
-    assert "next: mend what failed, then run the same command again (2 left)" in said.line
+    due = "next: mend what failed, as its line says, then run the same command again (2 left)"
+    assert due in said.line
     said = ens(root, "train --stage colorization --fold 1 --epochs 1 --restart")
     assert "then run the same command again without --restart (2 left)" in said.line
 
