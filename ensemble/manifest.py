@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -75,7 +75,9 @@ class _SubmissionFacts(_Facts):
     expected: float | None = None
 
 
-_FACTS: dict[str, type[_Facts]] = {
+Kind = Literal["checkpoint", "oof", "cache", "submission"]
+
+_FACTS: dict[Kind, type[_Facts]] = {
     "checkpoint": _CheckpointFacts,
     "oof": _ArchiveFacts,
     "cache": _CacheFacts,
@@ -89,14 +91,14 @@ class Manifest:
     """What an artefact was made from.
 
     Attributes:
-        kind: What the artefact is: `checkpoint`, `oof`, `cache` or `submission`.
+        kind: What the artefact is.
         made_from: The digest of each thing it was made from, by name (`data`, `folds`, ...).
         seed: The seed of whatever was drawn at random.
         facts: Further facts: scores, epochs, counts.
         versions: The packages that made it.
     """
 
-    kind: str
+    kind: Kind
     made_from: dict[str, str]
     seed: int
     facts: dict[str, Any] = field(default_factory=dict)
@@ -127,7 +129,7 @@ def require_same(
 def write_manifest(
     path: Path,
     *,
-    kind: str,
+    kind: Kind,
     made_from: Mapping[str, str],
     seed: int,
     facts: Mapping[str, Any] | None = None,
@@ -138,16 +140,18 @@ def write_manifest(
     return manifest
 
 
-def read_manifest(path: Path, *, remedy: str = "make the artefact again") -> Manifest:
-    """Read a manifest.
+def read_manifest(path: Path, kind: Kind, *, remedy: str = "make the artefact again") -> Manifest:
+    """Read the manifest of an artefact of a kind.
 
     Raises:
         MissingArtefactError: There is none.
-        StaleArtefactError: The file is not a manifest.
+        StaleArtefactError: The file is not a manifest, or one of another kind.
     """
     try:
         manifest: Manifest = read_json(path, Manifest)
-        _FACTS.get(manifest.kind, _Facts).model_validate(manifest.facts)
+        if manifest.kind != kind:
+            raise DataError(f"it is one of the kind `{manifest.kind}`, not `{kind}`")
+        _FACTS[kind].model_validate(manifest.facts)
         return manifest
     except MissingFileError:
         raise MissingArtefactError(f"`{path}` is not there; {remedy}") from None

@@ -139,7 +139,9 @@ def read_checkpoint(project: Project, member: Member, fold: Fold) -> Manifest:
     path, weights = folder / MANIFEST, folder / WEIGHTS
     command = training_command(member.stage, member.name, fold)
     mend = _mend(project, member, fold)
-    manifest = read_manifest(path, remedy=mend if path.exists() else f"run `{command}`")
+    manifest = read_manifest(
+        path, "checkpoint", remedy=mend if path.exists() else f"run `{command}`"
+    )
     require_same(
         manifest.made_from,
         checkpoint_digests(project, member, fold),
@@ -199,7 +201,7 @@ def must_restart(project: Project, member: Member, fold: Fold) -> bool:
     """
     folder = project.folder(member, fold)
     try:
-        made_from = read_manifest(folder / MANIFEST).made_from
+        made_from = read_manifest(folder / MANIFEST, "oof").made_from
         changed = differing(made_from, checkpoint_digests(project, member, fold))
     except EnsembleError:
         changed = []
@@ -259,6 +261,7 @@ def restored_digests(
     sources = {
         name: read_manifest(
             project.workspace.oof_dir("restoration", name, fold) / MANIFEST,
+            "oof",
             remedy=f"run `ens oof --stage restoration --fold {fold}`",
         ).made_from
         for name in sorted(restoration.weights)
@@ -401,7 +404,7 @@ def require_current_submission(project: Project, recipe: Recipe, zip_file: Path)
         StaleArtefactError: It was made from something else, or changed afterwards.
     """
     again = f"run `ens submit --name {zip_file.stem} --force"
-    manifest = read_manifest(zip_file.with_suffix(".json"), remedy=f"{again}`")
+    manifest = read_manifest(zip_file.with_suffix(".json"), "submission", remedy=f"{again}`")
     mixed, full = manifest.facts.get("mixed"), bool(manifest.facts.get(FULL))
     flags = f" --mix {mixed['file']} --mix-weight {mixed['weight']}" if mixed else ""
     remedy = f"{again}{flags}{' --full' if full else ''}`"
@@ -483,7 +486,7 @@ def _digest_once(path: Path, size: int, modified: int) -> str:
 
 def _content_digest(folder: Path, member: Member, flag: str) -> str:
     remedy = import_remedy(member, flag)
-    made_from = read_manifest(folder / MANIFEST, remedy=remedy).made_from
+    made_from = read_manifest(folder / MANIFEST, "oof", remedy=remedy).made_from
     if CONTENT not in made_from:
         raise StaleArtefactError(f"`{folder}` is of another version of ens; {remedy}")
     return made_from[CONTENT]

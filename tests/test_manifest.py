@@ -33,9 +33,13 @@ JSON = st.recursive(
 def test_what_is_written_is_read_back(tmp_path: Path):
     path = tmp_path / "deep" / "manifest.json"
     written = write_manifest(
-        path, kind="test", made_from={"data": "d"}, seed=3, facts={"count": 2, "scores": [0.5]}
+        path,
+        kind="cache",
+        made_from={"data": "d"},
+        seed=3,
+        facts={"pixels": "kept", "scores": [0.5]},
     )
-    assert read_manifest(path) == written
+    assert read_manifest(path, "cache") == written
     assert written.versions["numpy"] == version("numpy")
     assert path.read_text().endswith("}\n")
 
@@ -50,7 +54,7 @@ def test_a_missing_manifest_tells_the_remedy(tmp_path: Path):
     path = tmp_path / "manifest.json"
     message = f"`{path}` is not there; run `ens train`"
     with pytest.raises(MissingArtefactError, match=re.escape(message)):
-        read_manifest(path, remedy="run `ens train`")
+        read_manifest(path, "checkpoint", remedy="run `ens train`")
 
 
 NO_TABLE = '{"kind": "oof", "made_from": null, "seed": 0}'
@@ -63,7 +67,17 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "manifest.json"
     path.write_text(text)
     with pytest.raises(StaleArtefactError, match="is not a manifest .*; make the artefact again"):
-        read_manifest(path)
+        read_manifest(path, "oof")
+
+
+@pytest.mark.parametrize("kind", ["x", "cache"])
+def test_the_manifest_of_another_kind_is_refused(tmp_path: Path, kind: str):
+    """Else the facts that are due of the kind would not be looked at."""
+    path = tmp_path / "manifest.json"
+    write_manifest(path, kind="oof", made_from={}, seed=0, facts={"image_ids": [], "views": [{}]})
+    path.write_text(path.read_text().replace('"oof"', f'"{kind}"'))
+    with pytest.raises(StaleArtefactError, match="is not a manifest .*kind"):
+        read_manifest(path, "oof")
 
 
 def test_an_unchanged_origin_is_accepted():

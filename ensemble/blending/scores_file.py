@@ -24,7 +24,7 @@ class _Part(BaseModel):
 class _Terms(_Part):
     ssim: FiniteFloat
     masked_ssim: FiniteFloat
-    hue: FiniteFloat | None = None
+    hue: FiniteFloat = 0  # unset where there is none
     score: FiniteFloat
 
 
@@ -77,11 +77,11 @@ class _StageScores(_Part):
 
     @model_validator(mode="after")
     def _check_rows(self) -> _StageScores:
-        colored = self.stage == "colorization"
+        hued = self.stage == "colorization" or "hue" in self.rows[0].model_fields_set
         for row in self.rows:
             if not {str(fold) for fold in self.folds} <= row.folds.keys():
                 raise ValueError(f"`{row.name}` must have scores of every fold")
-            if colored and row.hue is None:
+            if hued and "hue" not in row.model_fields_set:
                 raise ValueError(f"`{row.name}` must have a hue term")
         return self
 

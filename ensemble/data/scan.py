@@ -170,7 +170,7 @@ class Scan:
         """Whether the files are there, and of the present photographs as they are read today."""
         if not self._serves(self.folder):
             return False
-        noted = read_manifest(self.folder / MANIFEST).made_from
+        noted = read_manifest(self.folder / MANIFEST, "cache").made_from
         return noted.get("data") == self.competition.digest()
 
     def _serves(self, folder: Path) -> bool:
@@ -179,7 +179,7 @@ class Scan:
         Pixels that there was no room for are not tried again, else each command might.
         """
         try:
-            manifest = read_manifest(folder / MANIFEST)
+            manifest = read_manifest(folder / MANIFEST, "cache")
         except EnsembleError:
             return False
         if differing(manifest.made_from, self._made_from) or not self._has(folder, ALWAYS):

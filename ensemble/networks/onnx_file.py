@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,7 @@ class OnnxNetwork:
     ) -> None:
         self.path = path
         self._channels = channels
-        self._session = _open(path, sha256)
-        found, outputs = self._session.get_inputs(), self._session.get_outputs()
+        self._session, found, outputs = _open(path, sha256)
         chosen = {name: _choose(found, name, inputs[name]) for name in inputs}
         answers = [output for output in outputs if _fits(output, channels)]
         sizes = {tuple(one.shape[2:]) for one in chosen.values() if one is not None}
@@ -80,8 +79,16 @@ class OnnxNetwork:
         return answer
 
 
-def _open(path: Path, sha256: str) -> Any:
-    """A session of the very bytes that were digested."""
+class _End(NamedTuple):
+    """An input or output; a side that is free has a name."""
+
+    name: str
+    type: str
+    shape: list[Any]
+
+
+def _open(path: Path, sha256: str) -> tuple[Any, list[_End], list[_End]]:
+    """A session of the very bytes that were digested, its inputs and its outputs."""
     runtime = _import_runtime()
     try:
         content = path.read_bytes()
@@ -101,7 +108,14 @@ def _open(path: Path, sha256: str) -> Any:
         for outside in list_outside(content):
             raise ValueError(f"some are in the file `{outside}`")
         providers = [name for name in wanted if name in available]
-        return runtime.InferenceSession(content, options, providers=providers)
+        # Without another provider a second attempt would only print that there is one.
+        session = runtime.InferenceSession(
+            content, options, providers=providers, enable_fallback=int(len(providers) > 1)
+        )
+        # Their names are decoded only here, and may be no text.
+        ends = session.get_inputs(), session.get_outputs()
+        found, outputs = ([_End(one.name, one.type, one.shape) for one in some] for some in ends)
+        return session, found, outputs
     except Exception as error:  # as above
         raise WeightsError(
             f"`{path}` is no ONNX file that onnxruntime {runtime.__version__} can run, with all "
@@ -188,7 +202,7 @@ def _import_runtime() -> ModuleType:
     return onnxruntime
 
 
-def _choose(found: list[Any], name: str, channels: int) -> Any:
+def _choose(found: list[_End], name: str, channels: int) -> _End | None:
     """The input of this name, else the only one with these channels, else None."""
     fitting = [one for one in found if _fits(one, channels)]
     named = [one for one in fitting if one.name == name]
@@ -199,8 +213,8 @@ def _choose(found: list[Any], name: str, channels: int) -> Any:
     return None
 
 
-def _fits(one: Any, channels: int) -> bool:
-    """Whether an input or output can be (1, channels, H, W) float32; a free side has a name."""
+def _fits(one: _End, channels: int) -> bool:
+    """Whether an input or output can be (1, channels, H, W) float32."""
     shape = one.shape
     if one.type != FLOAT32 or len(shape) != 4:
         return False
@@ -208,7 +222,7 @@ def _fits(one: Any, channels: int) -> bool:
     return all(side == due or not isinstance(side, int) for side, due in pairs)
 
 
-def _describe_all(found: list[Any]) -> str:
+def _describe_all(found: list[_End]) -> str:
     kinds = ((one.type.removeprefix("tensor(").removesuffix(")"), one) for one in found)
     texts = [
         f"`{one.name}` {'float32' if kind == 'float' else kind} ({', '.join(map(str, one.shape))})"

@@ -123,7 +123,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest: Manifest = read_manifest(path / MANIFEST, remedy=REMEDY)
+        self.manifest: Manifest = read_manifest(path / MANIFEST, "oof", remedy=REMEDY)
         facts = self.manifest.facts
         try:
             self.image_ids: tuple[str, ...] = tuple(facts["image_ids"])

@@ -81,7 +81,7 @@ def estimate_seconds_left(entries: Sequence[Entry], project: Project) -> float:
 def read_facts(job: Job, project: Project) -> dict[str, Any]:
     """The facts of the job's finished training; empty for a fixed member."""
     try:
-        return read_manifest(job.files(project.workspace).manifest).facts
+        return read_manifest(job.files(project.workspace).manifest, "checkpoint").facts
     except EnsembleError:
         return {}
 

@@ -165,7 +165,7 @@ def _read_sent(workspace: Workspace, name: str) -> Sent | None:
     """What a submission's manifest says; None where there is none."""
     path = workspace.submission_file(name).with_suffix(".json")
     try:
-        manifest = read_manifest(path)
+        manifest = read_manifest(path, "submission")
     except EnsembleError:
         return None
     facts = manifest.facts

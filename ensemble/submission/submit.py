@@ -181,9 +181,10 @@ def check_free(zip_file: Path, *, force: bool) -> None:
 
 def _is_submission(manifest_file: Path) -> bool:
     try:
-        return read_manifest(manifest_file).kind == "submission"
+        read_manifest(manifest_file, "submission")
     except EnsembleError:
         return False
+    return True
 
 
 def _targets(project: Project) -> dict[str, Rgb]:

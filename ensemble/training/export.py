@@ -50,7 +50,7 @@ def export(
         _write(files, learner, facts, origin)
     if trainer.world_size > 1 and torch.distributed.is_initialized():
         torch.distributed.barrier()
-    return read_manifest(files.manifest)
+    return read_manifest(files.manifest, "checkpoint")
 
 
 def mean_of_states(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

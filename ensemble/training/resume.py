@@ -143,7 +143,7 @@ def _read_finished(job: Job, files: JobFiles, origin: Origin) -> Manifest | None
         return None
     anew = f"train anew with `{job.command} --restart`"
     try:
-        manifest = read_manifest(files.manifest, remedy=anew)
+        manifest = read_manifest(files.manifest, "checkpoint", remedy=anew)
     except StaleArtefactError:
         if not files.last.exists():
             raise

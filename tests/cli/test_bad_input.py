@@ -103,9 +103,19 @@ NESTED = "[" * 100_000
             "`stages.colorization.rows`: field required",
         ),
         (
-            edit(SCORES, lambda c: c["stages"]["colorization"]["rows"][0].update(hue=None)),
+            edit(SCORES, lambda c: c["stages"]["colorization"]["rows"][0].pop("hue")),
             "report",
             "must have a hue term",
+        ),
+        (
+            edit(SCORES, lambda c: c["stages"]["restoration"]["rows"][0].update(hue=0.5)),
+            "report",
+            "must have a hue term",
+        ),
+        (
+            edit(SCORES, lambda c: c["stages"]["restoration"]["rows"][0].update(hue=None)),
+            "report",
+            r"rows.0.hue`: input should be a valid number",
         ),
         (
             put(PRIORS, struct.pack("<Q", 2) + b"{}"),

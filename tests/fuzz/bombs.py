@@ -192,10 +192,13 @@ BOMBS: dict[str, Bomb] = {
     "safetensors shape": (_file(lambda: _safetensors([10**9, 10**9])), parsers._read_weights),
     "checkpoint that calls": (_replaced(parsers._checkpoint, _calling), parsers._read_checkpoint),
     "checkpoint, deflated": (_replaced(parsers._checkpoint, _deflated), parsers._read_checkpoint),
-    "json, nested": (_file(lambda: b'{"kind": ' + b"[" * 900_000), parsers._read_manifest),
+    "json, nested": (
+        _file(lambda: b'{"kind": ' + b"[" * 900_000),
+        partial(parsers._read_manifest, "oof"),
+    ),
     "json, many lists": (
         _file(lambda: b'{"kind": [' + b"[]," * 300_000 + b"0]}"),
-        parsers._read_manifest,
+        partial(parsers._read_manifest, "oof"),
     ),
     "toml, dotted": (
         _file(lambda: b"member." + b".".join([b"a"] * 100_000) + b" = 1\n"),

@@ -35,7 +35,7 @@ from ensemble.data.photographs import Photographs
 from ensemble.data.picture import read_picture
 from ensemble.data.png import decode_gray, decode_rgb, encode_png
 from ensemble.data.tables import read_numbers
-from ensemble.manifest import read_manifest
+from ensemble.manifest import Kind, read_manifest
 from ensemble.members import configured_members
 from ensemble.networks.onnx_file import OnnxNetwork
 from ensemble.networks.weights import load_weights, save_weights
@@ -256,8 +256,8 @@ def _scores() -> str:
     return to_json({s: summary(s) for s in ("restoration", "colorization")}, recipe="r")
 
 
-def _read_manifest(path: Path) -> None:
-    read_manifest(path)
+def _read_manifest(kind: Kind, path: Path) -> None:
+    read_manifest(path, kind)
 
 
 def _manifest(kind: str, facts: dict[str, Any]) -> str:
@@ -463,13 +463,13 @@ PARSERS = (
     Parser(
         "manifest checkpoint",
         _write("m.json", _manifest("checkpoint", CHECKPOINT)),
-        _read_manifest,
+        partial(_read_manifest, "checkpoint"),
         _JSON,
     ),
     Parser(
         "manifest submission",
         _write("m.json", _manifest("submission", SUBMISSION)),
-        _read_manifest,
+        partial(_read_manifest, "submission"),
         _JSON,
     ),
     Parser("manifest oof", partial(_archive, "manifest.json"), _read_archive, _JSON),

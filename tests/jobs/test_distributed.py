@@ -47,7 +47,9 @@ def test_two_processes_learn_what_one_does(
     for key, value in expected.items():
         assert value.dtype == torch.float64
         torch.testing.assert_close(ours[key], value, atol=rounding(one), rtol=0)
-    scores = [read_manifest(files.manifest).facts["scores"] for files in (mine, theirs)]
+    scores = [
+        read_manifest(files.manifest, "checkpoint").facts["scores"] for files in (mine, theirs)
+    ]
     assert scores[1] == pytest.approx(scores[0], abs=1e-7)  # a float32 mean
     assert Archive(two.workspace.oof_dir("restoration", "normless", 0)).complete
 

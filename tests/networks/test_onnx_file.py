@@ -129,6 +129,17 @@ def test_what_is_no_onnx_file(tmp_path: Path) -> None:
         open_inpainter(path)
 
 
+@pytest.mark.parametrize("count", [1, -1], ids=["where it is used", "everywhere"])
+def test_a_name_that_is_no_text(
+    tmp_path: Path, count: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = inpainter(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"image", b"\xffmage", count))
+    with pytest.raises(WeightsError, match=r"is no ONNX file that onnxruntime .*decode byte 0xff"):
+        open_inpainter(path)
+    assert capfd.readouterr() == ("", "")  # onnxruntime itself would say that it tries again
+
+
 def test_without_onnxruntime_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

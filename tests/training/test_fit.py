@@ -42,7 +42,7 @@ def test_it_leaves_weights_a_manifest_and_records(
     project = make_project()
     manifest = fit(restoration_job, project=project)
     files = restoration_job.files(project.workspace)
-    assert read_manifest(files.manifest) == manifest
+    assert read_manifest(files.manifest, "checkpoint") == manifest
     member = project.members("restoration")[0]
     assert manifest.made_from == checkpoint_digests(project, member, 0)
     assert manifest.facts["epochs"] == 2
