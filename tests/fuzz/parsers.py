@@ -199,8 +199,10 @@ def _photographs(root: Path) -> Photographs:
 
 
 def _read_scan(path: Path) -> None:
-    photographs = _photographs(path.parent.parent)
-    if photographs.is_read or _is_rare(path):  # else they would be read anew
+    photographs, is_rare = _photographs(path.parent.parent), _is_rare(path)
+    if not is_rare:  # what is damaged is not read anew
+        photographs._files._mend = lambda is_whole: None  # type: ignore[method-assign]
+    if photographs.is_read or is_rare:
         photographs.describe()
         assert (photographs.train_sample(IDS[1]).target == RGB).all()
         photographs.located(IDS[1])
@@ -331,7 +333,7 @@ def _read_archive(path: Path) -> None:
     folder = next(parent for parent in path.parents if parent.name == "archive")
     archive = Archive(folder)
     if not _is_rare(path):
-        archive._forget = lambda row: None  # type: ignore[method-assign]  # writes anew what is noted
+        archive._forget = lambda row: None  # type: ignore[method-assign]
     record = (folder / RECORD).read_bytes()
     try:
         for image_id in archive.image_ids[:2]:
