@@ -13,11 +13,12 @@ from ensemble.errors import ConfigError
 from ensemble.jobs.cluster import connect, run_on_cluster
 from ensemble.jobs.plan import Entry
 from ensemble.jobs.queue import OnChange, Queue, Slot, run_here
-from ensemble.jobs.run import run_distributed, run_job
+from ensemble.jobs.run import require_start, run_distributed, run_job
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.training.fit import remove
 from ensemble.training.job import Job
+from ensemble.training.trainer import Hardware
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,20 @@ def run_jobs(
     With `restart` what they have left is first removed, unless one of them could not begin anew.
 
     Raises:
-        ConfigError: No Dask scheduler answers, or a member cannot be built.
+        ConfigError: No Dask scheduler answers, or a member that is to restart cannot be built.
         WeightsError: First weights of an encoder cannot be had, and a restart needs them.
+        MissingArtefactError: Restored gray is missing that a restart needs.
         LockedError: Another process runs a job that is to be removed.
     """
     if machines.dask:
         with connect(machines.dask) as client:
-            _prepare(jobs, project, restart, progress)
+            _prepare(jobs, project, Hardware(), restart, progress)
             with open_table() as on_change:
                 return run_on_cluster(jobs, project, client, on_change)
     # Of several machines that share the folder, the first removes.
     first = machines.nodes == 1 or os.environ.get("NODE_RANK", "0") == "0"
-    _prepare(jobs, project, restart and first, progress)
+    hardware = Hardware(machines.devices, machines.nodes)
+    _prepare(jobs, project, hardware, restart and first, progress)
     several = machines.devices * machines.nodes > 1
 
     def run(job: Job) -> None:
@@ -99,11 +102,15 @@ def run_jobs(
         return run_here(jobs, run, on_change)
 
 
-def _prepare(jobs: Sequence[Job], project: Project, restart: bool, progress: Progress) -> None:
+def _prepare(
+    jobs: Sequence[Job], project: Project, hardware: Hardware, restart: bool, progress: Progress
+) -> None:
     """Decode the photographs if a training is going to read them, then remove what is to go."""
     trained = [job for job in jobs if project.member(job.stage, job.member).kind == "trained"]
     files = [job.files(project.workspace) for job in trained]
     if trained and (restart or not all(file.manifest.exists() for file in files)):
         project.photographs.check(progress)
     if restart:
+        for job in trained:
+            require_start(job, jobs, project, hardware)
         remove(trained, project)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Collection
 from functools import partial
 
 from ensemble.composition.recipe import StageRecipe
 from ensemble.errors import ConfigError, MissingArtefactError, TrainingError
+from ensemble.jobs.plan import blockers
 from ensemble.jobs.worker import REFUSED, Order
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
 from ensemble.oof.predictions import RESTORED_VIEW
 from ensemble.project import Project
-from ensemble.provenance import restoration_for
+from ensemble.provenance import restoration_for, restored_digests
 from ensemble.training.fit import fit
 from ensemble.training.job import Job
 from ensemble.training.loaders import cut_epoch
@@ -76,6 +78,22 @@ def run_distributed(job: Job, project: Project, *, devices: int, nodes: int) -> 
     if status:
         outcome = "refused" if status == REFUSED else f"failed with exit status {status}"
         raise TrainingError(f"{job} on {devices} x {nodes} devices {outcome}; see its output above")
+
+
+def require_start(job: Job, jobs: Collection[Job], project: Project, hardware: Hardware) -> None:
+    """Refuse a training of which it is known that it could not begin, once it is its turn.
+
+    Raises:
+        ConfigError: See `run_distributed`.
+        MissingArtefactError: It needs restored gray that neither is there nor comes from one of
+            the `jobs`.
+        StaleArtefactError: The predictions of that restoration were made from something else.
+    """
+    cut_epoch(project, job, hardware)
+    _rendezvous_flags(hardware.nodes)
+    if job.stage == "colorization" and job.fold != FULL and not blockers(job, jobs):
+        member = project.member(job.stage, job.member)
+        restored_digests(project, job.fold, _restoration(member, job.fold, project))
 
 
 def _rendezvous_flags(nodes: int) -> list[str]:

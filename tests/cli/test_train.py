@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,8 +110,6 @@ def test_a_refused_job_does_not_end_the_queue(ens, root: Path) -> None:
     assert "wrote" not in said.line
     due = "next: mend what failed, as its line says, then run the same command again (2 left)"
     assert due in said.line
-    said = ens(root, "train --stage colorization --fold 1 --epochs 1 --restart")
-    assert "then run the same command again without --restart (2 left)" in said.line
 
 
 def test_memory_that_runs_out_is_tried_once_more_and_the_rest_goes_on(
@@ -142,7 +141,9 @@ def test_restart_of_everything_wants_a_yes(ens, root: Path) -> None:
     assert facts(root) == before
 
 
-@pytest.mark.parametrize("flags", ["--encoder-weights imagenet", "--dask tcp://127.0.0.1:9"])
+@pytest.mark.parametrize(
+    "flags", ["--encoder-weights imagenet", "--dask tcp://127.0.0.1:9", "--devices 3"]
+)
 def test_a_restart_that_cannot_begin_removes_nothing(
     ens, root: Path, monkeypatch, flags: str
 ) -> None:
@@ -154,6 +155,25 @@ def test_a_restart_that_cannot_begin_removes_nothing(
     assert ens(root, only, "--restart", flags).status == 2
     assert facts(root) == before
     assert (root / "ens.toml").read_bytes() == settings
+
+
+def test_colors_are_not_removed_where_there_is_no_restored_gray(ens, root: Path) -> None:
+    ens(root, "train --fold 0 --epochs 1")
+    manifest = root / "checkpoints/colorization/tiny-colorizer/fold-0/manifest.json"
+    for room in ("checkpoints", "oof"):
+        shutil.rmtree(root / room / "restoration")
+    said = ens(root, "train --fold 0 --stage colorization --epochs 1 --restart")
+    assert said.status == 2
+    assert "run `ens oof --stage restoration" in said.err
+    assert manifest.exists()
+    said = ens(root, "train --fold 0 --epochs 1 --restart")
+    assert said.status == 0, said.line
+
+
+def test_a_restart_that_failed_goes_on_without_restart(ens, root: Path, monkeypatch) -> None:
+    monkeypatch.setattr(learner.Learner, "training_step", lambda *_: torch.tensor(float("nan")))
+    said = ens(root, "train --fold 0 --member tiny-restorer --epochs 1 --restart")
+    assert "then run the same command again without --restart (1 left)" in said.line
 
 
 def test_a_stopped_training_says_why_more_epochs_do_nothing(ens, root: Path) -> None:

@@ -103,6 +103,8 @@ def test_one_gpu_has_a_process_a_job_and_goes_on_after_a_failure(
 def test_of_several_machines_the_first_removes(
     project: Project, left, monkeypatch: pytest.MonkeyPatch, rank: str, kept: list[Job]
 ) -> None:
+    for name, value in {"ADDR": "127.0.0.1", "PORT": "29500"}.items():
+        monkeypatch.setenv(f"MASTER_{name}", value)
     monkeypatch.setenv("NODE_RANK", rank)
     run_jobs(JOBS, project, Machines(nodes=2), restart=True)
     assert left == [kept, kept]
