@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +23,8 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from ensemble.errors import ConfigError, DataError, nearest_first
+from ensemble.config_faults import explain_faults
+from ensemble.errors import ConfigError, DataError
 from ensemble.reading import read_bytes, shorten
 from ensemble.workspace import check_name
 
@@ -41,22 +42,11 @@ InputMode = Literal[
 ]
 """What a network of restoration is shown."""
 
-_NO_SSIM = "it made no difference; `ssim_finish` is what pays"
-REMOVED = {
-    "colorization.train_on": "colorization always learns from clean gray",
-    "restoration.masked_ssim_loss": _NO_SSIM,
-    "member.masked_ssim_loss": _NO_SSIM,
-}
-"""Keys of earlier versions, each with the reason why it went."""
-
 _LARGEST = 2**18
 """Bytes of `ens.toml`; a thousand members take less."""
 
 _MOST_DOTS = 100
 """In a line: a key of so many parts is a mistake."""
-
-_SHOWN = 10
-"""Faults that are told at once."""
 
 MemberName = Annotated[str, AfterValidator(partial(check_name, "a member"))]
 
@@ -381,33 +371,4 @@ def _validated(content: Mapping[str, Any], *, source: str) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(shorten(_fault(fault, content)) for fault in error.errors()[:_SHOWN])
-        raise ConfigError(f"{source}: {faults}") from None
-
-
-def _fault(fault: Any, content: Mapping[str, Any]) -> str:
-    path = [part for part in fault["loc"] if isinstance(part, str)]
-    key, of, remedy = ".".join(path), "", ""
-    if path[0] == "member" and len(path) > 1:
-        of = f" of [[member]] `{shorten(str(content['member'][fault['loc'][1]].get('name')))}`"
-        if path[1] in ("seed", *_SHARED):
-            remedy = "; correct it, or delete it, so that the member is trained like all others"
-    if fault["type"] == "missing":
-        return f"`{key}`{of} must be given"
-    if fault["type"] == "value_error":
-        return f"`{key}`: {fault['ctx']['error']}"
-    if fault["type"] != "extra_forbidden":
-        return f"`{key}`{of}: {fault['msg'].lower()}, but got {fault['input']!r}{remedy}"
-    if key in REMOVED:
-        return f"`{key}`{of} is no longer a key: {REMOVED[key]}; delete it"
-    valid = _keys_beside(path)
-    nearest = nearest_first(path[-1], valid)[0]
-    return f"unknown key `{key}`{of}; the nearest valid one is `{nearest}`"
-
-
-def _keys_beside(path: list[str]) -> list[str]:
-    section: Any = Config
-    for name in path[:-1]:
-        annotation = section.model_fields[name].annotation
-        section = next((a for a in get_args(annotation) if isinstance(a, type)), annotation)
-    return list(section.model_fields)
+        raise ConfigError(f"{source}: {explain_faults(error, content, Config)}") from None

@@ -27,8 +27,8 @@ from ensemble.composition.recipe import Recipe, StageRecipe
 from ensemble.config import RUNTIME_KEYS, Config
 from ensemble.damage import FILL_VERSION
 from ensemble.data.digests import digest_files
+from ensemble.data.facts import locator_digest
 from ensemble.data.photographs import masks_digest
-from ensemble.data.scan import locator_digest
 from ensemble.errors import (
     DataError,
     EnsembleError,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.complete import complete_folds, complete_member, complete_recipe
+from ensemble.cli.complete import Folds, complete_member, complete_recipe
 from ensemble.cli.context import Context, parse_folds
 
 if TYPE_CHECKING:
@@ -22,15 +22,8 @@ def blend(
     trials: Annotated[
         int | None, typer.Option(min=0, help="Trials a stage, those of earlier calls included.")
     ] = None,
-    sampler: Annotated[
-        str | None, typer.Option(help="Search strategy, such as tpe or greedy.")
-    ] = None,
-    fold: Annotated[
-        str,
-        typer.Option(
-            help="0, or 0,2, or 0..4, or all that are finished.", autocompletion=complete_folds
-        ),
-    ] = "all",
+    sampler: Annotated[str | None, typer.Option(help="Search strategy: tpe or greedy.")] = None,
+    fold: Folds = "all",
     views: Annotated[
         Literal["stage", "member"], typer.Option(help="One set of views a stage, or a member.")
     ] = "stage",
@@ -43,10 +36,7 @@ def blend(
     ] = 1,
     storage: Annotated[
         str | None,
-        typer.Option(
-            help="Study: a journal file, or a database URL of Optuna. Whoever may write to it "
-            "decides what is tried."
-        ),
+        typer.Option(help="Journal file, or database URL of Optuna, that only you write to."),
     ] = None,
     force_tuned: Annotated[
         bool, typer.Option("--force-tuned", help="Keep the tuned blend, convincing or not.")
@@ -54,15 +44,12 @@ def blend(
     member: Annotated[
         list[str] | None,
         typer.Option(
-            help="Blend only this member of its stage; may be repeated.",
-            autocompletion=complete_member,
+            help="Only this one of its stage; repeatable.", autocompletion=complete_member
         ),
     ] = None,
     evaluate: Annotated[
         Path | None,
-        typer.Option(
-            help="Only score this recipe beside the kept one.", autocompletion=complete_recipe
-        ),
+        typer.Option(help="Only score this recipe, and the kept.", autocompletion=complete_recipe),
     ] = None,
 ) -> None:
     """Tune weights, views and composition on out-of-fold predictions.

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import complete_submission
-from ensemble.cli.context import Context, ends_in
+from ensemble.cli.complete import Png, Submission
+from ensemble.cli.context import Context
 
 
 def compare(
     ctx: typer.Context,
-    first: Annotated[
-        str,
-        typer.Argument(help="A zip, or a submission's name.", autocompletion=complete_submission),
-    ],
-    second: Annotated[str, typer.Argument(help="Another.", autocompletion=complete_submission)],
+    first: Submission,
+    second: Submission,
     shown: Annotated[int, typer.Option(min=1, help="Most photographs listed and drawn.")] = 12,
-    output: Annotated[
-        Path | None, typer.Option(help="PNG to write.", callback=ends_in(".png"))
-    ] = None,
+    output: Png = None,
 ) -> None:
     """Show where two submissions differ, photograph by photograph, the most first.
 

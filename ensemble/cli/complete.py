@@ -1,4 +1,4 @@
-"""What the shell completes: members, folds, recipes and submissions of the workspace.
+"""What the shell completes: members, folds, recipes and submissions; and options of several verbs.
 
 The shell waits for it at every press of the key, so nothing is opened but ens.toml and folders.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ensemble.cli.context import ends_in
 from ensemble.errors import EnsembleError
 from ensemble.vocabulary import FULL, Stage
 
@@ -59,7 +60,17 @@ OnlyStage = Annotated[Stage | None, typer.Option(help="Only this stage.")]
 OnlyMember = Annotated[
     str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
 ]
-"""Options of the verbs that make predictions."""
+Folds = Annotated[
+    str, typer.Option(help="0, or 0,2, or 0..4, or all.", autocompletion=complete_folds)
+]
+Submission = Annotated[
+    str, typer.Argument(help="A zip, or a submission's name.", autocompletion=complete_submission)
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
+]
+Png = Annotated[Path | None, typer.Option(help="PNG to write.", callback=ends_in(".png"))]
+Html = Annotated[Path | None, typer.Option(help="HTML file to write.", callback=ends_in(".html"))]
 
 
 def _matching(names: Any, incomplete: str) -> list[str]:

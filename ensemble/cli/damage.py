@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ensemble.cli.context import Context, ends_in
+from ensemble.cli.complete import Png
+from ensemble.cli.context import Context
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import MASK_FOLDER
 from ensemble.data.png import write_png
@@ -21,9 +21,7 @@ def damage(
     split: Annotated[Literal["train", "test"], typer.Option(help="Which photographs.")] = "test",
     limit: Annotated[int, typer.Option(min=1, help="Most photographs searched.")] = 1000,
     shown: Annotated[int, typer.Option(min=1, help="Most photographs drawn.")] = 32,
-    output: Annotated[
-        Path | None, typer.Option(help="PNG to write.", callback=ends_in(".png"))
-    ] = None,
+    output: Png = None,
 ) -> None:
     """Locate the holes and draw their outlines, the doubtful ones first.
 

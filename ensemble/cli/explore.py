@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ensemble.cli.context import Context, ends_in
+from ensemble.cli.complete import Html
+from ensemble.cli.context import Context
 from ensemble.files import atomic_write
 
 
@@ -16,9 +16,7 @@ def explore(
     photographs: Annotated[
         int, typer.Option(min=1, help="Photographs to look at pixel by pixel.")
     ] = 1000,
-    output: Annotated[
-        Path | None, typer.Option(help="HTML file to write.", callback=ends_in(".html"))
-    ] = None,
+    output: Html = None,
 ) -> None:
     """Write one HTML page on the data: samples, colors, holes, near-duplicates, folds.
 

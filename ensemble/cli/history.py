@@ -15,9 +15,7 @@ def history(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Option(
-            help="The submission that --public is of.", autocompletion=complete_submission
-        ),
+        typer.Option(help="What --public is of.", autocompletion=complete_submission),
     ] = None,
     public: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Note the score that the board gave it.")
@@ -62,17 +60,11 @@ def history(
         Column("note", drop=3),
     )
     for one in found:
-        both = one.expected is not None and one.public is not None
+        numbers = ["" if n is None else f"{n:.4f}" for n in (one.expected, one.public)]
+        both = all(numbers)
         difference = f"{(one.public or 0) - (one.expected or 0):+.4f}" if both else ""
-        notes = [one.note, "replaced since" if one.replaced else ""]
-        table.add_row(
-            one.name,
-            one.made_at,
-            _number(one.expected),
-            _number(one.public),
-            difference,
-            ", ".join(note for note in notes if note),
-        )
+        note = ", ".join(filter(None, (one.note, "replaced since" if one.replaced else "")))
+        table.add_row(one.name, one.made_at, *numbers, difference, note)
     context.show(table)
     agreement = measure_agreement(found)
     context.say(
@@ -81,7 +73,3 @@ def history(
         else f"next, once the board has scored one: {context.command('history')} --name NAME "
         "--public SCORE"
     )
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

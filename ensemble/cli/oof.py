@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import OnlyMember, OnlyStage, complete_folds, complete_member
+from ensemble.cli.complete import Folds, OnlyMember, OnlyStage, complete_member
 from ensemble.cli.context import Context, ends_in, parse_folds
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
@@ -23,10 +23,7 @@ app = typer.Typer(
 @app.callback()
 def oof(
     ctx: typer.Context,
-    fold: Annotated[
-        str,
-        typer.Option(help="0, or 0,2, or 0..4, or all.", autocompletion=complete_folds),
-    ] = "all",
+    fold: Folds = "all",
     stage: OnlyStage = None,
     member: OnlyMember = None,
     weights: Annotated[
@@ -78,9 +75,7 @@ def import_(
     ctx: typer.Context,
     member: Annotated[
         str,
-        typer.Argument(
-            help="Name of an external member in ens.toml.", autocompletion=complete_member
-        ),
+        typer.Argument(help="An external member of ens.toml.", autocompletion=complete_member),
     ],
     stage: Annotated[Stage, typer.Option(help="Its stage.")] = "colorization",
     predictions: Annotated[

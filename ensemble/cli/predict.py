@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ensemble.cli.complete import Full
 from ensemble.cli.context import Context
 from ensemble.errors import ConfigError, list_some
 from ensemble.vocabulary import counted
@@ -37,9 +38,7 @@ def predict(
             help="none: colors as the networks make them; natural, score: hues moved for the score."
         ),
     ] = "none",
-    full: Annotated[
-        bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
-    ] = False,
+    full: Full = False,
     colorizer: Annotated[
         str | None,
         typer.Option(help="Use nothing trained here: siggraph17, eccv16, or gray for no color."),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ensemble.cli.context import Context, ends_in
+from ensemble.cli.complete import Html
+from ensemble.cli.context import Context
 from ensemble.errors import MissingArtefactError
 from ensemble.files import atomic_write
 
@@ -17,9 +17,7 @@ def report(
     photographs: Annotated[
         int, typer.Option(min=0, max=1000, help="Photographs to score step by step and to show.")
     ] = 100,
-    output: Annotated[
-        Path | None, typer.Option(help="HTML file to write.", callback=ends_in(".html"))
-    ] = None,
+    output: Html = None,
 ) -> None:
     """Write one HTML page to send around: scores, curves, photographs, the recipe.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ensemble.cli.complete import Full
 from ensemble.cli.context import SUBMISSION, Context
 from ensemble.vocabulary import counted
 
@@ -17,9 +18,7 @@ def submit(
     ctx: typer.Context,
     name: Annotated[str, typer.Option(help="Name of the zip.")] = SUBMISSION,
     force: Annotated[bool, typer.Option("--force", help="Replace a zip of that name.")] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
-    ] = False,
+    full: Full = False,
     mix: Annotated[
         Path | None, typer.Option(help="Another zip to average in; the result is not scored.")
     ] = None,

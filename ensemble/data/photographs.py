@@ -10,8 +10,9 @@ import numpy as np
 
 from ensemble.arrays import Gray, Mask, Rgb
 from ensemble.data.competition import Competition, Sample, check_damage
-from ensemble.data.png import read_mask, same_size
-from ensemble.data.scan import Facts, Scan, describe_sample, find_lost
+from ensemble.data.facts import Facts, describe_sample, find_lost
+from ensemble.data.picture import read_drawn_mask
+from ensemble.data.scan import Scan
 from ensemble.errors import DataError, unknown_name
 from ensemble.manifest import digest_file, digest_json
 from ensemble.parallel import Progress, map_with_bar, silent
@@ -187,14 +188,8 @@ def drawn_mask(competition: Competition, image_id: str) -> Mask | None:
         DataError: It is unreadable, of another size, or marks nothing or everything.
     """
     path = mask_file(competition, image_id)
-    if not competition.is_test(image_id) or not path.is_file():
-        return None
-    mask = read_mask(path, check_size=same_size(competition.size))
-    if not mask.any():
-        raise DataError(f"`{path}` must be white where the photograph is lost, but is all black")
-    if mask.all():
-        raise DataError(f"`{path}` must be black where the photograph is known, but is all white")
-    return mask
+    there = competition.is_test(image_id) and path.is_file()
+    return read_drawn_mask(path, competition.size) if there else None
 
 
 def mask_file(competition: Competition, image_id: str) -> Path:

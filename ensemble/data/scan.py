@@ -22,15 +22,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble import damage, folds
-from ensemble.arrays import Gray, Mask
-from ensemble.data.competition import Competition, Sample, measure_damage
-from ensemble.data.digests import Fingerprint, fingerprint, remember_digests
+from ensemble import folds
+from ensemble.data.competition import Competition
+from ensemble.data.digests import fingerprint, remember_digests
+from ensemble.data.facts import Facts, describe_sample, find_lost, locator_digest
 from ensemble.errors import EnsembleError, StaleArtefactError
 from ensemble.files import exclusive_lock, free_bytes, has_room, links_in, no_room, refuse_links
 from ensemble.manifest import (
@@ -49,25 +49,12 @@ PIXELS: tuple[str, ...] = ("targets", "damaged", "lost")
 _SUMMED = ("rows", "located", *PIXELS)
 """Files of which each row has a checksum, in the order of the columns of `sums.npy`."""
 
-_NETS = Path(damage.__file__).parent / "locate" / "locator.npz"
 _SYNC_EVERY = 256
 _ZEROS_BYTES = 16 * 2**20
 
 Row = NDArray[np.void]
 Pictures = dict[str, NDArray[np.uint8]]
 """One row of each file but `rows`, by the file's name."""
-
-
-class Facts(NamedTuple):
-    """What describes a training photograph, or a row of each for many.
-
-    `traits` (3,) float64 and `vector` (LENGTH,) uint8 are as `ensemble.folds.describe` has them;
-    `flat` is the share of the lost pixels that have the most frequent gray, 0..1.
-    """
-
-    traits: NDArray[np.float64]
-    flat: NDArray[np.float64]
-    vector: NDArray[np.uint8]
 
 
 class Scan:
@@ -246,7 +233,8 @@ class Scan:
         """
         rows = self._load_rows(folder)
         rows["done"][list(harmed)] = False
-        stamps = np.array([self._stamp(image_id) for image_id in self.image_ids])
+        paths = map(self.competition.train_files, self.image_ids)
+        stamps = np.array([[fingerprint(p) if p else (0, 0) for p in pair] for pair in paths])
         todo = np.flatnonzero(~rows["done"] | (rows["stamps"] != stamps).any(axis=(1, 2)))
         with ExitStack() as stack:
             files = {name: stack.enter_context(_file(folder, name).open("r+b")) for name in names}
@@ -293,10 +281,6 @@ class Scan:
         parts = {"rows": row, **pictures}
         sums = [_sum(parts[name]) for name in _SUMMED]
         return row, {"sums": np.array(sums, "<u4").view(np.uint8), **pictures}
-
-    def _stamp(self, image_id: str) -> list[Fingerprint]:
-        paths = self.competition.train_files(image_id)
-        return [(0, 0) if path is None else fingerprint(path) for path in paths]
 
     def _write(self, file: IO[bytes], name: str, number: int, content: NDArray[Any]) -> None:
         file.seek(self._find_row(name, number))
@@ -389,28 +373,6 @@ def shape_files(count: int, size: tuple[int, int]) -> dict[str, tuple[int, ...]]
         "damaged": (count, height, width),
         "lost": packed,
     }
-
-
-def describe_sample(sample: Sample) -> Facts:
-    """Measure what describes a training photograph."""
-    from ensemble.folds.describe import describe, measure_traits  # they import OpenCV: slow
-
-    flat = np.array(measure_damage(sample)[1])
-    gray = sample.gray()
-    traits = measure_traits(target=sample.target, gray=gray, lost_mask=sample.lost_mask)
-    return Facts(traits, flat, describe(sample.target, gray))
-
-
-def find_lost(damaged: Gray) -> Mask:
-    """The mask of `locate_hole`, which is slow to import: looking at a project locates nothing."""
-    from ensemble.damage.locate import locate_hole
-
-    return locate_hole(damaged).lost_mask
-
-
-def locator_digest() -> str:
-    """SHA-256 of what decides a located mask: the locator's version and its nets."""
-    return digest_json({"version": damage.LOCATOR_VERSION, "nets": digest_file(_NETS)})
 
 
 def reserve_array(path: Path, shape: tuple[int, ...]) -> None:

@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from ensemble import damage, folds
 from ensemble.damage.locate import locate_hole
 from ensemble.data import scan as room
 from ensemble.data.competition import Competition, Sample
@@ -163,7 +164,7 @@ def test_pixels_that_are_wanted_later_are_kept_later(competition, tmp_path) -> N
 @pytest.mark.parametrize("changed", ["locator", "description"])
 def test_another_way_to_read_reads_again(competition, tmp_path, monkeypatch, changed) -> None:
     Photographs(competition, tmp_path / "cache").prepare()
-    of = {"locator": room.damage, "description": room.folds}[changed]
+    of = {"locator": damage, "description": folds}[changed]
     monkeypatch.setattr(of, f"{changed.upper()}_VERSION", 99)
     monkeypatch.setattr(room, "find_lost", lambda damaged: damaged > 128)
     bar = Bar()
