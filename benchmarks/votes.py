@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ensemble.arrays import Gray, Rgb
 from ensemble.blending.evidence import fit_priors
+from ensemble.checkpoint import checked_weights
 from ensemble.composition.hue_target import centered, hue_histogram
 from ensemble.composition.luma import lock_luma
 from ensemble.config import load_config
@@ -32,7 +33,6 @@ from ensemble.damage.fill import fill_hole
 from ensemble.networks.build import load_network
 from ensemble.networks.tensors import denormalize, normalize
 from ensemble.project import Project
-from ensemble.provenance import checked_weights
 from ensemble.workspace import Workspace
 
 GAINS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)

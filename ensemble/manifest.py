@@ -88,21 +88,14 @@ _FACTS: dict[Kind, type[_Facts]] = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artefact was made from.
+    """What an artefact was made from."""
 
-    Attributes:
-        kind: What the artefact is.
-        made_from: The digest of each thing it was made from, by name (`data`, `folds`, ...).
-        seed: The seed of whatever was drawn at random.
-        facts: Further facts: scores, epochs, counts.
-        versions: The packages that made it.
-    """
-
-    kind: Kind
+    kind: Kind  # what the artefact is
+    # the digest of each thing it was made from, by name (`data`, `folds`, ...)
     made_from: dict[str, str]
-    seed: int
-    facts: dict[str, Any] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    seed: int  # the seed of whatever was drawn at random
+    facts: dict[str, Any] = field(default_factory=dict)  # further facts: scores, epochs, counts
+    versions: dict[str, str] = field(default_factory=dict)  # the packages that made it
 
 
 def differing(noted: Mapping[str, str], due: Mapping[str, str]) -> list[str]:

@@ -46,37 +46,24 @@ SCSE = {"decoder_attention_type": "scse"}
 
 @dataclass(frozen=True)
 class Member:
-    """One named network of one stage.
+    """One named network of one stage."""
 
-    Attributes:
-        name: Unique in its stage; names folders too.
-        stage: `restoration` or `colorization`.
-        kind: `trained` by the toolkit, `fixed` (never trained here), or `external` (its
-            predictions were made elsewhere).
-        arch: An architecture of smp, or `nafnet`, `plain-unet` or `histogram`; for other kinds the
-            algorithm.
-        encoder: An encoder of smp, or of timm for `histogram`; else empty.
-        options: Further arguments of the architecture, sorted by name.
-        input_mode: What the network is shown. Restoration: `damaged` (the input as it is),
-            `prefilled` (its hole inpainted), `prefilled+mask` (and the mask as a second channel),
-            `prefilled+mask+distance` (and each lost pixel's distance to the rim as a third),
-            `fills+mask+distance` (and the hole filled in every other way of `FILLS`, to be mixed).
-            Colorization: `restored`, the restored gray.
-        file: Of an `onnx` member: where its file lies, from the workspace or absolute.
-        sha256: What the file's SHA-256 must be; empty where any will do.
-        adapter: Of an `onnx` member: one of `ADAPTERS`.
-    """
-
-    name: str
-    stage: Stage
+    name: str  # unique in its stage; names folders too
+    stage: Stage  # `restoration` or `colorization`
+    # `trained` by the toolkit, `fixed` (never trained here), or `external` (its predictions
+    # were made elsewhere)
     kind: Kind
+    # an architecture of smp, or `nafnet`, `plain-unet` or `histogram`; for other kinds the
+    # algorithm
     arch: str
-    encoder: str = ""
-    options: Options = ()
+    encoder: str = ""  # an encoder of smp, or of timm for `histogram`; else empty
+    options: Options = ()  # further arguments of the architecture, sorted by name
+    # what the network is shown: in restoration see `RestorationSection`; the restored gray in
+    # colorization
     input_mode: InputMode | Literal["restored"] = "damaged"
-    file: str = ""
-    sha256: str = ""
-    adapter: str = ""
+    file: str = ""  # of an `onnx` member: where its file lies, from the workspace or absolute
+    sha256: str = ""  # what the file's SHA-256 must be; empty where any will do
+    adapter: str = ""  # of an `onnx` member: one of `ADAPTERS`
 
     @property
     def output(self) -> Output:
@@ -268,10 +255,8 @@ def configured_members(config: Config, stage: Stage) -> tuple[Member, ...]:
 def custom_member(table: CustomMember) -> Member:
     """A member from a `[[member]]` table.
 
-    `arch` is any architecture of smp with any of its encoders; or `nafnet` or `plain-unet`,
-    without encoder; or `histogram` with any encoder of timm; or `onnx`, with a file and an adapter;
-    or `external`, for predictions made elsewhere. The names are checked by
-    `ensemble.networks.catalogue.check_member`: smp and timm take seconds to import.
+    Its names are checked by `ensemble.networks.catalogue.check_member`: smp and timm take seconds
+    to import.
     """
     options = frozen_options(table.options)
     mode = _LEARNED_FROM[table.stage]

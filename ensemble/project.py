@@ -161,10 +161,6 @@ class Project:
         """Where a member's predictions for the photographs of a fold lie."""
         return self.workspace.oof_dir(member.stage, member.name, fold)
 
-    def restored_folder(self, fold: int) -> Path:
-        """Where the restored gray of a fold's photographs lies."""
-        return self.workspace.restored_dir(fold)
-
     def test_archive_folder(self, member: Member) -> Path:
         """Where an external member's predictions for the test photographs lie."""
         return self.workspace.external_test_dir(member.stage, member.name)

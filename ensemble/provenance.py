@@ -8,7 +8,7 @@
     weights, imports, priors             -> recipe
     recipe, test photographs, masks      -> zip; and the checkpoints of all photographs, if asked
 
-Weights are those of a checkpoint, or an ONNX file.
+Weights are those of a checkpoint (`ensemble.checkpoint`), or an ONNX file.
 
 Each `..._digests` function gives the present digests of what an artefact depends on, by name. They
 are written into its manifest when it is made and compared before it is used. They raise
@@ -21,28 +21,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
+from ensemble.checkpoint import (
+    WEIGHTS,
+    checkpoint_digests,
+    finished_folds,
+    other_weights,
+    read_checkpoint,
+)
 from ensemble.composition.recipe import Recipe, StageRecipe
-from ensemble.config import RUNTIME_KEYS, Config
-from ensemble.damage import FILL_VERSION
 from ensemble.data.digests import digest_files
 from ensemble.data.facts import locator_digest
 from ensemble.data.photographs import masks_digest
-from ensemble.errors import (
-    DataError,
-    EnsembleError,
-    MissingArtefactError,
-    StaleArtefactError,
-)
+from ensemble.errors import DataError, MissingArtefactError, StaleArtefactError
 from ensemble.manifest import (
     MANIFEST,
-    Manifest,
-    differing,
     digest_bytes,
     digest_file,
     digest_json,
-    digest_sample,
     read_manifest,
     require_same,
 )
@@ -50,124 +46,10 @@ from ensemble.members import Member
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.reading import read_bytes
-from ensemble.vocabulary import FULL, STAGES, TURNS, Fold, Stage
-
-WEIGHTS, METRICS, LAST = "weights.safetensors", "metrics.csv", "last.ckpt"
-"""Files of a training: what predicts, a row an epoch, and the state to go on from."""
+from ensemble.vocabulary import FULL, STAGES, TURNS, Fold
 
 CONTENT = "content"
 """What a manifest calls the digest of imported pictures."""
-
-
-def learning_settings(config: Config, stage: Stage, name: str) -> dict[str, Any]:
-    """Every setting that decides what a member learns, nested as in ens.toml.
-
-    Its [[member]] table counts only in what it sets in their place: the network has a digest of
-    its own. The keys that only decide how fast it learns are not in it, nor is the number of
-    epochs: a training can be extended.
-    """
-    content = config.of_member(stage, name).model_dump(mode="json")
-    stage_settings = {key: value for key, value in content[stage].items() if key != "members"}
-    learning = {k: v for k, v in content["training"].items() if k not in RUNTIME_KEYS}
-    shared = {key: content[key] for key in ("seed", "data", "normalization")}
-    return {**shared, "stage": stage_settings, "training": learning}
-
-
-def checkpoint_digests(project: Project, member: Member, fold: Fold) -> dict[str, str]:
-    """The digests that the manifest of a training must carry."""
-    digests = {
-        **project.digests,
-        "fold": str(fold),
-        "member": member.digest(),
-        "settings": digest_json(learning_settings(project.config, member.stage, member.name)),
-    }
-    if member.stage == "restoration" and _reads_fill(member):
-        digests["fill"] = str(FILL_VERSION)
-    if fold == FULL:
-        del digests["folds"]
-        digests["number of epochs"] = str(full_epochs(project, member))
-    return digests
-
-
-def _reads_fill(member: Member) -> bool:
-    """Whether it is a fill, or a network that was shown one."""
-    if member.kind == "trained":
-        return bool(member.fills)
-    return member.kind == "fixed" and not member.file
-
-
-def full_epochs(project: Project, member: Member) -> int:
-    """Epochs of a training on all photographs: the mean of its folds' best ones, rounded.
-
-    With `average_last` the weights of a fold are those of its last epochs, and all of its epochs
-    count.
-
-    Raises:
-        MissingArtefactError: No fold has finished.
-        StaleArtefactError: A fold that has finished was made from something else.
-    """
-    folds = finished_folds(project, member)
-    if not folds:
-        raise MissingArtefactError(
-            f"{member.stage} `{member.name}` learns from all photographs for as many epochs as its "
-            "folds' best ones, but none of its folds has finished; first run "
-            f"`{training_command(member.stage, member.name, 'all')}`"
-        )
-    averaged = project.config.of_member(member.stage, member.name).training.average_last
-    key = "epochs" if averaged else "best_epoch"
-    counts = [int(read_checkpoint(project, member, fold).facts[key]) for fold in folds]
-    return int(sum(counts) / len(counts) + 0.5)
-
-
-def training_command(stage: str, member: str, folds: object, *, restart: bool = False) -> str:
-    """What to type to train some folds of a member, or all photographs."""
-    command = f"ens train --stage {stage} --member {member} --fold {folds}"
-    return f"{command} --restart" if restart else command
-
-
-def read_checkpoint(project: Project, member: Member, fold: Fold) -> Manifest:
-    """The manifest of a finished training, if it was made from the present things.
-
-    Of its weights the size and a sample are compared; `checked_weights` reads all of them.
-
-    Raises:
-        MissingArtefactError: The training has not finished, or its weights are gone.
-        StaleArtefactError: It was made from something else, of another fold for example; or its
-            manifest is damaged, or its weights are others.
-    """
-    folder = project.folder(member, fold)
-    path, weights = folder / MANIFEST, folder / WEIGHTS
-    command = training_command(member.stage, member.name, fold)
-    mend = _mend(project, member, fold)
-    manifest = read_manifest(
-        path, "checkpoint", remedy=mend if path.exists() else f"run `{command}`"
-    )
-    require_same(
-        manifest.made_from,
-        checkpoint_digests(project, member, fold),
-        name=f"the {member.stage} network `{member.name}` in `{folder}`",
-        remedy=f"run `{command} --restart`, or undo the change",
-    )
-    if not weights.is_file():
-        raise MissingArtefactError(f"`{weights}` is not there; {mend}")
-    sample = manifest.facts.get("weights_sample")  # earlier versions noted none
-    if sample and digest_sample(weights) != sample:
-        raise _other_weights(project, member, fold)
-    return manifest
-
-
-def checked_weights(project: Project, member: Member, fold: Fold) -> Path:
-    """The weights file of a finished training, if it is the one that its manifest was written for.
-
-    Raises:
-        MissingArtefactError: See `read_checkpoint`.
-        StaleArtefactError: See there.
-    """
-    noted = _source_digest(project, member, fold)
-    path = project.folder(member, fold) / WEIGHTS
-    if digest_file(path) != noted:
-        raise _other_weights(project, member, fold)
-    return path
 
 
 def check_sources(
@@ -191,36 +73,7 @@ def check_sources(
     found = digest_files(noted, folder=folder, what="checking weights", progress=progress)
     for (member, fold, digest), present in zip(noted.values(), found.values(), strict=True):
         if present != digest:
-            raise _other_weights(project, member, fold)
-
-
-def must_restart(project: Project, member: Member, fold: Fold) -> bool:
-    """Whether a training that `read_checkpoint` refuses has to begin anew.
-
-    Else `ens train` writes weights and manifest again, from what it keeps to go on.
-    """
-    folder = project.folder(member, fold)
-    try:
-        made_from = read_manifest(folder / MANIFEST, "oof").made_from
-        changed = differing(made_from, checkpoint_digests(project, member, fold))
-    except EnsembleError:
-        changed = []
-    return bool(changed) or not (folder / LAST).is_file()
-
-
-def _mend(project: Project, member: Member, fold: Fold) -> str:
-    """What to do about a damaged training."""
-    anew = not (project.folder(member, fold) / LAST).is_file()
-    command = training_command(member.stage, member.name, fold, restart=anew)
-    return f"put the file back, or run `{command}`"
-
-
-def _other_weights(project: Project, member: Member, fold: Fold) -> StaleArtefactError:
-    folder = project.folder(member, fold)
-    return StaleArtefactError(
-        f"`{folder / WEIGHTS}` is not the file that `{folder / MANIFEST}` was written for; "
-        + _mend(project, member, fold)
-    )
+            raise other_weights(project, member, fold)
 
 
 def archive_digests(
@@ -283,15 +136,6 @@ def external_test_digests(project: Project, member: Member) -> dict[str, str]:
         "name": member.name,
         "views": _views_digest(),
     }
-
-
-def finished_folds(project: Project, member: Member) -> tuple[int, ...]:
-    """The folds whose predictions a member can give: trained, fixed, or imported."""
-    every = range(project.folds.n_folds)
-    if member.kind == "fixed":
-        return tuple(every)
-    where = project.archive_folder if member.kind == "external" else project.folder
-    return tuple(fold for fold in every if (where(member, fold) / MANIFEST).exists())
 
 
 def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe | None:

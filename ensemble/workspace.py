@@ -51,36 +51,28 @@ class Workspace:
 
     Any of `data`, `cache`, `checkpoints`, `oof` and `submissions` may be a link to a larger disk.
     What is written in place lies below no other link.
-
-    Attributes:
-        root: The folder given by `--root` or `ENS_ROOT`; the current folder by default.
-        config_file: The settings, `ens.toml`.
-        folds_file: Which fold validates which photograph.
-        data: The competition's data, as downloaded.
-        cache: What was read of the training photographs, and their pixels unless `cache = false`.
-        checkpoints: Every trained network.
-        oof: Every cached out-of-fold prediction, the recipe and the studies.
-        submissions: Every zip that was built, with its manifest.
-        recipe_file: What `ens blend` decides.
-        priors_file: The hue prior of each fold, which the recipe counts on.
-        table_file: The exact scores behind the recipe, for `ens report`.
-        study_file: The journal of the Optuna studies, readable by optuna-dashboard.
-        public_file: The scores that the board gave to submissions, as `ens history` notes them.
     """
 
     def __init__(self, root: Path) -> None:
+        # the folder given by `--root` or `ENS_ROOT`; the current folder by default
         self.root = root
-        self.config_file = root / "ens.toml"
-        self.folds_file = root / "folds.csv"
-        self.data = root / "data"
+        self.config_file = root / "ens.toml"  # the settings, `ens.toml`
+        self.folds_file = root / "folds.csv"  # which fold validates which photograph
+        self.data = root / "data"  # the competition's data, as downloaded
+        # what was read of the training photographs, and their pixels unless `cache =
+        # false`
         self.cache = root / "cache"
-        self.checkpoints = root / "checkpoints"
-        self.oof = root / "oof"
-        self.submissions = root / "submissions"
-        self.recipe_file = self.oof / "recipe.json"
+        self.checkpoints = root / "checkpoints"  # every trained network
+        self.oof = root / "oof"  # every cached out-of-fold prediction, the recipe and the studies
+        self.submissions = root / "submissions"  # every zip that was built, with its manifest
+        self.recipe_file = self.oof / "recipe.json"  # what `ens blend` decides
+        # the hue prior of each fold, which the recipe counts on
         self.priors_file = self.oof / "priors.safetensors"
+        # the exact scores behind the recipe, for `ens report`
         self.table_file = self.oof / "scores.json"
+        # the journal of the Optuna studies, readable by optuna-dashboard
         self.study_file = self.oof / "study.log"
+        # the scores that the board gave to submissions, as `ens history` notes them
         self.public_file = root / "public-scores.json"
 
     def checkpoint_dir(self, stage: str, member: str, fold: Fold) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import provenance
+from ensemble import checkpoint
 from ensemble.blending.candidate import Candidate, make_picture
 from ensemble.blending.evidence import ArchivedEvidence
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
@@ -123,12 +123,12 @@ def test_submitting_again_gives_the_same_bytes(ens, finished):
 
 def test_weights_are_hashed_only_when_they_are_loaded(ens, finished, monkeypatch):
     hashed = []
-    honest = provenance.digest_file
-    monkeypatch.setattr(provenance, "digest_file", lambda p: hashed.append(p) or honest(p))
+    honest = checkpoint.digest_file
+    monkeypatch.setattr(checkpoint, "digest_file", lambda p: hashed.append(p) or honest(p))
     assert ens(finished, "status").status == 0
-    assert not any(path.name == provenance.WEIGHTS for path in hashed)
+    assert not any(path.name == checkpoint.WEIGHTS for path in hashed)
     assert ens(finished, "submit --force").status == 0
-    weights = [path for path in hashed if path.name == provenance.WEIGHTS]
+    weights = [path for path in hashed if path.name == checkpoint.WEIGHTS]
     assert len(weights) == len(set(weights)) > 0
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from ensemble.checkpoint import finished_folds
 from ensemble.errors import ConfigError, MissingArtefactError, unknown_name
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.provenance import finished_folds
 from ensemble.vocabulary import STAGES, Stage
 
 Finished = Mapping[Member, frozenset[int]]

@@ -36,8 +36,9 @@ def oof(
     """
     if ctx.invoked_subcommand:
         return
+    from ensemble.checkpoint import finished_folds
     from ensemble.oof.collect import collect
-    from ensemble.provenance import finished_folds, restoration_for
+    from ensemble.provenance import restoration_for
 
     context: Context = ctx.obj
     project = context.open_project()

@@ -48,11 +48,7 @@ def train(
         str | None, typer.Option(help="One job a GPU on these, as 0,1,2; all by default.")
     ] = None,
     dask: Annotated[
-        str,
-        typer.Option(
-            help="Hand the jobs to this Dask scheduler, as tcp://host:8786; it must be yours, for "
-            "a scheduler and its clients run each other's code."
-        ),
+        str, typer.Option(help="Hand the jobs to your own Dask scheduler, as tcp://host:8786.")
     ] = "",
     devices: Annotated[int, typer.Option(min=1, help="GPUs of one training.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines of one training.")] = 1,

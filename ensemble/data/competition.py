@@ -22,19 +22,13 @@ _REMEDY = "put the competition's files there, or make a demo set with `ens demo`
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One training photograph as the competition poses it.
+    """One training photograph as the competition poses it."""
 
-    Attributes:
-        image_id: `TRAIN_00000`.
-        target: The photograph, (H, W, 3) uint8.
-        damaged: Its gray with the hole, (H, W) uint8.
-        lost_mask: Where `damaged` differs from `luma(target)`, (H, W) bool. A lost pixel whose true
-            gray happens to be the fill does not differ: so the competition's own masks are made.
-    """
-
-    image_id: str
-    target: Rgb
-    damaged: Gray
+    image_id: str  # `TRAIN_00000`
+    target: Rgb  # the photograph, (H, W, 3) uint8
+    damaged: Gray  # its gray with the hole, (H, W) uint8
+    # where `damaged` differs from `luma(target)`, (H, W) bool. A lost pixel whose true gray
+    # happens to be the fill does not differ: so the competition's own masks are made.
     lost_mask: Mask
 
     def gray(self) -> Gray:
@@ -91,17 +85,11 @@ def check_damage(name: str, share: float, flat: float, *, pixels: int) -> str | 
 
 @dataclass(frozen=True, eq=False)
 class Competition:
-    """The data of one workspace; make it with `Competition.load`.
+    """The data of one workspace; make it with `Competition.load`."""
 
-    Attributes:
-        folder: `data/`, in the competition's layout.
-        size: (H, W) of every photograph.
-        seed: Seeds the damage that is simulated where there is no `train_input/`.
-    """
-
-    folder: Path
-    size: tuple[int, int]
-    seed: int
+    folder: Path  # `data/`, in the competition's layout
+    size: tuple[int, int]  # (H, W) of every photograph
+    seed: int  # seeds the damage that is simulated where there is no `train_input/`
     _train: dict[str, TrainFiles] = field(repr=False)
     _test: dict[str, Path] = field(repr=False)
     _digests: dict[str, str] = field(repr=False, init=False, default_factory=dict)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ensemble.data.competition import Competition, check_damage, measure_damage
 from ensemble.data.photographs import Photographs
 from ensemble.doctor import Finding
-from ensemble.errors import DataError
+from ensemble.errors import DataError, SubmissionError
 from ensemble.parallel import Progress, map_with_bar, seed_of
 from ensemble.report.holes import GOOD_IOU, find_hole, judge_hole
+from ensemble.submission.zip import check_sample
 
 _LEAST_GOOD = 0.95
 _MOST_DOUBTFUL = 0.1
@@ -133,16 +134,11 @@ def _check_test(
 
 def _check_names(competition: Competition) -> Iterator[Finding]:
     due = competition.sample_submission_names()
-    names = sorted(competition.test_names)
     if due is None:
         return
-    if list(due) == names:
-        yield Finding("ok", "submission", "the names in sample_submission.zip are the test's")
+    try:
+        check_sample(competition.test_names, due)
+    except SubmissionError as error:
+        yield Finding("wrong", "submission", str(error))
     else:
-        differing = sorted(set(due) ^ set(names))
-        yield Finding(
-            "wrong",
-            "submission",
-            f"sample_submission.zip and the test photographs must have the same names, but "
-            f"{len(differing)} are in one only, `{differing[0]}` among them; download both again",
-        )
+        yield Finding("ok", "submission", "the names in sample_submission.zip are the test's")

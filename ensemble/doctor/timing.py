@@ -37,25 +37,15 @@ _ON_CPU = 2
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """What one trained member costs.
-
-    Attributes:
-        member: The member.
-        step_seconds: A training step of a whole batch, once the batch is there.
-        batch_seconds: To make one photograph of a batch on one core, once it is decoded.
-        photo_seconds: Prediction of one view of one photograph.
-        gpu_bytes: Most GPU memory while training; 0 on a processor.
-        weight_bytes: Its weights on disk.
-        parts: In how many parts a batch fits the GPU's memory.
-    """
+    """What one trained member costs."""
 
     member: Member
-    step_seconds: float
-    batch_seconds: float
-    photo_seconds: float
-    gpu_bytes: int
-    weight_bytes: int
-    parts: int = 1
+    step_seconds: float  # a training step of a whole batch, once the batch is there
+    batch_seconds: float  # to make one photograph of a batch on one core, once it is decoded
+    photo_seconds: float  # prediction of one view of one photograph
+    gpu_bytes: int  # most GPU memory while training; 0 on a processor
+    weight_bytes: int  # its weights on disk
+    parts: int = 1  # in how many parts a batch fits the GPU's memory
 
     @property
     def fits(self) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ensemble.checkpoint import checked_weights
 from ensemble.errors import ConfigError
 from ensemble.inference.fixed import fixed_predictor
 from ensemble.inference.predictor import Predictor
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.provenance import checked_weights
 from ensemble.vocabulary import Fold
 
 

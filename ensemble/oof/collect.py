@@ -82,7 +82,7 @@ def restore(
         MissingArtefactError: An archive of stage 1 is missing or not complete.
         StaleArtefactError: An archive of stage 1 was made from something else.
     """
-    path = project.restored_folder(fold)
+    path = project.workspace.restored_dir(fold)
     made_from = restored_digests(project, fold, restoration)
     with exclusive_lock(path, what=f"restoring into `{path}`", wait=True):
         views, shape = (RESTORED_VIEW,), project.competition.size

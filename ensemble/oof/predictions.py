@@ -83,7 +83,7 @@ def open_restored(project: Project, fold: int, restoration: StageRecipe) -> Arch
 
     MissingArtefactError where it is not complete, StaleArtefactError where it is out of date.
     """
-    path = project.restored_folder(fold)
+    path = project.workspace.restored_dir(fold)
     due = restored_digests(project, fold, restoration)
     remedy = f"run `ens oof --stage colorization --fold {fold}`"
     return _open_complete(path, due, project.oof_sample(fold), "restored gray", remedy)

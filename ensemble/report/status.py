@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from rich.text import Text
 
+from ensemble.checkpoint import METRICS, must_restart, read_checkpoint, training_command
 from ensemble.composition.recipe import Recipe
 from ensemble.data.tables import read_numbers
 from ensemble.errors import EnsembleError, MissingArtefactError, StaleArtefactError
@@ -16,14 +17,10 @@ from ensemble.members import Member
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.provenance import (
-    METRICS,
     archive_digests,
-    must_restart,
-    read_checkpoint,
     read_recipe,
     require_current_submission,
     restoration_for,
-    training_command,
 )
 from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.vocabulary import FULL, Fold

@@ -56,24 +56,15 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Shown:
-    """What is kept of one photograph.
+    """What is kept of one photograph."""
 
-    Attributes:
-        terms: Of each step, the terms in the order of `TERMS`.
-        pictures: `input`, `slides`, `ours` and `truth`.
-        outline: The located hole's rim, as an SVG path in pixels of the photograph.
-        confidence: Of the locator, 0..1.
-        doubtful: Whether a person should look at the hole.
-        iou: Overlap of the located hole with the true one.
-        hues: (180,) shares: `wanted` (empty where no hue is moved), `reached` and `truth`.
-    """
-
-    terms: Mapping[str, Sequence[float]]
-    pictures: Mapping[str, Picture]
-    outline: str
-    confidence: float
-    doubtful: bool
-    iou: float
+    terms: Mapping[str, Sequence[float]]  # of each step, the terms in the order of `TERMS`
+    pictures: Mapping[str, Picture]  # `input`, `slides`, `ours` and `truth`
+    outline: str  # the located hole's rim, as an SVG path in pixels of the photograph
+    confidence: float  # of the locator, 0..1
+    doubtful: bool  # whether a person should look at the hole
+    iou: float  # overlap of the located hole with the true one
+    # (180,) shares: `wanted` (empty where no hue is moved), `reached` and `truth`
     hues: Mapping[str, Sequence[float]]
 
 

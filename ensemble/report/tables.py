@@ -20,29 +20,18 @@ _WIDEST = 10_000
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-        name: Its heading.
-        number: Whether it is aligned to the right.
-        drop: 0 is never left out; of the others the highest goes first, of equals the last.
-    """
-
-    name: str
-    number: bool = False
-    drop: int = 0
+    name: str  # its heading
+    number: bool = False  # whether it is aligned to the right
+    drop: int = 0  # 0 is never left out; of the others the highest goes first, of equals the last
 
 
 class FittingTable(Table):
-    """A table of rich that knows which of its columns may go.
+    """A table of rich that knows which of its columns may go."""
 
-    Attributes:
-        drops: `Column.drop` of each column.
-        left_out: The headings of the columns that `fit_table` has taken out.
-    """
-
-    drops: list[int]
-    left_out: list[str]
+    drops: list[int]  # `Column.drop` of each column
+    left_out: list[str]  # the headings of the columns that `fit_table` has taken out
 
     def add_row(self, *cells: Any, **style: Any) -> None:
         """Add a row; a cell is shown as it is, and a style of its own takes a `Text` of rich."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ensemble.checkpoint import METRICS
 from ensemble.data.tables import read_numbers
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.provenance import METRICS
 from ensemble.report.page import Cell, Row, Table, make_row, number_cell
 from ensemble.report.plots import Labels, Plot, draw_lines
 from ensemble.vocabulary import FULL, Fold

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ensemble.arrays import Gray, Rgb
 from ensemble.composition.blend import Colors, Read, blend_colors, blend_gray, compose_answer
 from ensemble.composition.recipe import Recipe, StageRecipe
-from ensemble.errors import ConfigError, unknown_name
 from ensemble.inference.fixed import fixed_predictor
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor, Shown
@@ -94,18 +93,10 @@ class StageSource:
 
     @classmethod
     def fixed(cls, stage: Stage, recipe: StageRecipe) -> StageSource:
-        """Open fixed members, which need no project.
-
-        Raises:
-            ConfigError: There is no such fixed member.
-            WeightsError: The weights of a released colorizer cannot be had.
-        """
-        known = {name: one for name, one in MEMBERS[stage].items() if one.kind == "fixed"}
-        for name in recipe.weights:
-            if name not in known:
-                raise ConfigError(unknown_name(f"member of {stage} without training", name, known))
-        members = [known[name] for name in recipe.weights]
-        return cls(recipe, {one.name: _source_of(fixed_predictor(one)) for one in members})
+        """Open fixed members, which need no project; WeightsError where weights cannot be had."""
+        known = MEMBERS[stage]
+        predictors = {name: fixed_predictor(known[name]) for name in recipe.weights}
+        return cls(recipe, {name: _source_of(one) for name, one in predictors.items()})
 
     def predict(self, image_ids: Sequence[str], shown: Shown) -> list[Read]:
         """Predict the views that the recipe averages: of each photograph, by member and view."""

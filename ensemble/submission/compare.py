@@ -12,36 +12,26 @@ from ensemble.data.pairs import PngSource
 from ensemble.data.png import decode_rgb
 from ensemble.errors import DataError, MissingFileError
 from ensemble.metric.hue import hue_correlation, unit_hue_histogram
+from ensemble.metric.ssim import to_planes
 from ensemble.parallel import Progress, map_with_bar, silent
 from ensemble.workspace import Workspace
 
 
 class Difference(NamedTuple):
-    """How two answers to one photograph differ.
+    """How two answers to one photograph differ."""
 
-    Attributes:
-        name: The file.
-        mean: Mean absolute difference of the channels, 0..255.
-        luma: The same of the lumas: small where only colors differ.
-        changed: Share of the pixels that differ, 0..1.
-        hue: Correlation of the hue histograms, the score's hue term of one against the other.
-    """
-
-    name: str
-    mean: float
-    luma: float
-    changed: float
-    hue: float
+    name: str  # the file
+    mean: float  # mean absolute difference of the channels, 0..255
+    luma: float  # the same of the lumas: small where only colors differ
+    changed: float  # share of the pixels that differ, 0..1
+    hue: float  # correlation of the hue histograms, the score's hue term of one against the other
 
 
 def measure_difference(name: str, first: Rgb, second: Rgb) -> Difference:
     """Compare two answers (H, W, 3) uint8 of one size."""
     apart = np.abs(first.astype(np.int16) - second)
     lumas = np.abs(luma(first).astype(np.int16) - luma(second))
-    histograms = [
-        unit_hue_histogram(np.ascontiguousarray(picture.transpose(2, 0, 1)))
-        for picture in (first, second)
-    ]
+    histograms = [unit_hue_histogram(to_planes(picture)) for picture in (first, second)]
     return Difference(
         name,
         mean=float(apart.mean()),

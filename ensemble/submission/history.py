@@ -34,25 +34,17 @@ LEAST_TO_CORRELATE = 3
 
 @dataclass(frozen=True)
 class Sent:
-    """One submission.
+    """One submission."""
 
-    Attributes:
-        name: The zip's name, without its ending.
-        zip: SHA-256 of its content.
-        made: When it was made, ISO 8601 with the offset from UTC; empty if that is not known.
-        expected: The score of its recipe, cross-fitted where it was tuned; None if not known.
-        note: Why what was sent is not what was scored; empty where it is.
-        public: Its score on the board; None where none is noted.
-        replaced: Whether another zip has its name now.
-    """
-
-    name: str
-    zip: str
+    name: str  # the zip's name, without its ending
+    zip: str  # SHA-256 of its content
+    # when it was made, ISO 8601 with the offset from UTC; empty if that is not known
     made: str = ""
+    # the score of its recipe, cross-fitted where it was tuned; None if not known
     expected: float | None = None
-    note: str = ""
-    public: float | None = None
-    replaced: bool = False
+    note: str = ""  # why what was sent is not what was scored; empty where it is
+    public: float | None = None  # its score on the board; None where none is noted
+    replaced: bool = False  # whether another zip has its name now
 
     @property
     def made_at(self) -> str:

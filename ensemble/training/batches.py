@@ -29,22 +29,15 @@ ShownGray = Callable[[Sample, Mask], NDArray[np.uint8]]
 
 
 class Batch(NamedTuple):
-    """Photographs to learn from, as they travel to the device; uint8 or bool but for `depth`.
+    """Photographs to learn from, as they travel to the device; uint8 or bool but for `depth`."""
 
-    Attributes:
-        target: (N, H, W, 3) uint8, not yet flipped.
-        flip: (N,) bool, which are to be flipped left to right, with all that belongs to them.
-        lost_mask: (N, H, W) bool; None where the task needs no damage.
-        fill: (N,) uint8, the gray of each hole; None with `lost_mask`.
-        filled: (N, H, W, K) uint8, the hole inpainted in K ways; None where no task needs it.
-        depth: (N, H, W) float32, `hole_depth`; None where the task does not need it.
-    """
-
-    target: Tensor
-    flip: Tensor
-    lost_mask: Tensor | None = None
-    fill: Tensor | None = None
+    target: Tensor  # (N, H, W, 3) uint8, not yet flipped
+    flip: Tensor  # (N,) bool, which are to be flipped left to right, with all that belongs to them
+    lost_mask: Tensor | None = None  # (N, H, W) bool; None where the task needs no damage
+    fill: Tensor | None = None  # (N,) uint8, the gray of each hole; None with `lost_mask`
+    # (N, H, W, K) uint8, the hole inpainted in K ways; None where no task needs it
     filled: Tensor | None = None
+    # (N, H, W) float32, `hole_depth`; None where the task does not need it
     depth: Tensor | None = None
 
 
@@ -187,23 +180,14 @@ class Case(NamedTuple):
 
 
 class ValidationBatch(NamedTuple):
-    """Photographs to validate on; they stay on the host, where they are scored.
+    """Photographs to validate on; they stay on the host, where they are scored."""
 
-    Attributes:
-        shown: (N, H, W) or (N, H, W, K) uint8, what the network is shown.
-        located: (N, H, W) bool, the hole as it was located.
-        target: (N, H, W, 3) uint8.
-        damaged: (N, H, W) uint8.
-        lost_mask: (N, H, W) bool, the true hole, which the score uses.
-        image_ids: Names.
-    """
-
-    shown: Tensor
-    located: Tensor
-    target: Tensor
-    damaged: Tensor
-    lost_mask: Tensor
-    image_ids: tuple[str, ...]
+    shown: Tensor  # (N, H, W) or (N, H, W, K) uint8, what the network is shown
+    located: Tensor  # (N, H, W) bool, the hole as it was located
+    target: Tensor  # (N, H, W, 3) uint8
+    damaged: Tensor  # (N, H, W) uint8
+    lost_mask: Tensor  # (N, H, W) bool, the true hole, which the score uses
+    image_ids: tuple[str, ...]  # names
 
     def case(self, row: int) -> Case:
         """One photograph, as numpy arrays."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from ensemble.checkpoint import full_epochs
 from ensemble.config import Config, TrainingSection
 from ensemble.errors import EnsembleError
 from ensemble.files import exclusive_lock, links_in, make_folder, refuse_links, remove_folder
@@ -18,7 +19,6 @@ from ensemble.members import Member
 from ensemble.networks.build import build, require_buildable
 from ensemble.networks.device import free_memory, raise_out_of_memory
 from ensemble.project import Project
-from ensemble.provenance import full_epochs
 from ensemble.training.batches import Shape
 from ensemble.training.callbacks import Checkpointing, MetricsLog
 from ensemble.training.export import export

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
 
+from ensemble.checkpoint import LAST, METRICS, WEIGHTS, training_command
 from ensemble.manifest import MANIFEST
-from ensemble.provenance import LAST, METRICS, WEIGHTS, training_command
 from ensemble.reading import read_json_or_none
 from ensemble.vocabulary import Fold, Stage
 from ensemble.workspace import Workspace
@@ -40,24 +40,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a training is, as its process last wrote it.
+    """How far a training is, as its process last wrote it."""
 
-    Attributes:
-        epoch: The epoch under way, from 1.
-        epochs: Most epochs.
-        done: Share of their steps that is done, 0..1.
-        best_score: The best `val_score` so far; None before any.
-        images_per_second: Photographs learned from in a second.
-        seconds_left: Until its end; None where that is not known yet.
-        epoch_seconds: That an epoch takes; None where that is not known yet.
-    """
-
-    epoch: NonNegativeInt
-    epochs: PositiveInt
-    done: Annotated[FiniteFloat, Field(ge=0, le=1)]
-    best_score: FiniteFloat | None
-    images_per_second: FiniteFloat
+    epoch: NonNegativeInt  # the epoch under way, from 1
+    epochs: PositiveInt  # most epochs
+    done: Annotated[FiniteFloat, Field(ge=0, le=1)]  # share of their steps that is done, 0..1
+    best_score: FiniteFloat | None  # the best `val_score` so far; None before any
+    images_per_second: FiniteFloat  # photographs learned from in a second
+    # until its end; None where that is not known yet
     seconds_left: Annotated[FiniteFloat, Field(ge=0, le=_MOST_SECONDS)] | None
+    # that an epoch takes; None where that is not known yet
     epoch_seconds: Annotated[FiniteFloat, Field(ge=0, le=_MOST_SECONDS)] | None
 
 
@@ -70,27 +62,19 @@ class Parts:
 
 
 class JobFiles:
-    """The files of one training, all in one folder.
-
-    Attributes:
-        weights: The weights that predict; whole or not there.
-        manifest: What they were made from; its presence says that the training has finished.
-        last: The state of training, to go on from.
-        metrics: One row an epoch.
-        progress: How far it is, for the table of `ens train`.
-        parts: In how many parts a batch fits into memory, once one did not.
-        log: What its process printed.
-    """
+    """The files of one training, all in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.weights = folder / WEIGHTS
+        self.weights = folder / WEIGHTS  # the weights that predict; whole or not there
+        # what they were made from; its presence says that the training has finished
         self.manifest = folder / MANIFEST
-        self.last = folder / LAST
-        self.metrics = folder / METRICS
-        self.progress = folder / "progress.json"
+        self.last = folder / LAST  # the state of training, to go on from
+        self.metrics = folder / METRICS  # one row an epoch
+        self.progress = folder / "progress.json"  # how far it is, for the table of `ens train`
+        # in how many parts a batch fits into memory, once one did not
         self.parts = folder / "parts.json"
-        self.log = folder / "train.log"
+        self.log = folder / "train.log"  # what its process printed
 
     def epoch_weights(self, epoch: int) -> Path:
         """The weights after an epoch, kept while they may still be wanted."""

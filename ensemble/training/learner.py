@@ -32,17 +32,7 @@ PICTURE_SIDE = 128
 
 
 class Learner(LightningModule):
-    """Learns a task; validates the weights that would be kept.
-
-    Attributes:
-        average: The moving average of the network; None without `ema_decay`.
-        position: How far the training is; moved by `Checkpointing`.
-        batches: Steps an epoch.
-        seed: Of what the network draws, such as dropout.
-        parts: In how many parts a batch is learned from; see `ensemble.training.parts`.
-        command: What to type to train it.
-        began: Whether all that a checkpoint holds has been restored, and learning goes on.
-    """
+    """Learns a task; validates the weights that would be kept."""
 
     def __init__(
         self,
@@ -50,15 +40,16 @@ class Learner(LightningModule):
         task: Task,
         settings: TrainingSection,
         *,
-        position: Position,
-        batches: int,
-        seed: int,
-        parts: int = 1,
-        command: str = "ens train",
+        position: Position,  # how far the training is; moved by `Checkpointing`
+        batches: int,  # steps an epoch
+        seed: int,  # of what the network draws, such as dropout
+        parts: int = 1,  # in how many parts a batch is learned from; see `ensemble.training.parts`
+        command: str = "ens train",  # what to type to train it
     ) -> None:
         super().__init__()
         # Channels last took 0.93 and 0.82 of the time of channels first for a step on a CPU core.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # the moving average of the network; None without `ema_decay`
         self.average: nn.Module | None = None
         if settings.ema_decay:
             self.average = copy.deepcopy(network).eval().requires_grad_(False)
@@ -69,6 +60,7 @@ class Learner(LightningModule):
         self.seed = seed
         self.parts = parts
         self.command = command
+        # whether all that a checkpoint holds has been restored, and learning goes on
         self.began = False
         self._forward = Forward(lambda shown: self.kept(shown))
         self._finite: Tensor | None = None

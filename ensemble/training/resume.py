@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ensemble.checkpoint import checkpoint_digests, learning_settings
 from ensemble.config import TrainingSection
 from ensemble.errors import StaleArtefactError, TrainingError
 from ensemble.manifest import Manifest, differing, digest_file, read_manifest
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.provenance import checkpoint_digests, learning_settings
 from ensemble.training.job import Job, JobFiles
 from ensemble.training.progress import Position, Scores, epochs_to_keep, out_of_patience
 from ensemble.training.state import read_state
@@ -20,14 +20,10 @@ from ensemble.training.state import read_state
 
 @dataclass(frozen=True)
 class Origin:
-    """What a training is made from.
+    """What a training is made from."""
 
-    Attributes:
-        made_from: The digests its manifest carries.
-        settings: Every setting that decides what is learned, by its name in ens.toml.
-    """
-
-    made_from: Mapping[str, str]
+    made_from: Mapping[str, str]  # the digests its manifest carries
+    # every setting that decides what is learned, by its name in ens.toml
     settings: Mapping[str, Any]
 
     @classmethod

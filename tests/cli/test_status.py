@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ensemble.checkpoint import checkpoint_digests
 from ensemble.composition.recipe import Composition, Recipe, StageRecipe
 from ensemble.config import Config
 from ensemble.config_text import config_text
@@ -12,7 +13,7 @@ from ensemble.data.png import write_png
 from ensemble.files import atomic_write
 from ensemble.manifest import write_manifest
 from ensemble.project import Project
-from ensemble.provenance import checkpoint_digests, recipe_digests
+from ensemble.provenance import recipe_digests
 from ensemble.report import status as room
 from ensemble.workspace import Workspace
 

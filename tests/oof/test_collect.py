@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ensemble import provenance
+from ensemble import checkpoint, provenance
 from ensemble.composition.blend import blend_gray
 from ensemble.composition.recipe import StageRecipe
 from ensemble.config import Config
@@ -231,7 +231,7 @@ def test_another_view_locator_or_fill_makes_an_archive_stale_and_collecting_mend
     elif changed == "locator":
         monkeypatch.setattr(provenance, "locator_digest", lambda: "other")
     else:
-        monkeypatch.setattr(provenance, "FILL_VERSION", 99)
+        monkeypatch.setattr(checkpoint, "FILL_VERSION", 99)
     assert member_state(project, member, 0) == "stale"
     with pytest.raises(StaleArtefactError, match=f"another {changed} than .* run `ens oof"):
         ArchivedPredictions(project, [member], [0])

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ensemble.arrays import luma
+from ensemble.checkpoint import checkpoint_digests
 from ensemble.composition.luma import paste_back
 from ensemble.config import Config
 from ensemble.damage.locate import locate_hole
@@ -25,7 +26,6 @@ from ensemble.metric.score import gray_score
 from ensemble.networks.build import load_network
 from ensemble.networks.tensors import normalize, to_uint8
 from ensemble.project import Project
-from ensemble.provenance import checkpoint_digests
 from ensemble.training.fit import fit, remove
 from ensemble.training.job import Job
 from ensemble.training.learner import PICTURE_SIDE, PICTURES, draw_strip
@@ -212,7 +212,7 @@ def test_a_network_that_was_shown_another_fill_is_stale(
     project = make_project(section="restoration", input_mode=mode)
     (restorer, *_), (colorizer, *_) = (project.members(stage) for stage in STAGES)
     before = [checkpoint_digests(project, member, 0) for member in (restorer, colorizer)]
-    monkeypatch.setattr("ensemble.provenance.FILL_VERSION", 99)
+    monkeypatch.setattr("ensemble.checkpoint.FILL_VERSION", 99)
     after = [checkpoint_digests(project, member, 0) for member in (restorer, colorizer)]
     assert (after[0] != before[0]) == (mode != "damaged")
     assert after[1] == before[1]

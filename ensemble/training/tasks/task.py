@@ -24,18 +24,12 @@ GrayOf = Callable[[str], Gray]
 
 
 class Example(NamedTuple):
-    """A batch, as the network and the loss see it; on the device.
+    """A batch, as the network and the loss see it; on the device."""
 
-    Attributes:
-        shown: (N, C, H, W) float32, normalized.
-        wanted: (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram.
-        lost_mask: (N, H, W) bool; None where there is no damage.
-        hole_area: `mean_hole_area` of the whole batch; None where no loss needs it.
-    """
-
-    shown: Tensor
-    wanted: Tensor
-    lost_mask: Tensor | None = None
+    shown: Tensor  # (N, C, H, W) float32, normalized
+    wanted: Tensor  # (N, 1 or 3, H, W) float32, normalized; or (N, 180) for a histogram
+    lost_mask: Tensor | None = None  # (N, H, W) bool; None where there is no damage
+    # `mean_hole_area` of the whole batch; None where no loss needs it
     hole_area: Tensor | None = None
 
     def split(self, parts: int) -> list[Example]:
