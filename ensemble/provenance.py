@@ -209,7 +209,9 @@ def read_recipe(project: Project) -> Recipe:
         )
     due = _recipe_surroundings(project)
     require_same(recipe.made_from, due, name=f"`{path}`", remedy=again)
-    for member, fold, digest in _source_digests(project, _blended(project, recipe), recipe.folds):
+    for member, fold, digest in _source_digests(
+        project, blended_members(project, recipe), recipe.folds
+    ):
         key = _source_key(member, fold)
         if recipe.made_from.get(key) != digest:
             what = "predictions" if member.kind == "external" else "weights"
@@ -220,12 +222,25 @@ def read_recipe(project: Project) -> Recipe:
     return recipe
 
 
+def blended_members(project: Project, recipe: Recipe) -> list[Member]:
+    """The members that a recipe blends; StaleArtefactError where ens.toml lacks one."""
+    known = {(member.stage, member.name): member for member in project.all_members()}
+    names = [(stage, name) for stage in STAGES for name in getattr(recipe, stage).weights]
+    for stage, name in names:
+        if (stage, name) not in known:
+            raise StaleArtefactError(
+                f"the recipe blends `{name}`, which is no longer a member of {stage} in "
+                "ens.toml; run `ens blend` again"
+            )
+    return [known[key] for key in names]
+
+
 def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) -> dict[str, str]:
     """The digests of what a submission is made from; checkpoints and priors are in the recipe's.
 
     If `full`, the networks of all photographs take part.
     """
-    trained = [m for m in _blended(project, recipe) if full and m.kind == "trained"]
+    trained = [m for m in blended_members(project, recipe) if full and m.kind == "trained"]
     return {
         **project.digests,
         "test": project.competition.test_digest(),
@@ -233,7 +248,7 @@ def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) 
         "recipe": recipe_digest(recipe),
         **{
             f"{m.stage}/{m.name}/test": _content_digest(project.test_archive_folder(m), m, "--test")
-            for m in _blended(project, recipe)
+            for m in blended_members(project, recipe)
             if m.kind == "external"
         },
         **{f"{m.stage}/{m.name}/{FULL}": _source_digest(project, m, FULL) for m in trained},
@@ -272,19 +287,6 @@ def _views_digest() -> str:
 
 def _recipe_surroundings(project: Project) -> dict[str, str]:
     return {**project.digests, "views": _views_digest(), "locator": locator_digest()}
-
-
-def _blended(project: Project, recipe: Recipe) -> list[Member]:
-    """The members that a recipe blends."""
-    known = {(member.stage, member.name): member for member in project.all_members()}
-    names = [(stage, name) for stage in STAGES for name in getattr(recipe, stage).weights]
-    for stage, name in names:
-        if (stage, name) not in known:
-            raise StaleArtefactError(
-                f"the recipe blends `{name}`, which is no longer a member of {stage} in "
-                "ens.toml; run `ens blend` again"
-            )
-    return [known[key] for key in names]
 
 
 def _source_digests(

@@ -31,6 +31,7 @@ from ensemble import folds
 from ensemble.data.competition import Competition
 from ensemble.data.digests import fingerprint, remember_digests
 from ensemble.data.facts import Facts, describe_sample, find_lost, locator_digest
+from ensemble.data.reserve import reserve_array
 from ensemble.errors import EnsembleError, StaleArtefactError
 from ensemble.files import exclusive_lock, free_bytes, has_room, links_in, no_room, refuse_links
 from ensemble.manifest import (
@@ -50,7 +51,6 @@ _SUMMED = ("rows", "located", *PIXELS)
 """Files of which each row has a checksum, in the order of the columns of `sums.npy`."""
 
 _SYNC_EVERY = 256
-_ZEROS_BYTES = 16 * 2**20
 
 Row = NDArray[np.void]
 Pictures = dict[str, NDArray[np.uint8]]
@@ -373,38 +373,6 @@ def shape_files(count: int, size: tuple[int, int]) -> dict[str, tuple[int, ...]]
         "damaged": (count, height, width),
         "lost": packed,
     }
-
-
-def reserve_array(path: Path, shape: tuple[int, ...]) -> None:
-    """Make a .npy file of uint8 zeros whose room on the disk is set aside.
-
-    Raises:
-        OSError: There is not enough room (ENOSPC); nothing is left at `path`.
-    """
-    array: Any = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    try:
-        with path.open("r+b") as file:
-            if not _allocate(file.fileno(), path.stat().st_size):
-                file.seek(array.offset)
-                for start in range(0, array.nbytes, _ZEROS_BYTES):
-                    file.write(bytes(min(_ZEROS_BYTES, array.nbytes - start)))
-    except OSError as error:
-        path.unlink()
-        error.filename = str(path)
-        raise
-
-
-def _allocate(file_number: int, size: int) -> bool:
-    """Set a file's room aside; False where the system or the file system cannot, as on macOS."""
-    if not hasattr(os, "posix_fallocate"):
-        return False
-    try:
-        os.posix_fallocate(file_number, 0, size)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
-        return False
-    return True
 
 
 def _row_type() -> np.dtype[np.void]:

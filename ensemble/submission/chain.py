@@ -25,6 +25,7 @@ from ensemble.oof.predictions import open_external_test
 from ensemble.oof.priors import Priors, mean_prior
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
+from ensemble.provenance import blended_members
 from ensemble.submission.frame import Frame
 from ensemble.vocabulary import FULL, STAGES, Fold, Stage, View
 
@@ -147,8 +148,7 @@ def predict_test(
     """
     batches = list(_batches(project, image_ids or project.competition.test_ids))
     folds, repeats = recipe_folds(recipe, full=full), 1
-    members = [project.member(s, name) for s in STAGES for name in getattr(recipe, s).weights]
-    if not any(member.kind == "trained" for member in members):
+    if not any(one.kind == "trained" for one in blended_members(project, recipe)):
         folds, repeats = folds[:1], len(folds)
     sums: dict[str, Blends] = {}
     for fold in folds:

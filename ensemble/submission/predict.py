@@ -24,7 +24,7 @@ from ensemble.inference.fixed import COLORIZERS
 from ensemble.oof.priors import Priors, read_recipe_priors
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
-from ensemble.provenance import read_recipe
+from ensemble.provenance import blended_members, read_recipe
 from ensemble.submission.chain import (
     Batch,
     FoldSource,
@@ -35,7 +35,6 @@ from ensemble.submission.chain import (
     recipe_folds,
 )
 from ensemble.submission.frame import Frame
-from ensemble.vocabulary import STAGES
 
 Look = Literal["none", "natural", "score"]
 Hole = Literal["mask", "located", "doubtful", "none"]
@@ -80,13 +79,12 @@ class Chain:
             StaleArtefactError: One of them was made from something else.
         """
         recipe = read_recipe(project)
-        for stage in STAGES:
-            for name in getattr(recipe, stage).weights:
-                if project.member(stage, name).kind == "external":
-                    raise ConfigError(
-                        f"the recipe blends `{name}`, which was made elsewhere and cannot predict "
-                        "other photographs; take it out of ens.toml and run `ens blend` again"
-                    )
+        for member in blended_members(project, recipe):
+            if member.kind == "external":
+                raise ConfigError(
+                    f"the recipe blends `{member.name}`, which was made elsewhere and cannot "
+                    "predict other photographs; take it out of ens.toml and run `ens blend` again"
+                )
         changed: dict[str, Any] = {"composition": choose_look(recipe.composition, look)}
         if look != "score":  # minimum risk may leave streaks along the rows
             changed["restoration"] = recipe.restoration.model_copy(update={"decode": "mean"})

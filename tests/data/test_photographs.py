@@ -18,7 +18,7 @@ from ensemble.data import scan as room
 from ensemble.data.competition import Competition, Sample
 from ensemble.data.photographs import Photographs, mask_file, masks_digest
 from ensemble.data.png import write_png
-from ensemble.data.scan import reserve_array
+from ensemble.data.reserve import reserve_array
 from ensemble.errors import ConfigError, DataError, StaleArtefactError
 from ensemble.files import SPARE_BYTES
 
@@ -420,7 +420,7 @@ def test_without_posix_fallocate_zeros_take_the_room(
     else:
         refuse = Mock(side_effect=OSError(fault, "not here"))
         monkeypatch.setattr(room.os, "posix_fallocate", refuse)
-    monkeypatch.setattr(room, "_ZEROS_BYTES", 4096)
+    monkeypatch.setattr("ensemble.data.reserve._ZEROS_BYTES", 4096)
     reserve_array(tmp_path / "array.npy", (50, 99, 7))
     status = (tmp_path / "array.npy").stat()
     assert status.st_blocks * 512 >= status.st_size
