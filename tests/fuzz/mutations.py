@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import zlib
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -68,6 +69,21 @@ def _fill(changed: bytearray, start: int, end: int, rng: random.Random) -> None:
 
 
 _CHANGES = (_flip, _cut, _insert, _duplicate, _copy, _splice, _fill)
+
+
+def mutate_png(content: bytes, rng: random.Random) -> bytes:
+    """As `mutate_bytes`, with the checksum of every chunk made right: else none is looked into."""
+    changed = bytearray(mutate_bytes(content, rng))
+    start = len(_PNG_SIGNATURE)
+    changed[:start] = _PNG_SIGNATURE
+    while start + 12 <= len(changed):
+        end = start + 8 + int.from_bytes(changed[start : start + 4], "big")
+        changed[end : end + 4] = zlib.crc32(changed[start + 4 : end]).to_bytes(4, "big")
+        start = end + 4
+    return bytes(changed)
+
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def mutate_json(content: bytes, rng: random.Random) -> bytes:

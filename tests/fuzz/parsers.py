@@ -50,7 +50,14 @@ from ensemble.training.state import read_state
 from ensemble.vocabulary import HUE_BINS
 from ensemble.workspace import Workspace
 from tests.fuzz.hunt import Parser
-from tests.fuzz.mutations import any_of, mutate_bytes, mutate_head, mutate_json, mutate_lines
+from tests.fuzz.mutations import (
+    any_of,
+    mutate_bytes,
+    mutate_head,
+    mutate_json,
+    mutate_lines,
+    mutate_png,
+)
 from tests.reference.onnx_files import Inpainter, export
 from tests.reference.summary import summary
 
@@ -65,6 +72,7 @@ RECIPE = Recipe(
 )
 
 _JSON = any_of(mutate_bytes, mutate_json, mutate_json)
+_PNG = any_of(mutate_bytes, mutate_png)
 _LINES = any_of(mutate_bytes, mutate_lines, mutate_lines)
 
 
@@ -423,11 +431,12 @@ def _read_study(path: Path) -> None:
 
 
 PARSERS = (
-    Parser("png rgb", _write("a.png", encode_png(RGB)), _read_rgb),
-    Parser("png gray", _write("a.png", encode_png(luma(RGB))), _read_gray),
+    Parser("png rgb", _write("a.png", encode_png(RGB)), _read_rgb, _PNG),
+    Parser("png gray", _write("a.png", encode_png(luma(RGB))), _read_gray, _PNG),
+    Parser("picture png", _write("a.png", _saved("png")), _read_picture, _PNG),
     *(
         Parser(f"picture {name}", _write(f"a.{name}", _saved(name)), _read_picture)
-        for name in ("png", "jpeg", "bmp", "tiff", "webp", "gif", "ppm")
+        for name in ("jpeg", "bmp", "tiff", "webp", "gif", "ppm")
     ),
     Parser(
         "picture tiff lzw", _write("a.tif", _saved("tiff", compression="tiff_lzw")), _read_picture
