@@ -144,7 +144,7 @@ def must_restart(project: Project, member: Member, fold: Fold) -> bool:
     """
     folder = project.folder(member, fold)
     try:
-        made_from = read_manifest(folder / MANIFEST, "oof").made_from
+        made_from = read_manifest(folder / MANIFEST, "checkpoint").made_from
         changed = differing(made_from, checkpoint_digests(project, member, fold))
     except EnsembleError:
         changed = []
