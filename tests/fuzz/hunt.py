@@ -80,9 +80,13 @@ def try_one(parser: Parser, path: Path, content: bytes) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     # Python's own code is interrupted; what loops without it, or waits, ends with its process.
-    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
-    signal.setitimer(signal.ITIMER_PROF, 2 * CPU_SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    limits = {
+        signal.ITIMER_VIRTUAL: CPU_SECONDS,
+        signal.ITIMER_PROF: 2 * CPU_SECONDS,
+        signal.ITIMER_REAL: SECONDS,
+    }
+    for timer, seconds in limits.items():
+        signal.setitimer(timer, seconds)
     try:
         parser.read(path)
     except EnsembleError:
@@ -90,7 +94,8 @@ def try_one(parser: Parser, path: Path, content: bytes) -> str:
     except (Exception, TooLongError):
         return traceback.format_exc()
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        for timer in limits:
+            signal.setitimer(timer, 0)
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,5 @@ def test_any_other_error_breaks_the_law(tmp_path: Path, error: Exception) -> Non
 
     parser = Parser("broken", lambda folder: folder / "a", read)
     assert type(error).__name__ in try_one(parser, tmp_path / "a", b"")
+    timers = (signal.ITIMER_VIRTUAL, signal.ITIMER_PROF, signal.ITIMER_REAL)
+    assert [signal.getitimer(timer)[0] for timer in timers] == [0, 0, 0]  # no later work is ended
