@@ -19,6 +19,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ensemble.blending.candidate import Candidate
@@ -123,9 +124,12 @@ def open_study(storage: BaseStorage | None, name: str) -> optuna.Study:
     """Open or make a study; None keeps it in memory."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with name_damage(name_kept(name)):
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
+        if study.directions != [StudyDirection.MAXIMIZE]:  # no trial of it would ever finish
+            raise ValueError(f"it is to have one direction, maximize, not {study.directions}")
+        return study
 
 
 @contextmanager

@@ -184,6 +184,18 @@ def test_a_trial_of_another_space_is_refused():
         run(study)
 
 
+@pytest.mark.parametrize("directions", ["[]", "[1]", "[2, 2]"])
+def test_a_study_of_other_directions_is_refused(tmp_path, directions):
+    """Without a direction every trial fails, and the search would have no end."""
+    path = tmp_path / "study.log"
+    open_study(open_storage(path), "s")
+    text = path.read_text()
+    assert '"directions":[2]' in text
+    path.write_text(text.replace('"directions":[2]', f'"directions":{directions}'))
+    with pytest.raises(StaleArtefactError, match="is damaged .*one direction, maximize"):
+        open_study(open_storage(path), "s")
+
+
 def test_threads_share_a_study():
     found = run(open_study(None, "s"), trials=40, jobs=3)
     assert found.done >= 40
