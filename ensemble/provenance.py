@@ -240,7 +240,8 @@ def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) 
 
     If `full`, the networks of all photographs take part.
     """
-    trained = [m for m in blended_members(project, recipe) if full and m.kind == "trained"]
+    blended = blended_members(project, recipe)
+    trained = [m for m in blended if full and m.kind == "trained"]
     return {
         **project.digests,
         "test": project.competition.test_digest(),
@@ -248,7 +249,7 @@ def submission_digests(project: Project, recipe: Recipe, *, full: bool = False) 
         "recipe": recipe_digest(recipe),
         **{
             f"{m.stage}/{m.name}/test": _content_digest(project.test_archive_folder(m), m, "--test")
-            for m in blended_members(project, recipe)
+            for m in blended
             if m.kind == "external"
         },
         **{f"{m.stage}/{m.name}/{FULL}": _source_digest(project, m, FULL) for m in trained},

@@ -56,11 +56,10 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         # the folder given by `--root` or `ENS_ROOT`; the current folder by default
         self.root = root
-        self.config_file = root / "ens.toml"  # the settings, `ens.toml`
+        self.config_file = root / "ens.toml"  # the settings
         self.folds_file = root / "folds.csv"  # which fold validates which photograph
         self.data = root / "data"  # the competition's data, as downloaded
-        # what was read of the training photographs, and their pixels unless `cache =
-        # false`
+        # what was read of the training photographs, and their pixels unless `cache = false`
         self.cache = root / "cache"
         self.checkpoints = root / "checkpoints"  # every trained network
         self.oof = root / "oof"  # every cached out-of-fold prediction, the recipe and the studies

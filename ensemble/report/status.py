@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -115,16 +116,18 @@ def read_status(project: Project) -> Status:
         if folder.exists()
     )
     lines = [f"on the disk: {disk}"] if disk else []
-    mending, told = _find_harm(project)
+    mending, told = _find_harm(project, members)
     lines += [*told, line, *(sent or ["submissions: none"])]
     return Status(members, recipe is not None, _CURRENT in states, lines, mending)
 
 
-def _find_harm(project: Project) -> tuple[str, list[str]]:
+def _find_harm(project: Project, members: Sequence[Standing]) -> tuple[str, list[str]]:
     """The verb that mends the first finished trainings which cannot be used, and a line on them."""
     harmed: list[tuple[Member, int, str]] = []
-    for member in project.all_members():
-        for fold in range(project.folds.n_folds) if member.kind == "trained" else ():
+    for member, states, *_ in members:
+        for fold, state in enumerate(states):
+            if member.kind != "trained" or state not in ("started", "stale"):
+                continue
             try:
                 if (project.folder(member, fold) / MANIFEST).exists():
                     read_checkpoint(project, member, fold)
@@ -133,10 +136,9 @@ def _find_harm(project: Project) -> tuple[str, list[str]]:
     if not harmed:
         return "", []
     first, fold, reason = harmed[0]
-    anew = must_restart(project, first, fold)
-    alike = [k for m, k, _ in harmed if m == first and must_restart(project, m, k) == anew]
-    folds = ",".join(map(str, alike))
-    command = training_command(first.stage, first.name, folds, restart=anew)
+    anew = {k: must_restart(project, m, k) for m, k, _ in harmed if m == first}
+    folds = ",".join(str(k) for k, restart in anew.items() if restart == anew[fold])
+    command = training_command(first.stage, first.name, folds, restart=anew[fold])
     count = f" (and {len(harmed) - 1} more)" if len(harmed) > 1 else ""
     line = f"{first.stage} {first.name} fold {fold} cannot be used{count}: {reason}"
     return command.removeprefix("ens "), [line]
