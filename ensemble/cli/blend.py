@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.complete import Folds, complete_member, complete_recipe
+from ensemble.cli.complete import complete_member, complete_recipe
 from ensemble.cli.context import Context, parse_folds
+from ensemble.cli.options import Folds
 
 if TYPE_CHECKING:
     from ensemble.blending.scores_file import Summary
@@ -36,7 +37,10 @@ def blend(
     ] = 1,
     storage: Annotated[
         str | None,
-        typer.Option(help="Journal file, or database URL of Optuna, that only you write to."),
+        typer.Option(
+            help="Study: a journal file, or a database URL of Optuna. Whoever may write to it "
+            "decides what is tried."
+        ),
     ] = None,
     force_tuned: Annotated[
         bool, typer.Option("--force-tuned", help="Keep the tuned blend, convincing or not.")
@@ -44,12 +48,15 @@ def blend(
     member: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only this one of its stage; repeatable.", autocompletion=complete_member
+            help="Blend only this member of its stage; may be repeated.",
+            autocompletion=complete_member,
         ),
     ] = None,
     evaluate: Annotated[
         Path | None,
-        typer.Option(help="Only score this recipe, and the kept.", autocompletion=complete_recipe),
+        typer.Option(
+            help="Only score this recipe beside the kept one.", autocompletion=complete_recipe
+        ),
     ] = None,
 ) -> None:
     """Tune weights, views and composition on out-of-fold predictions.

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import Png, Submission
 from ensemble.cli.context import Context
+from ensemble.cli.options import Png, Submission
 
 
 def compare(

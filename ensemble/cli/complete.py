@@ -1,4 +1,4 @@
-"""What the shell completes: members, folds, recipes and submissions; and options of several verbs.
+"""What the shell completes: members, folds, recipes and submissions of the workspace.
 
 The shell waits for it at every press of the key, so nothing is opened but ens.toml and folders.
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ensemble.cli.context import ends_in
 from ensemble.errors import EnsembleError
-from ensemble.vocabulary import FULL, Stage
+from ensemble.vocabulary import FULL
 
 if TYPE_CHECKING:
     from ensemble.config import Config
@@ -54,23 +53,6 @@ def complete_submission(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the submissions that are there."""
     zips = _workspace(ctx).submissions.glob("*.zip")
     return _matching([path.stem for path in zips], incomplete)
-
-
-OnlyStage = Annotated[Stage | None, typer.Option(help="Only this stage.")]
-OnlyMember = Annotated[
-    str | None, typer.Option(help="Only this member.", autocompletion=complete_member)
-]
-Folds = Annotated[
-    str, typer.Option(help="0, or 0,2, or 0..4, or all.", autocompletion=complete_folds)
-]
-Submission = Annotated[
-    str, typer.Argument(help="A zip, or a submission's name.", autocompletion=complete_submission)
-]
-Full = Annotated[
-    bool, typer.Option("--full", help="Average the networks of `train --fold full` in.")
-]
-Png = Annotated[Path | None, typer.Option(help="PNG to write.", callback=ends_in(".png"))]
-Html = Annotated[Path | None, typer.Option(help="HTML file to write.", callback=ends_in(".html"))]
 
 
 def _matching(names: Any, incomplete: str) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ensemble.cli.complete import Png
 from ensemble.cli.context import Context
+from ensemble.cli.options import Png
 from ensemble.data.competition import Competition
 from ensemble.data.photographs import MASK_FOLDER
 from ensemble.data.png import write_png

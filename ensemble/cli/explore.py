@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import Html
 from ensemble.cli.context import Context
+from ensemble.cli.options import Html
 from ensemble.files import atomic_write
 
 

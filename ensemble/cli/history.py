@@ -15,7 +15,9 @@ def history(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Option(help="What --public is of.", autocompletion=complete_submission),
+        typer.Option(
+            help="The submission that --public is of.", autocompletion=complete_submission
+        ),
     ] = None,
     public: Annotated[
         float | None, typer.Option(min=-1, max=1, help="Note the score that the board gave it.")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import Folds, OnlyMember, OnlyStage, complete_member
+from ensemble.cli.complete import complete_member
 from ensemble.cli.context import Context, ends_in, parse_folds
+from ensemble.cli.options import Folds, OnlyMember, OnlyStage
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import Stage
@@ -76,7 +77,9 @@ def import_(
     ctx: typer.Context,
     member: Annotated[
         str,
-        typer.Argument(help="An external member of ens.toml.", autocompletion=complete_member),
+        typer.Argument(
+            help="Name of an external member in ens.toml.", autocompletion=complete_member
+        ),
     ],
     stage: Annotated[Stage, typer.Option(help="Its stage.")] = "colorization",
     predictions: Annotated[

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.complete import Full
 from ensemble.cli.context import Context
+from ensemble.cli.options import Full
 from ensemble.errors import ConfigError, list_some
 from ensemble.vocabulary import counted
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ensemble.cli.complete import Full
 from ensemble.cli.context import SUBMISSION, Context
+from ensemble.cli.options import Full
 from ensemble.vocabulary import counted
 
 SHEET_ROWS = 12

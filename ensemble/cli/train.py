@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ensemble.cli.complete import OnlyMember, OnlyStage, complete_training_folds
+from ensemble.cli.complete import complete_training_folds
 from ensemble.cli.context import Context, parse_folds
+from ensemble.cli.options import OnlyMember, OnlyStage
 from ensemble.errors import ConfigError
 from ensemble.vocabulary import FULL
 
@@ -48,7 +49,11 @@ def train(
         str | None, typer.Option(help="One job a GPU on these, as 0,1,2; all by default.")
     ] = None,
     dask: Annotated[
-        str, typer.Option(help="Hand the jobs to your own Dask scheduler, as tcp://host:8786.")
+        str,
+        typer.Option(
+            help="Hand the jobs to this Dask scheduler, as tcp://host:8786; it must be yours, for "
+            "a scheduler and its clients run each other's code."
+        ),
     ] = "",
     devices: Annotated[int, typer.Option(min=1, help="GPUs of one training.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines of one training.")] = 1,
