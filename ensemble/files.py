@@ -246,6 +246,8 @@ def _remove_scratch(scratch: Path) -> None:
     if replaced.exists() and not path.exists():
         replaced.rename(path)
     shutil.rmtree(scratch, ignore_errors=True)
+    if scratch.exists():  # a disk may refuse once
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _find_errno(text: str) -> int:

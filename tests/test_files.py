@@ -350,6 +350,25 @@ def test_a_folder_is_never_lost_between_two_renames(tmp_path: Path, when: str):
     assert (tmp_path / "data/old.txt").read_text() == "old"
 
 
+@pytest.mark.parametrize("refused", ["unlink", "rmdir"])
+def test_what_a_disk_once_refuses_to_remove_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+):
+    honest, refusals = getattr(os, refused), []
+
+    def refuse_once(path, *arguments, **options):
+        if not refusals:
+            refusals.append(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return honest(path, *arguments, **options)
+
+    atomic_write(tmp_path / "folder" / "a", b"new")
+    monkeypatch.setattr(os, refused, refuse_once)
+    remove_folder(tmp_path / "folder")
+    assert refusals
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_is_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / "fold-0"
     folder.mkdir()

@@ -108,6 +108,8 @@ def _warm_up(folder: Path) -> None:
     The threads that this leaves are gone in a forked process. One of each kind is set, so that
     nobody waits for them, and Zarr makes its own anew.
     """
+    import gc
+
     import cv2
 
     import tests.crash.imports  # noqa: F401
@@ -126,6 +128,8 @@ def _warm_up(folder: Path) -> None:
                 if end.code:
                     raise
     shutil.rmtree(root)
+    gc.collect()
+    gc.freeze()  # or each process would go through, and copy, all of this to collect its own
 
 
 def _serve(folder: Path) -> None:
