@@ -283,7 +283,8 @@ def _flush_folder(path: Path) -> None:
         return
     number = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(number)
+        with name_in_errors(path):
+            os.fsync(number)
     except OSError as error:
         if error.errno not in _NO_FOLDER_SYNC:
             raise

@@ -434,6 +434,14 @@ def test_a_folder_that_cannot_be_flushed_is_written_all_the_same(tmp_path: Path,
     assert names(tmp_path) == ["a.txt"]
 
 
+def test_a_folder_that_the_disk_fails_to_flush_is_named(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
+    with pytest.raises(OSError, match="Input/output") as refusal:
+        with exclusive_lock(tmp_path / "new" / "a", what="testing"):
+            pass
+    assert refusal.value.filename == str(tmp_path)
+
+
 @pytest.mark.filterwarnings("ignore:flock not supported")
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
 def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch, number: int):
