@@ -436,9 +436,9 @@ def test_a_folder_that_cannot_be_flushed_is_written_all_the_same(tmp_path: Path,
 
 def test_a_folder_that_the_disk_fails_to_flush_is_named(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
-    with pytest.raises(OSError, match="Input/output") as refusal:
-        with exclusive_lock(tmp_path / "new" / "a", what="testing"):
-            pass
+    lock = exclusive_lock(tmp_path / "new" / "a", what="testing")
+    with pytest.raises(OSError, match="Input/output") as refusal, lock:
+        pass
     assert refusal.value.filename == str(tmp_path)
 
 
