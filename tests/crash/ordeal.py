@@ -19,7 +19,8 @@ class Outcome:
     """What came of it.
 
     Attributes:
-        ended: `killed`, `refused` (status 1 or 2, one line) or `done`.
+        ended: `killed`, `refused` (status 1 or 2, one line), `done`, or `missed`: threads made it
+            pass fewer points this time.
         fault: What is wrong about it; empty if nothing is.
     """
 
@@ -31,9 +32,11 @@ def try_point(forks: Forks, prepared: Prepared, root: Path, fault: str, at: int)
     """Disturb a step at a point, run it again, and compare with the undisturbed one."""
     restore_state(root, prepared.before)
     (ended,) = forks.run(prepared.step.run(root, fault, at))
-    if ended.killed != (fault == KILL):
+    missed = ended.status == 0 and len(ended.points) <= at
+    if not missed and ended.killed != (fault == KILL):
         return Outcome("other", f"status {ended.status}: {ended.text[-2000:]}")
-    name = "killed" if ended.killed else "refused" if ended.status else "done"
+    done = "missed" if missed else "done"
+    name = "killed" if ended.killed else "refused" if ended.status else done
     if not ended.killed and (wrong := find_fault(ended, due=FILE)):
         return Outcome(name, wrong)
     again = run_again(forks, prepared.step, root)
