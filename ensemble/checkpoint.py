@@ -17,6 +17,7 @@ from ensemble.manifest import (
     digest_sample,
     read_manifest,
     require_same,
+    tell_other_file,
 )
 from ensemble.members import Member
 from ensemble.project import Project
@@ -117,8 +118,7 @@ def read_checkpoint(project: Project, member: Member, fold: Fold) -> Manifest:
     )
     if not weights.is_file():
         raise MissingArtefactError(f"`{weights}` is not there; {mend}")
-    sample = manifest.facts.get("weights_sample")  # earlier versions noted none
-    if sample and digest_sample(weights) != sample:
+    if digest_sample(weights) != manifest.facts["weights_sample"]:
         raise other_weights(project, member, fold)
     return manifest
 
@@ -161,10 +161,8 @@ def _mend(project: Project, member: Member, fold: Fold) -> str:
 def other_weights(project: Project, member: Member, fold: Fold) -> StaleArtefactError:
     """The error that the weights of a training are others than its manifest was written for."""
     folder = project.folder(member, fold)
-    return StaleArtefactError(
-        f"`{folder / WEIGHTS}` is not the file that `{folder / MANIFEST}` was written for; "
-        + _mend(project, member, fold)
-    )
+    told = tell_other_file(folder / WEIGHTS, folder / MANIFEST)
+    return StaleArtefactError(f"{told}; {_mend(project, member, fold)}")
 
 
 def finished_folds(project: Project, member: Member) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ class _Facts(BaseModel):
 
 class _CheckpointFacts(_Facts):
     weights: str
-    weights_sample: str = ""
+    weights_sample: str
     best_epoch: int = Field(ge=1)
     epochs: int = Field(ge=1)
     scores: list[float | None]
@@ -117,6 +117,11 @@ def require_same(
             f"{name} was made from another {' and another '.join(changed)} than the present "
             f"one; {remedy}"
         )
+
+
+def tell_other_file(path: Path, manifest: Path) -> str:
+    """The beginning of an error: a file is not that whose digest its manifest holds."""
+    return f"`{path}` is not the file that `{manifest}` was written for"
 
 
 def write_manifest(

@@ -41,6 +41,7 @@ from ensemble.manifest import (
     digest_json,
     read_manifest,
     require_same,
+    tell_other_file,
 )
 from ensemble.members import Member
 from ensemble.parallel import Progress, silent
@@ -264,16 +265,15 @@ def require_current_submission(project: Project, recipe: Recipe, zip_file: Path)
         StaleArtefactError: It was made from something else, or changed afterwards.
     """
     again = f"run `ens submit --name {zip_file.stem} --force"
-    manifest = read_manifest(zip_file.with_suffix(".json"), "submission", remedy=f"{again}`")
+    noted = zip_file.with_suffix(".json")
+    manifest = read_manifest(noted, "submission", remedy=f"{again}`")
     mixed, full = manifest.facts.get("mixed"), bool(manifest.facts.get(FULL))
     flags = f" --mix {mixed['file']} --mix-weight {mixed['weight']}" if mixed else ""
     remedy = f"{again}{flags}{' --full' if full else ''}`"
     due = submission_digests(project, recipe, full=full)
     require_same(manifest.made_from, due, name=f"`{zip_file}`", remedy=remedy)
     if manifest.facts.get("zip") != digest_file(zip_file):
-        raise StaleArtefactError(
-            f"`{zip_file}` is not the file that its manifest was written for; {remedy}"
-        )
+        raise StaleArtefactError(f"{tell_other_file(zip_file, noted)}; {remedy}")
 
 
 def import_remedy(member: Member, flag: str) -> str:

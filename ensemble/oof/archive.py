@@ -243,11 +243,6 @@ class Archive:
         there = {i for i, done in zip(self.image_ids, written, strict=True) if done}
         return tuple(image_id for image_id in image_ids if image_id not in there)
 
-    @property
-    def complete(self) -> bool:
-        """Whether every photograph that it is made for has been written."""
-        return bool(self._checksums.all())
-
     def copy_from(self, other: Archive) -> None:
         """Store what another archive of the same views holds of the same photographs."""
         missing = set(other.missing(self.image_ids))

@@ -23,7 +23,7 @@ from ensemble.errors import (
     StaleArtefactError,
 )
 from ensemble.files import atomic_write, exclusive_lock
-from ensemble.manifest import digest_file, read_manifest
+from ensemble.manifest import digest_file, read_manifest, tell_other_file
 from ensemble.provenance import recipe_digest
 from ensemble.reading import read_json
 from ensemble.vocabulary import FULL
@@ -109,10 +109,8 @@ def note_public(workspace: Workspace, name: str, public: float) -> Sent:
         raise MissingArtefactError(f"`{path}` is not there; build it with `ens submit`")
     one = _read_sent(workspace, name)
     if one is None or digest_file(path) != one.zip:
-        raise StaleArtefactError(
-            f"`{path}` is not the file that its manifest was written for; build it again with `ens "
-            f"submit --name {name} --force`"
-        )
+        told = tell_other_file(path, path.with_suffix(".json"))
+        raise StaleArtefactError(f"{told}; build it again with `ens submit --name {name} --force`")
     one = replace(one, public=public)
     with exclusive_lock(workspace.public_file, what="noting a public score", wait=True):
         others = [other for other in _read_noted(workspace) if other.zip != one.zip]

@@ -10,7 +10,13 @@ from typing import Any
 from ensemble.checkpoint import checkpoint_digests, learning_settings
 from ensemble.config import TrainingSection
 from ensemble.errors import StaleArtefactError, TrainingError
-from ensemble.manifest import Manifest, differing, digest_file, read_manifest
+from ensemble.manifest import (
+    Manifest,
+    differing,
+    digest_file,
+    read_manifest,
+    tell_other_file,
+)
 from ensemble.members import Member
 from ensemble.project import Project
 from ensemble.training.job import Job, JobFiles
@@ -150,7 +156,7 @@ def _read_finished(job: Job, files: JobFiles, origin: Origin) -> Manifest | None
         origin.require_same(notes, job, name=f"`{files.weights}`")
         if files.weights.is_file() and digest_file(files.weights) == facts["weights"]:
             return manifest
-        fault = f"`{files.weights}` is not the file that `{files.manifest}` was written for"
+        fault = tell_other_file(files.weights, files.manifest)
         if not files.last.exists():
             raise StaleArtefactError(f"{fault}; put it back, or {anew}")
     logging.getLogger("ensemble").warning(f"{job}: {fault}; it is written again")

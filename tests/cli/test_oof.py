@@ -35,7 +35,8 @@ def external(workspace: Workspace) -> Workspace:
 
 def complete(workspace: Workspace, stage: str, member: str) -> list[int]:
     folders = {k: workspace.oof_dir(stage, member, k) for k in (0, 1)}
-    return [k for k, path in folders.items() if path.exists() and Archive(path).complete]
+    archives = {k: Archive(path) for k, path in folders.items() if path.exists()}
+    return [k for k, archive in archives.items() if not archive.missing(archive.image_ids)]
 
 
 def test_every_member_and_fold_is_collected(ens, workspace: Workspace) -> None:

@@ -22,7 +22,8 @@ def test_an_order_is_carried_out_with_the_settings_it_carries(
     order = Order.of(RESTORER, project)
     (project.workspace.root / "ens.toml").unlink()
     assert main([order.model_dump_json()]) == 0
-    assert Archive(project.workspace.oof_dir("restoration", "tiny-restorer", 0)).complete
+    archive = Archive(project.workspace.oof_dir("restoration", "tiny-restorer", 0))
+    assert not archive.missing(archive.image_ids)
 
 
 def test_a_refusal_is_printed_and_told_by_the_status(

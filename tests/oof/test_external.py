@@ -60,7 +60,7 @@ def test_a_zip_serves_as_well(project, theirs, tmp_path):
             archive.write(path, path.name)
     member = project.members("colorization")[0]
     archives = import_oof(project, member, tmp_path / "theirs.zip")
-    assert all(archive.complete for archive in archives)
+    assert not any(archive.missing(archive.image_ids) for archive in archives)
 
 
 def test_a_damaged_zip_is_named(project, theirs, tmp_path):
@@ -180,7 +180,8 @@ def test_an_imported_file_that_is_gone_is_due_again(project, theirs):
 def test_test_predictions_of_other_photographs_are_refused(project, theirs, tmp_path):
     member = project.members("colorization")[0]
     import_test_of(project, tmp_path / "sent")
-    assert open_external_test(project, member).complete
+    archive = open_external_test(project, member)
+    assert not archive.missing(archive.image_ids)
     image_id = project.competition.test_ids[0]
     path = project.workspace.data / "test_input" / f"{image_id}.png"
     write_png(path, 255 - project.competition.test_input(image_id))
