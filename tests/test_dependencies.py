@@ -79,7 +79,8 @@ def imported() -> set[str]:
         for name in names(node)
     }
     third_party = modules - sys.stdlib_module_names - {"ensemble"}
-    return {canonical(one) for name in third_party for one in distributions.get(name, [name])}
+    found = {canonical(one) for name in third_party for one in distributions.get(name, [name])}
+    return {name for name in found if not name.endswith("-stubs")}
 
 
 def names(node: ast.AST) -> list[str]:

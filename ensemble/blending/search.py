@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import joblib
 import optuna
 from optuna.distributions import CategoricalDistribution
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
@@ -123,6 +124,7 @@ def name_study(stage: str, *, evidence: str, space: SearchSpace, plan: Plan) -> 
 def open_study(storage: BaseStorage | None, name: str) -> optuna.Study:
     """Open or make a study; None keeps it in memory."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)  # of `multivariate`, before 5
     with name_damage(name_kept(name)):
         study = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True

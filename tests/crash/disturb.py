@@ -184,6 +184,8 @@ def _buffer(
 
 
 def _absolute(path: Any, folder: Any = None) -> str:
+    if isinstance(path, int):
+        return _path_of(path)
     text = os.fsdecode(path)
     if isinstance(folder, int) and folder >= 0:
         return str(Path(_path_of(folder), text))

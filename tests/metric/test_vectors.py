@@ -43,14 +43,17 @@ def test_every_pass_is_vectors_and_none_widens_to_64_bits(
 ) -> None:
     """A product of two int64 lanes is what a promoted int32 product becomes."""
     target = {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": FEATURES}
-    assembly = subprocess.run(
+    compiled = subprocess.run(
         [sys.executable, "-c", COMPILE],
         env=os.environ | target | {"NUMBA_CACHE_DIR": str(tmp_path)},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout
+    )
+    if f"'{processor}' is not a recognized processor" in compiled.stderr:
+        pytest.skip("this LLVM is older than the processor")
+    assert not compiled.returncode, compiled.stderr
+    assembly = compiled.stdout
     assert not re.findall(r"vpmul(?:dq|udq|lq|ld)\b.*|vpmov[sz]x..?q\b.*", assembly)
     assert len(re.findall(rf"vdivpd.*%{vector}", assembly)) == 2
     assert re.search(r"vdivps.*%[yz]mm", assembly)

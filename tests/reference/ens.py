@@ -36,5 +36,5 @@ def run_ens(root: Path, *arguments: object) -> Said:
         words += argument.split() if not words or argument.startswith("--") else [argument]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-        main(["--root", str(root), *words])
+        main(["--root", str(root), *("".join(word) for word in words)])  # plain `str`, as typed
     return Said(int(end.value.code or 0), out.getvalue(), err.getvalue())
