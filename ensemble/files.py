@@ -96,8 +96,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 raise
             raise OSError(number, os.strerror(number)) from error
         finally:
-            in_use.release()
-            _remove_scratch(scratch)
+            _remove_scratch(scratch, in_use)
 
 
 def make_folder(folder: Path) -> None:
@@ -120,8 +119,7 @@ def remove_folder(path: Path) -> None:
             path.rename(scratch / path.name)
             _flush_folder(path.parent)
         finally:
-            in_use.release()
-            _remove_scratch(scratch)
+            _remove_scratch(scratch, in_use)
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
@@ -230,7 +228,7 @@ def sweep(folder: Path) -> None:
                 scratch.rmdir()  # its writer died right after mkdtemp, or else will try again
                 continue
             acquire(in_use)
-            _remove_scratch(scratch)
+            _remove_scratch(scratch, in_use)
         in_use.release()
 
 
@@ -239,15 +237,29 @@ def _list_scratches(folder: Path, name: str = "") -> list[Path]:
     return list(folder.glob(f".{glob.escape(name) or '*'}.*{_SCRATCH_END}"))
 
 
-def _remove_scratch(scratch: Path) -> None:
-    """Remove a scratch folder; a folder that was swapped out, but not replaced, goes back first."""
+def _remove_scratch(scratch: Path, in_use: FileLock | None = None) -> None:
+    """Remove a scratch folder; a folder that was swapped out, but not replaced, goes back first.
+
+    Its lock goes last, so a process that is killed meanwhile leaves what `sweep` removes.
+    """
     replaced = scratch / _REPLACED
     path = scratch.with_name(scratch.name.removesuffix(_SCRATCH_END)[1:].rpartition(".")[0])
     if replaced.exists() and not path.exists():
         replaced.rename(path)
-    shutil.rmtree(scratch, ignore_errors=True)
-    if scratch.exists():  # a disk may refuse once
-        shutil.rmtree(scratch, ignore_errors=True)
+    _discard(*(path for path in scratch.glob("*") if path.name != _IN_USE))
+    if in_use is not None:
+        in_use.release()  # some versions of filelock remove the file
+    _discard(scratch)
+
+
+def _discard(*paths: Path) -> None:
+    """Remove files and folders; those that a disk refuses to remove twice stay."""
+    for path in paths * 2:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _find_errno(text: str) -> int:

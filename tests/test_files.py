@@ -350,6 +350,24 @@ def test_a_folder_is_never_lost_between_two_renames(tmp_path: Path, when: str):
     assert (tmp_path / "data/old.txt").read_text() == "old"
 
 
+def test_the_lock_of_a_scratch_folder_is_removed_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Killed before, it is swept; killed after, it is empty."""
+    honest, beside = os.unlink, []
+
+    def unlink(path, *arguments, **options):
+        if Path(path).name == ".lock":
+            beside.extend(one.name for one in tmp_path.glob(".*.part/*"))
+        honest(path, *arguments, **options)
+
+    atomic_write(tmp_path / "folder" / "a", b"new")
+    monkeypatch.setattr(os, "unlink", unlink)
+    remove_folder(tmp_path / "folder")
+    atomic_write(tmp_path / "b", b"new")
+    assert beside == [".lock", ".lock"]
+
+
 @pytest.mark.parametrize("refused", ["unlink", "rmdir"])
 def test_what_a_disk_once_refuses_to_remove_is_not_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
@@ -381,7 +399,8 @@ def test_a_folder_is_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(shutil, "rmtree", rmtree)
     remove_folder(folder)
-    assert seen == [False]
+    assert seen
+    assert not any(seen)
     assert not names(tmp_path)
 
 

@@ -11,7 +11,7 @@ from ensemble.config import Config
 from ensemble.config_text import config_text
 from ensemble.data.png import write_png
 from ensemble.files import atomic_write
-from ensemble.manifest import write_manifest
+from ensemble.manifest import digest_sample, write_manifest
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests
 from ensemble.report import status as room
@@ -104,6 +104,7 @@ def test_scores_sizes_and_hours_are_shown(make) -> None:
             facts={
                 "val_score": score,
                 "weights": "",
+                "weights_sample": digest_sample(folder / "weights.safetensors"),
                 "best_epoch": 1,
                 "epochs": 1,
                 "scores": [score],

@@ -1,12 +1,15 @@
 """Two verbs on one workspace at the same time leave what they leave one after the other.
 
-Either may be refused, by name, and is then run again. The undisturbed orders are run once each.
+Either may be refused, by name, and is then run again. The undisturbed orders are run once each. A
+training that begins anew is gone for a while, so the other may also come between. A page shows the
+moment at which it was made: it must be that of an order once it is made again.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -37,6 +40,12 @@ PAIRED = (
     "status",
 )
 """Commands; all begin where everything is made but some archives."""
+BEGUN_ANEW = {words: words.split()[2] for words in PAIRED if "--restart" in words}
+"""The fold whose training a command removes first."""
+SHOWS, PAGE = "report --photographs 3", "report.html"
+"""Makes a page, and nothing else."""
+TIMES = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d|"[^"]*" class="number">[^<]*</td></tr>')
+"""On the page: when a zip was made, and in the last cell of a row how long a training took."""
 LAST_STEP = "predict"
 """Of `STEPS`: the state before it, without the archives of the fill and what is decoded."""
 
@@ -99,16 +108,41 @@ class Pairs:
             if differing(self._digest(), order):
                 for run in refused:
                     self.forks.run(Run(run.root, run.words))
-        found, outcome = self._digest(), f"{len(refused)} refused"
+        outcome = f"{len(refused)} refused"
         litter = [str(path.relative_to(self.root)) for path in self.root.rglob(".*.part")]
         if litter:
             return outcome, f"left behind: {litter}"
-        apart = differing(found, order)
-        if not apart:
-            return outcome, ""
-        other = differing(found, self._order(second, first))
-        fault = f"differs in {apart} from one order, in {other} from the other; {said}"
-        return outcome, fault if other else ""
+        fault = self._compare(first, second)
+        return outcome, f"{fault}; {said}" if fault else ""
+
+    def _compare(self, first: str, second: str) -> str:
+        """What differs from every order; empty if nothing does from one."""
+        found = self._digest()
+        if found == self._order(first, second):
+            return ""
+        met = self.folder / "met"
+        restore_state(met, self.root)  # for the orders are made in its place
+        both = ((first, second), (second, first))
+        orders = [self._order(*one) for one in both]
+        if found not in orders:
+            orders += [self._between(*one) for one in both if one[0] in BEGUN_ANEW]
+        if found not in orders and SHOWS in (first, second):
+            restore_state(self.root, met)
+            self._run_alone(SHOWS)
+            found = self._digest()
+        if found in orders:
+            return ""
+        return f"differs from each order in {[differing(found, one) for one in orders]}"
+
+    def _between(self, anew: str, other: str) -> dict[str, str]:
+        """What is left if a command comes when a training that begins anew is gone."""
+        if (anew, f"between {other}") not in self._orders:
+            restore_state(self.root, self.state)
+            shutil.rmtree(self.root / f"checkpoints/restoration/small/fold-{BEGUN_ANEW[anew]}")
+            self._run_alone(other)
+            self._run_alone(anew)
+            self._orders[anew, f"between {other}"] = self._digest()
+        return self._orders[anew, f"between {other}"]
 
     def _order(self, first: str, second: str) -> dict[str, str]:
         if (first, second) not in self._orders:
@@ -132,7 +166,8 @@ class Pairs:
     def _digest(self) -> dict[str, str]:
         """Digests of the artefacts, without trials: two searches that share a study are not one.
 
-        Nor is their number told: each begins the last one where the other has not ended it.
+        Nor is their number told: each begins the last one where the other has not ended it. A page
+        counts without its times.
         """
         found = digest_artefacts(self.root)
         found.pop("oof/study.log", None)
@@ -142,6 +177,8 @@ class Pairs:
             for stage in content["stages"].values():
                 del stage["trials"]["done"]
             found["oof/scores.json"] = digest_json(content)
+        if PAGE in found:
+            found[PAGE] = digest_json(TIMES.sub("", (self.root / PAGE).read_text()))
         return found
 
     def _run(self, words: str, after: float = 0.0) -> Run:

@@ -282,6 +282,7 @@ CHECKPOINT = {
     "settings": {"seed": 0},
     "val_score": 0.5,
     "weights": "w",
+    "weights_sample": "s",
 }
 SUBMISSION = {
     "zip": "z",

@@ -127,6 +127,6 @@ def test_trainings_that_have_ended_take_no_time_again(project: Project) -> None:
         ({"epochs": 30, "stopped_early": True}, 0),
     ):
         path = entry.job.files(project.workspace).manifest
-        facts |= {"best_epoch": 1, "scores": [], "weights": ""}
+        facts |= {"best_epoch": 1, "scores": [], "weights": "", "weights_sample": ""}
         write_manifest(path, kind="checkpoint", made_from={}, seed=0, facts=facts)
         assert estimate_seconds_left([entry], project) == seconds
