@@ -153,6 +153,7 @@ class Archive:
         Raises:
             ConfigError: The disk has no room for the predictions, were they not compressed; they
                 shrink to some three quarters.
+            OSError: What was there cannot be removed.
         """
         needed = len(image_ids) * len(views) * int(np.prod(item_shape)) * np.dtype(dtype).itemsize
         remedy = "set fewer `photographs` under [oof] in ens.toml"
@@ -161,7 +162,8 @@ class Archive:
         import zarr  # slow to import, and commands that only look at a project read no picture
         from zarr.codecs import ZstdCodec
 
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(path)
         group = zarr.create_group(path / ARRAYS, zarr_format=3)
         for view in views:
             group.create_array(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -41,8 +44,17 @@ def chunk(archive: Archive, row: int, view: View = "hflip") -> Path:
 
 def test_begins_empty(tmp_path):
     archive = make(tmp_path)
-    assert archive.missing(IDS) == IDS
-    assert archive.missing(archive.image_ids)
+    assert archive.missing(IDS) == archive.image_ids == IDS
+
+
+def test_what_a_disk_does_not_remove_is_named_and_made_anew_later(tmp_path, monkeypatch):
+    make(tmp_path).write(IDS, some(3))
+    refuse = Mock(side_effect=OSError(errno.EIO, "Input/output error", "zarr.json"))
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "unlink", refuse)
+        with pytest.raises(OSError, match=r"Input/output error: 'zarr\.json'"):
+            make(tmp_path)
+    assert make(tmp_path).missing(IDS) == IDS
 
 
 def test_reads_back_what_was_written_in_any_order(tmp_path):
