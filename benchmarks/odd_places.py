@@ -1,9 +1,9 @@
 """Signals at random times: nothing may be lost, and nothing but a line said.
 
-    python benchmarks/odd_places.py --work W [--signals 40]
+    python benchmarks/odd_places.py --work W [--signals 60]
 
 In W a small demo is blended and submitted. Then `ens blend`, `ens submit` and `ens report` are sent
-SIGINT and SIGTERM at random times, from their start on; each is run again undisturbed at the end,
+SIGINT, SIGTERM and SIGKILL at random times, from their start on; each is run again undisturbed at the end,
 and the artefacts have to be those of before, byte by byte.
 """
 
@@ -25,6 +25,7 @@ VERBS = {
     "submit": ["submit", "--force"],
     "report": ["report", "--photographs", "2"],
 }
+SENT = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 FILES = ("folds.csv", "oof/recipe.json", "oof/scores.json", "oof/priors.safetensors")
 FILES += ("submissions/submission.zip",)
 
@@ -60,7 +61,7 @@ def main() -> None:
     """Rehearse."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--signals", type=int, default=40)
+    parser.add_argument("--signals", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     root, draw = given.work, random.Random(given.seed)
@@ -83,7 +84,7 @@ def main() -> None:
     before, ends = digests(root), Counter()
     for number in range(given.signals):
         name = draw.choice(list(VERBS))
-        sent = (signal.SIGINT, signal.SIGTERM)[number % 2]
+        sent = SENT[number % len(SENT)]
         ends[disturb(root, VERBS[name], sent, draw.uniform(0, 1.1 * lasted[name]))] += 1
     for arguments in VERBS.values():
         run(root, *arguments)
