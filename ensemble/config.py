@@ -25,7 +25,7 @@ from pydantic.fields import FieldInfo
 
 from ensemble.config_faults import explain_faults
 from ensemble.errors import ConfigError, DataError
-from ensemble.reading import read_bytes, shorten
+from ensemble.reading import read_bytes, refuse_link_to_nothing, shorten
 from ensemble.workspace import check_name
 
 MOST_FOLDS = 100
@@ -344,11 +344,7 @@ def load_config(path: Path) -> Config:
         ConfigError: It is not TOML, has an unknown key (the message gives the nearest valid one),
             or a value breaks its key's rule.
     """
-    if path.is_symlink() and not path.exists():
-        raise ConfigError(
-            f"`{path}` must be a file, but is a link to `{path.readlink()}`, which is not there; "
-            "put the file there, or remove the link"
-        )
+    refuse_link_to_nothing(path)
     if not path.exists():
         return Config()
     try:

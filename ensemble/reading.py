@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from ensemble.errors import DataError, MissingFileError
+from ensemble.errors import ConfigError, DataError, MissingFileError
 
 LARGEST_FILE = 64 * 2**20
 """Bytes of a file that is read at once: a picture, a table, a manifest."""
@@ -46,6 +46,19 @@ def file_status(path: Path) -> os.stat_result:
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
         raise DataError(f"`{path}` must be a file, but is {kind}; move it away")
     return status
+
+
+def refuse_link_to_nothing(path: Path) -> None:
+    """Refuse a file that may be missing, where a link hides that it is.
+
+    Raises:
+        ConfigError: It is a link to what is not there.
+    """
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(
+            f"`{path}` must be a file, but is a link to `{path.readlink()}`, which is not there; "
+            "put the file there, or remove the link"
+        )
 
 
 def read_bytes(path: Path, *, most: int = LARGEST_FILE) -> bytes:

@@ -32,7 +32,7 @@ from ensemble.errors import ConfigError, EnsembleError, StaleArtefactError
 from ensemble.files import acquire, make_lock, name_in_errors
 from ensemble.manifest import digest_json
 from ensemble.parallel import Advance, Say
-from ensemble.reading import file_status, shorten
+from ensemble.reading import file_status, refuse_link_to_nothing, shorten
 
 JOURNAL = "journal:///"
 _POLL_SECONDS = 0.01
@@ -216,11 +216,7 @@ def search(
 
 
 def _open_journal(path: Path) -> JournalStorage:
-    if path.is_symlink() and not path.exists():
-        raise ConfigError(
-            f"`--storage` must be a file, but `{path}` is a link to `{path.readlink()}`, which is "
-            "not there; remove the link"
-        )
+    refuse_link_to_nothing(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     head = b""
     if path.exists():
