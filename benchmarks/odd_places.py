@@ -3,8 +3,8 @@
     python benchmarks/odd_places.py --work W [--signals 60]
 
 In W a small demo is blended and submitted. Then `ens blend`, `ens submit` and `ens report` are sent
-SIGINT, SIGTERM and SIGKILL at random times, from their start on; each is run again undisturbed at the end,
-and the artefacts have to be those of before, byte by byte.
+SIGINT, SIGTERM and SIGKILL at random times, from their start on; each is run again undisturbed at
+the end, and the artefacts have to be those of before, byte by byte.
 """
 
 from __future__ import annotations
