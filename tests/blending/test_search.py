@@ -258,7 +258,8 @@ def test_a_journal_needs_no_link_where_links_need_rights(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "symlink", Mock(side_effect=OSError("a privilege is not held")))
     study = open_study(open_storage(tmp_path / "study.log"), "any")
     run(study, trials=6)
-    assert {path.name for path in tmp_path.iterdir()} == {"study.log", ".study.log.lock"}
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found - {".study.log.lock"} == {"study.log"}  # some versions of filelock remove theirs
 
 
 def test_a_full_disk_is_told_of_the_journal(tmp_path, monkeypatch):
