@@ -1,7 +1,8 @@
 """Small files that would unfold into gigabytes: `python -m tests.fuzz.bombs` reads each of them.
 
-Each is read in a process of its own. Its line has the KiB of the file, the MiB of memory that
-reading it took, and what the error says; it is to be refused with less than `MEMORY`.
+Each is read in a process of its own. Its line has the KiB of the file, the MiB of memory and the
+seconds of processor time that reading it took, and what the error says; it is to be refused with
+less than `MEMORY`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import resource
 import struct
 import sys
 import tempfile
+import time
 import traceback
 import zipfile
 import zlib
@@ -234,6 +236,7 @@ def read_one(name: str) -> None:
         path = Path(note.read_text())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         limit_memory()
+        begun = time.process_time()
         try:
             read(path)
             said = "accepted"
@@ -241,8 +244,10 @@ def read_one(name: str) -> None:
             said = str(error)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
+        seconds = time.process_time() - begun
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        print(f"{name}\t{path.stat().st_size >> 10}\t{grown >> 10}\t{said}", flush=True)
+        kib = path.stat().st_size >> 10
+        print(f"{name}\t{kib}\t{grown >> 10}\t{seconds:.2f}\t{said}", flush=True)
 
 
 def _in_child(work: Callable[[], Any]) -> None:
