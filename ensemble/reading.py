@@ -6,10 +6,13 @@ gigabytes. JSON is checked by a schema, and the header of an array is compared, 
 
 from __future__ import annotations
 
+import gc
 import io
 import math
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,9 +96,22 @@ def read_json(path: Path, schema: Any) -> Any:
     """
     content = read_bytes(path)
     try:
-        return _adapter(schema).validate_json(content, strict=True)
+        with _no_collection():
+            return _adapter(schema).validate_json(content, strict=True)
     except ValidationError as error:
         raise DataError(explain(error)) from None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Put garbage collection off: it would go through many small lists again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_json_or_none(path: Path, schema: Any) -> Any:
