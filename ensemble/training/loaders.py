@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from functools import lru_cache
 from typing import Any
 
@@ -106,9 +107,15 @@ def _loader_options(settings: TrainingSection) -> dict[str, Any]:
         "num_workers": count,
         "pin_memory": torch.cuda.is_available(),
         "persistent_workers": count > 0,
-        "worker_init_fn": _use_one_thread if count else None,
+        "worker_init_fn": _start_worker if count else None,
     }
 
 
-def _use_one_thread(worker: int) -> None:
+def _start_worker(worker: int) -> None:
+    """Use one thread, and leave a request to end to the process that reads from this one.
+
+    Schedulers send SIGTERM to all processes of a job. A reader that ended at once would look like
+    a fault, after which the training is tried again; its owner ends it after the last step.
+    """
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
