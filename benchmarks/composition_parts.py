@@ -34,7 +34,12 @@ from ensemble.arrays import Gray, Rgb, luma
 from ensemble.composition.blend import compose_answer
 from ensemble.composition.chroma import blend_chroma
 from ensemble.composition.compose import compose_rgb
-from ensemble.composition.hue_prior import HuePrior, count_inner_hues, gray_statistics
+from ensemble.composition.hue_prior import (
+    HuePrior,
+    count_inner_hues,
+    gray_statistics,
+    share_extremes,
+)
 from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.composition.hue_transport import transport_hue
 from ensemble.composition.luma import fill_data_range, lock_luma
@@ -133,8 +138,12 @@ def _steps(
     yield "+ spline instead", lambda c: (c.fills["spline"], prior, Composition())
     yield (
         "+ prior from the gray",
-        lambda c: (c.fills["spline"], fitted.predict(c.fills["spline"]), Composition()),
+        lambda c: (c.fills["spline"], _predict(fitted, c.fills["spline"]), Composition()),
     )
+
+
+def _predict(fitted: HuePrior, gray: Gray) -> np.ndarray:
+    return fitted.predict([gray_statistics(gray)], share_extremes(gray))
 
 
 def training_free(folder: Path, held_out: int) -> None:
@@ -143,7 +152,7 @@ def training_free(folder: Path, held_out: int) -> None:
     known, unseen = photographs[:-held_out], photographs[-held_out:]
     histograms = np.stack([hue_histogram(p) for p in known])
     fitted = HuePrior.fit(
-        statistics=np.stack([gray_statistics(luma(p)) for p in known]),
+        statistics=[np.stack([gray_statistics(luma(p)) for p in known])],
         histograms=np.stack([count_inner_hues(p) for p in known]),
     )
     cases = [_case(p, seed) for seed, p in enumerate(unseen, start=len(known))]

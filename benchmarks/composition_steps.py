@@ -16,7 +16,6 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.config import Config
 from ensemble.inference.predictor import Shown
-from ensemble.oof.priors import mean_prior
 from ensemble.project import Project
 from ensemble.submission.chain import StageSource
 from ensemble.vocabulary import VIEWS
@@ -123,7 +122,7 @@ def answers(
         pictures = []
         for image_id in project.competition.test_ids:
             gray, colors = chain.blend(step, image_id)
-            prior = mean_prior(priors, gray)
+            prior = priors.mean(gray)
             options = step.composition
             pictures.append(compose_answer(colors, gray=gray, prior=prior, options=options))
         yield step, pictures

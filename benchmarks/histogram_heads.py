@@ -156,8 +156,8 @@ def by_network(
 
 
 def by_ridge(known: Histograms, truth: Histograms, asked: Histograms) -> Histograms:
-    prior = HuePrior.fit(statistics=known, histograms=truth)
-    return centered(np.stack([prior.predict_from(one) for one in asked]))
+    prior = HuePrior.fit(statistics=[known], histograms=truth)
+    return centered(np.stack([prior.predict([one], 0.0) for one in asked]))
 
 
 def report(name: str, found: Histograms, ridge: Histograms, truth: Histograms) -> None:

@@ -1,21 +1,22 @@
 """Which hue histogram to want: one for all, a ridge's, a histogram network's, or a mix.
 
-    python benchmarks/hue_priors.py PHOTOS [--held-out 100] [--repeats 2]
+    python benchmarks/hue_priors.py PHOTOS [--held-out 100] [--repeats 2] [--encoder NAME ...]
     python benchmarks/hue_priors.py WORK [--member histogram-resnet18]
 
 PHOTOS is a folder of photographs, the last of which by name are left out: what each part of the
 prior gains over the others in five folds, drawn anew each time, with paired standard errors over
-photographs. WORK is a workspace in which `ens train` has trained the member on every fold. Each
-photograph is predicted by what learned without its fold: the network's archived predictions (mean
-of two views), and priors fitted to the other folds' photographs. Printed is the mean correlation
-with the truth's histogram, fold by fold.
+photographs. Each encoder of timm, whose weights must be at hand, is a row over the last part. WORK
+is a workspace in which `ens train` has trained the member on every fold. Each photograph is
+predicted by what learned without its fold: the network's archived predictions (mean of two views),
+and priors fitted to the other folds' photographs. Printed is the mean correlation with the truth's
+histogram, fold by fold.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -37,12 +38,15 @@ from ensemble.composition.hue_prior import (
 )
 from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.config import load_config
+from ensemble.networks.gray_encoder import GrayEncoder
 from ensemble.oof.archive import Archive
 from ensemble.project import Project
 from ensemble.workspace import Workspace
 
 SHARES = (0.2, 0.35, 0.5, 0.7)
 N_FOLDS = 5
+N_PARTS = 5
+"""Each is compared with the one before; encoders, which come after, with the last."""
 PLAIN = slice(0, 124)
 """The statistics that are not counts of patterns."""
 
@@ -69,8 +73,10 @@ def of_network(project: Project, member: str, fold: int) -> Histograms:
 def guesses(project: Project, member: str, fold: int) -> dict[str, Histograms]:
     """By name, (N, 180) or (180,) for the validation photographs of a fold."""
     ids = project.folds.validation(fold)
-    prior = fit_priors(project, [fold])[fold]
-    ridge = centered(np.stack([prior.predict(luma(project.competition.target(i))) for i in ids]))
+    priors = fit_priors(project, [fold])
+    ridge = centered(
+        np.stack([priors.predict(fold, luma(project.competition.target(i))) for i in ids])
+    )
     network = centered(of_network(project, member, fold))
     return {
         "one for all": lift(
@@ -94,9 +100,10 @@ def compare_networks(work: Path, member: str) -> None:
             print(f"fold {fold}  {name:36s} {correlation.mean():.4f}", flush=True)
 
 
-def compare_parts(folder: Path, held_out: int, repeats: int) -> None:
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    pictures = [np.asarray(Image.open(p).convert("RGB")) for p in paths[:-held_out]]
+def list_parts(
+    pictures: Sequence[NDArray[np.uint8]], encoders: Sequence[str]
+) -> list[tuple[str, int, Guess]]:
+    """Name, rank and guess of each row; the first `N_PARTS` are built one upon the other."""
     grays = [luma(picture) for picture in pictures]
     statistics = np.stack([gray_statistics(gray) for gray in grays])
     extremes = np.array([share_extremes(gray) for gray in grays])
@@ -104,28 +111,41 @@ def compare_parts(folder: Path, held_out: int, repeats: int) -> None:
         np.stack([count(p) for p in pictures]) for count in (hue_histogram, count_inner_hues)
     )
 
-    def ridge(known: NDArray[np.float64], wanted: Histograms, shares: NDArray[np.float64]) -> Guess:
+    def ridge(
+        kinds: Sequence[NDArray[np.float64]], wanted: Histograms, shares: NDArray[np.float64]
+    ) -> Guess:
         def guess(fit: NDArray[np.int64], rows: NDArray[np.int64]) -> Histograms:
-            prior = HuePrior.fit(statistics=known[fit], histograms=wanted[fit])
-            return np.stack([prior.predict_from(known[row], shares[row]) for row in rows])
+            prior = HuePrior.fit(statistics=[kind[fit] for kind in kinds], histograms=wanted[fit])
+            return np.stack(
+                [prior.predict([kind[row] for kind in kinds], shares[row]) for row in rows]
+            )
 
         return guess
 
-    none, few = np.zeros_like(extremes), statistics[:, PLAIN]
-    full = len(every[0])
+    none, few, full = np.zeros_like(extremes), statistics[:, PLAIN], len(every[0])
     parts: list[tuple[str, int, Guess]] = [
         (
             "one for all",
             full,
             lambda fit, rows: centered(every[fit]).mean(axis=0) + 0 * every[rows],
         ),
-        ("ridge, without patterns", full, ridge(few, every, none)),
-        ("+ extremes at hue 0", full, ridge(few, inner, extremes)),
-        ("+ patterns", full, ridge(statistics, inner, extremes)),
-        ("+ reduced rank", hue_prior.RANK, ridge(statistics, inner, extremes)),
+        ("ridge, without patterns", full, ridge([few], every, none)),
+        ("+ extremes at hue 0", full, ridge([few], inner, extremes)),
+        ("+ patterns", full, ridge([statistics], inner, extremes)),
+        ("+ reduced rank", hue_prior.RANK, ridge([statistics], inner, extremes)),
     ]
-    truth, before = centered(every), None
-    for name, rank, guess in parts:
+    for name in encoders:
+        seen = map(GrayEncoder(name).describe, grays)
+        kinds = [np.stack(kind) for kind in zip(*seen, strict=True)]
+        parts.append((f"+ {name}", hue_prior.RANK, ridge([statistics, *kinds], inner, extremes)))
+    return parts
+
+
+def compare_parts(folder: Path, held_out: int, repeats: int, encoders: Sequence[str]) -> None:
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    pictures = [np.asarray(Image.open(p).convert("RGB")) for p in paths[:-held_out]]
+    truth, before = centered(np.stack([hue_histogram(p) for p in pictures])), None
+    for number, (name, rank, guess) in enumerate(list_parts(pictures, encoders), start=1):
         found = np.zeros((repeats, len(truth)))
         for repeat in range(repeats):
             order = np.random.default_rng(repeat).permutation(len(truth)) % N_FOLDS
@@ -139,7 +159,8 @@ def compare_parts(folder: Path, held_out: int, repeats: int) -> None:
             gain = (found - before).mean(axis=0)
             line += f"  {gain.mean():+.4f} +- {gain.std(ddof=1) / np.sqrt(len(gain)):.4f}"
         print(line, flush=True)
-        before = found
+        if number <= N_PARTS:
+            before = found
 
 
 def main() -> None:
@@ -148,12 +169,13 @@ def main() -> None:
     parser.add_argument("--member", default="histogram-resnet18")
     parser.add_argument("--held-out", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--encoder", action="append", default=[], help="of timm; may be repeated")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if Workspace(options.folder).config_file.exists():
         compare_networks(options.folder, options.member)
     else:
-        compare_parts(options.folder, options.held_out, options.repeats)
+        compare_parts(options.folder, options.held_out, options.repeats, options.encoder)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from ensemble.config import load_config
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.locate import locate_hole
 from ensemble.inference.predictor import Shown
-from ensemble.oof.priors import Priors, mean_prior
+from ensemble.oof.priors import Priors
 from ensemble.project import Project
 from ensemble.report.sheets import draw_contact_sheet
 from ensemble.submission.chain import StageSource
@@ -83,9 +83,9 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
     )
     blend = blend_gray(recipe, said[0], hole)
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
-    prior = mean_prior(priors, gray)
+    prior = priors.mean(gray)
     faded = stand_in(target, gray, share=FADED, blur=1 / 64)
-    both = colored(project, gray, range(len(priors))), alone(faded)
+    both = colored(project, gray, range(len(priors.of_folds))), alone(faded)
     return [[damaged, *looks(colors, gray, prior), target] for colors in both]
 
 

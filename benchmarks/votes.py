@@ -134,8 +134,8 @@ def main() -> None:
         fill_hole(project.competition.train_sample(i).damaged, project.photographs.located(i))
         for i in ids
     ]
-    fitted = fit_priors(project, [options.fold])[options.fold]
-    prior = centered(np.stack([fitted.predict(gray) for gray in grays]))
+    fitted = fit_priors(project, [options.fold])
+    prior = centered(np.stack([fitted.predict(options.fold, gray) for gray in grays]))
     seen = [project.competition.target(i) for i in project.folds.training(options.fold)]
     natural = float(np.mean([measure_chroma(one.astype(np.float32)) for one in seen]))
     print(f"{len(ids)} photographs; the prior alone {(prior * truth).sum(axis=1).mean():.4f}")

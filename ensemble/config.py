@@ -134,6 +134,11 @@ class ColorizationSection(Section):
         strict=False,
         description="Names of the members, from the registry or from [[member]] tables.",
     )
+    prior_encoder: str = Field(
+        "",
+        description="A network of timm that tells the hue prior what is in a picture (downloaded), "
+        "such as tf_efficientnet_lite0; empty is none.",
+    )
 
 
 class TrainingSection(Section):

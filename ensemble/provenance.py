@@ -287,7 +287,9 @@ def _views_digest() -> str:
 
 
 def _recipe_surroundings(project: Project) -> dict[str, str]:
-    return {**project.digests, "views": _views_digest(), "locator": locator_digest()}
+    encoder = project.config.colorization.prior_encoder
+    surroundings = {"views": _views_digest(), "locator": locator_digest(), "prior_encoder": encoder}
+    return {**project.digests, **surroundings}
 
 
 def _source_digests(

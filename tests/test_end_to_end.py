@@ -19,7 +19,7 @@ from ensemble.data.png import read_rgb
 from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Shown
 from ensemble.oof.collect import collect
-from ensemble.oof.priors import read_priors, read_recipe_priors
+from ensemble.oof.priors import Priors, read_priors, read_recipe_priors
 from ensemble.project import open_project
 from ensemble.provenance import read_recipe
 from ensemble.submission.chain import predict_test
@@ -259,7 +259,7 @@ def test_what_is_sent_is_what_was_scored(ens, finished, look, request):
     """A training photograph, submitted with its fold's networks, equals its out-of-fold answer."""
     project = open_project(finished)
     recipe = read_recipe(project)
-    priors = {0: read_priors(project.workspace.priors_file)[0]}
+    priors = Priors({0: read_priors(project.workspace.priors_file)[0]})
     options = {
         "slides": SLIDES,
         "median": Composition(hue="natural", chroma="median", prior_weight=0.4),

@@ -13,7 +13,7 @@ from ensemble.composition.recipe import Composition, Recipe
 from ensemble.errors import ConfigError
 from ensemble.folds.sample import sample_groups
 from ensemble.metric.score import weigh
-from ensemble.oof.priors import read_recipe_priors
+from ensemble.oof.priors import Priors, read_recipe_priors
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.provenance import read_recipe, read_recipe_file
@@ -59,7 +59,7 @@ def evaluate(
         )
     moving = kept.model_copy(update={"composition": Composition()})
     hues = {recipe.composition.hue for recipe in (kept, other)}
-    priors = read_recipe_priors(project, moving) if hues != {"none"} else {}
+    priors = read_recipe_priors(project, moving) if hues != {"none"} else Priors()
     found = []
     for stage in STAGES:
         recipes = [getattr(recipe, stage) for recipe in (kept, other)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import Gray, Mask, luma
 from ensemble.composition.blend import Read
-from ensemble.composition.hue_prior import HuePrior, count_inner_hues, gray_statistics
+from ensemble.composition.hue_prior import HuePrior, count_inner_hues
 from ensemble.composition.recipe import StageRecipe
 from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
 from ensemble.members import Member
 from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_restored
-from ensemble.oof.priors import Priors, priors_digest
+from ensemble.oof.priors import Priors, open_encoder
 from ensemble.parallel import Advance, Result, count_cores
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
@@ -98,12 +98,12 @@ class ArchivedEvidence(ArchivedPredictions, Evidence):
         self.views = {member.name: member.views for member in members}
         self.histogram_members = frozenset(m.name for m in members if m.output == "histogram")
         self.groups = {i: str(project.folds.group_of[i]) for i in self.folds}
-        self._photographs, self._priors = project.photographs, dict(priors or {})
+        self._photographs, self._priors = project.photographs, priors or Priors()
         self._predicted: dict[str, NDArray[Any]] = {}
         self._restored = {
             fold: open_restored(project, fold, restoration) for fold in folds if restoration
         }
-        made_from = [project.digests, self.made_from(), priors_digest(self._priors)]
+        made_from = [project.digests, self.made_from(), self._priors.digest()]
         self.digest = digest_json(made_from)
 
     def subject(self, image_id: str) -> Subject:
@@ -115,9 +115,9 @@ class ArchivedEvidence(ArchivedPredictions, Evidence):
             gray = self._restored[self.folds[image_id]].read(image_id, RESTORED_VIEW)
             target = sample.target
             prior = self._predicted.get(image_id)
-            if prior is None and self.folds[image_id] in self._priors:
+            if prior is None and self.folds[image_id] in self._priors.of_folds:
                 # A search reads a photograph some ten times, and a prediction takes 9 ms.
-                prior = self._priors[self.folds[image_id]].predict(gray)
+                prior = self._priors.predict(self.folds[image_id], gray)
                 self._predicted[image_id] = prior
         return Subject(image_id, target, sample.lost_mask, located, gray, prior)
 
@@ -138,25 +138,32 @@ def map_photographs(
     return list(parallel(joblib.delayed(apply)(image_id) for image_id in image_ids))
 
 
-def fit_priors(project: Project, folds: Sequence[int]) -> dict[int, HuePrior]:
+def fit_priors(project: Project, folds: Sequence[int]) -> Priors:
     """Fit the hue prior of each fold to photographs that its networks learn from.
 
     Up to `PRIOR_SAMPLE` photographs are read, whole groups drawn with the settings' seed. The
     validation photographs of a fold are left out of its prior.
+
+    Raises:
+        ConfigError: `prior_encoder` is no network that can describe a gray.
+        WeightsError: Its weights cannot be had.
     """
     fold_of, group_of = project.folds.fold_of, project.folds.group_of
     ids = sample_groups(fold_of, group_of, count=PRIOR_SAMPLE, seed=project.config.seed)
 
-    def describe(image_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        target = project.photographs.target(image_id)
-        return gray_statistics(luma(target)), count_inner_hues(target)
+    priors = Priors(encoder=open_encoder(project))
 
-    pairs = map_photographs(describe, ids)
-    statistics, histograms = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+    def describe(image_id: str) -> tuple[NDArray[Any], ...]:
+        target = project.photographs.target(image_id)
+        return count_inner_hues(target), *priors.describe(luma(target))
+
+    rows = map_photographs(describe, ids)
+    histograms, *statistics = (np.stack(arrays) for arrays in zip(*rows, strict=True))
     labels = np.array([fold_of[image_id] for image_id in ids])
-    return {
-        fold: HuePrior.fit(
-            statistics=statistics[labels != fold], histograms=histograms[labels != fold]
-        )
-        for fold in folds
-    }
+
+    def fit(fold: int) -> HuePrior:
+        learned = labels != fold
+        known = [kind[learned] for kind in statistics]
+        return HuePrior.fit(statistics=known, histograms=histograms[learned])
+
+    return replace(priors, of_folds={fold: fit(fold) for fold in folds})

@@ -21,7 +21,7 @@ from ensemble.files import atomic_write
 from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
-from ensemble.oof.priors import Priors, priors_digest, write_priors
+from ensemble.oof.priors import Priors, write_priors
 from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.project import Project
 from ensemble.provenance import check_sources, recipe_digest, recipe_digests
@@ -62,7 +62,7 @@ def run_blend(
     run = _Run(project, lineup, settings, progress, say, show)
     first, first_summary = run.tune_restoration()
     priors, second, second_summary = run.tune_colorization(first)
-    digest = priors_digest(priors)
+    digest = priors.digest()
     recipe = Recipe(
         restoration=first.kept.recipe,
         colorization=second.kept.recipe,

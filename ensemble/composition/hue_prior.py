@@ -5,7 +5,8 @@ answer for *this* picture is their mean given what its gray shows. Ridge regress
 vectors on `gray_statistics` estimates it: with an infinite penalty it is the one prior, with less
 it follows the picture. The penalty is chosen by leave-one-out correlation, which is the
 competition's hue term, so few or unhelpful photographs leave the one prior in place. What follows
-the picture is then limited to the few directions in which the fitted histograms differ most.
+the picture is limited to the few directions in which the fitted histograms differ most.
+Statistics of other kinds, which a network makes of the gray, may stand beside these.
 
 Pixels that are black or white have hue 0, but for a few. The gray shows how many there are, so
 only the others' histogram is predicted, and they are added.
@@ -13,8 +14,9 @@ only the others' histogram is predicted, and they are added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any
 
 import cv2
@@ -29,6 +31,7 @@ from ensemble.vocabulary import HUE_BINS
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, np.inf)
 RANK = 8
 N_STATISTICS = 556
+"""Of `gray_statistics`."""
 
 _SIDE = 256
 _SCALES = (0, 1, 2, 3)
@@ -52,33 +55,40 @@ Plane = NDArray[np.float32]
 class HuePrior:
     """A fitted prior, as plain arrays."""
 
-    center: Matrix  # (F,) mean of the statistics
+    center: Matrix  # (F,) mean of the statistics of all kinds
     scale: Matrix  # (F,) what each is divided by
     slope: Matrix  # (F, 180), of rank `RANK` at most; all 0 where no statistic helps
     mean: Matrix  # (180,) mean of the centered unit histograms
-    correlation: Matrix  # () leave-one-out correlation, at full rank, on the photographs of the fit
+    correlation: Matrix  # () leave-one-out correlation on the photographs of the fit
 
     @classmethod
-    def fit(cls, *, statistics: NDArray[Any], histograms: NDArray[Any]) -> HuePrior:
-        """Fit to N photographs: `gray_statistics` (N, F) and `count_inner_hues` (N, 180) of each.
+    def fit(cls, *, statistics: Sequence[NDArray[Any]], histograms: NDArray[Any]) -> HuePrior:
+        """Fit to N photographs: statistics of some kinds, and `count_inner_hues` (N, 180).
+
+        The first kind is `gray_statistics`; of each kind, (N, F_k). A kind counts as much as
+        another, however many statistics it has.
 
         Source: leave-one-out residuals of ridge regression with an unpenalized mean, e.g. Hastie,
         Tibshirani, Friedman, "The Elements of Statistical Learning" (2009), section 7.10; reduced
         rank, there section 3.7.
         """
-        center: Matrix = np.asarray(np.mean(statistics, axis=0), dtype=np.float64)
-        scale = (np.std(statistics, axis=0) + 1e-9) * np.sqrt(statistics.shape[1])
+        known: Matrix = np.concatenate(statistics, axis=1, dtype=np.float64)
+        kinds = [kind.shape[1] for kind in statistics]
+        center: Matrix = known.mean(axis=0)
+        scale = (known.std(axis=0) + 1e-9) * np.sqrt(np.repeat(kinds, kinds))
         units = centered(histograms)
-        slope, correlation = _fit_ridge((statistics - center) / scale, units)
+        slope, correlation = _fit_ridge((known - center) / scale, units)
         return cls(center, scale, slope, units.mean(axis=0), np.array(correlation))
 
-    def predict(self, gray: Gray) -> Histogram:
-        """The wanted histogram of a gray picture (H, W) uint8, its hole filled: (180,), sum 1."""
-        return self.predict_from(gray_statistics(gray), share_extremes(gray))
+    def predict(self, statistics: Sequence[NDArray[Any]], extremes: float) -> Histogram:
+        """The wanted histogram of a gray picture, its hole filled: (180,), sum 1.
 
-    def predict_from(self, statistics: NDArray[Any], extremes: float) -> Histogram:
-        """The same from its statistics (F,) and its share of extremes."""
-        inner = lift(self.mean + (statistics - self.center) / self.scale @ self.slope)
+        Args:
+            statistics: Of the kinds of the fit, each (F_k,).
+            extremes: `share_extremes`.
+        """
+        known = (np.concatenate(statistics) - self.center) / self.scale
+        inner = lift(self.mean + known @ self.slope)
         histogram = (1 - extremes) * inner
         histogram[0] += extremes
         return histogram
@@ -91,24 +101,23 @@ class HuePrior:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> HuePrior:
         """Read `to_arrays`'s arrays; StaleArtefactError where they are not this version's."""
         found = {name: array.squeeze().shape for name, array in sorted(arrays.items())}
-        if found != _SHAPES:
+        count = max(N_STATISTICS, *found.get("center", (0,)))
+        shapes = {
+            "center": (count,),
+            "correlation": (),
+            "mean": (HUE_BINS,),
+            "scale": (count,),
+            "slope": (count, HUE_BINS),
+        }
+        if found != shapes:
             raise StaleArtefactError(
-                f"a hue prior must hold {_list_shapes(_SHAPES)}, but holds {_list_shapes(found)}, "
+                f"a hue prior must hold {_list_shapes(shapes)}, but holds {_list_shapes(found)}, "
                 "as another version of ens has it; run `ens blend` again"
             )
-        whole = {name: np.asarray(arrays[name], np.float64).squeeze() for name in _SHAPES}
+        whole = {name: np.asarray(arrays[name], np.float64).squeeze() for name in shapes}
         if not all(np.isfinite(array).all() for array in whole.values()):
             raise StaleArtefactError("a hue prior must be finite; run `ens blend` again")
         return cls(**whole)
-
-
-_SHAPES: Mapping[str, tuple[int, ...]] = {
-    "center": (N_STATISTICS,),
-    "correlation": (),
-    "mean": (HUE_BINS,),
-    "scale": (N_STATISTICS,),
-    "slope": (N_STATISTICS, HUE_BINS),
-}
 
 
 def _list_shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -152,23 +161,31 @@ def gray_statistics(gray: Gray) -> NDArray[np.float64]:
 
 
 def _fit_ridge(known: Matrix, units: Matrix) -> tuple[Matrix, float]:
-    """The slope of the best penalty, its rank reduced, and its leave-one-out correlation."""
+    """The slope of the best penalty, its rank reduced, and its leave-one-out correlation.
+
+    Fewer directions need a smaller penalty, so what is left out is predicted along them alone. They
+    are those of the whole fit: to find them anew for each photograph would take hours.
+    """
     if len(known) < 2:
         return np.zeros((known.shape[1], HUE_BINS)), 0.0
     left, singular, right = np.linalg.svd(known, full_matrices=False)
     mean = units.mean(axis=0)
+    others = (len(units) * mean - units) / (len(units) - 1)  # of each, the mean of the others
     loadings = left.T @ (units - mean)
-    found: list[tuple[float, float]] = []
+    found: list[tuple[float, float, Matrix]] = []
     for penalty in PENALTIES:
         kept = singular**2 / (singular**2 + penalty)
         leverage = (left**2 @ kept + 1 / len(known))[:, None]
-        fitted = mean + left @ (kept[:, None] * loadings)
-        without = (fitted - leverage * units) / np.maximum(1 - leverage, 1e-9)
-        found.append((float((units * centered(without)).sum(axis=1).mean()), penalty))
-    correlation, penalty = max(found)
+        shrunk = kept[:, None] * loadings  # `left` is orthonormal: the fit has its directions
+        directions = np.linalg.svd(shrunk, full_matrices=False)[2][:RANK]
+        along = directions.T @ directions
+        residual = (mean + left @ shrunk - units) / np.maximum(1 - leverage, 1e-9)
+        without = others + (units + residual - others) @ along
+        correlation = float((units * centered(without)).sum(axis=1).mean())
+        found.append((correlation, penalty, along))
+    correlation, penalty, along = max(found, key=itemgetter(0, 1))
     slope = right.T @ ((singular / (singular**2 + penalty))[:, None] * loadings)
-    directions = np.linalg.svd(known @ slope, full_matrices=False)[2][:RANK]
-    return slope @ directions.T @ directions, correlation
+    return slope @ along, correlation
 
 
 def _measure_brightness(gray: Gray) -> NDArray[np.float64]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +16,13 @@ from ensemble.errors import ConfigError, WeightsError
 from ensemble.inference.onnx import onnx_predictor
 from ensemble.members import Member
 from ensemble.networks.device import choose_precision
-from ensemble.networks.encoder_weights import hub_answers, is_cached, release_of
+from ensemble.networks.encoder_weights import (
+    Release,
+    hub_answers,
+    is_cached,
+    release_of,
+    timm_release,
+)
 from ensemble.parallel import count_cores
 
 _LEAST_MEMORY = 8e9
@@ -23,15 +30,18 @@ _LEAST_GPU_MEMORY = 7e9
 
 
 def check_machine(config: Config, members: Sequence[Member]) -> Iterator[Finding]:
-    """Look at the machine: also at the encoders' weights that trained members of ens.toml need."""
+    """Look at the machine: also at the weights of the encoders that ens.toml needs."""
     yield Finding("ok", "Python", f"{platform.python_version()}, torch {torch.__version__}")
     yield _check_device(config)
     yield _check_memory()
     trained = [member for member in members if member.kind == "trained"]
     settings = {m: config.of_member(m.stage, m.name).training for m in trained}
     needy = [m for m in trained if m.encoder and settings[m].encoder_weights == "imagenet"]
-    if needy:
-        yield from _check_weights(needy)
+    due = {m.encoder: partial(release_of, m) for m in needy}
+    if prior_encoder := config.colorization.prior_encoder:
+        due[prior_encoder] = partial(timm_release, prior_encoder)
+    if due:
+        yield from _check_weights(due)
 
 
 def check_onnx_files(root: Path, members: Iterable[Member]) -> Iterator[Finding]:
@@ -83,16 +93,16 @@ def _check_memory() -> Finding:
     return Finding("ok", "memory", text)
 
 
-def _check_weights(members: Sequence[Member]) -> Iterator[Finding]:
-    """The ImageNet weights of each encoder; nothing is downloaded."""
+def _check_weights(due: Mapping[str, Callable[[], Release]]) -> Iterator[Finding]:
+    """The ImageNet weights of each encoder, by name; nothing is downloaded."""
     missing = []
-    for member in members:
+    for encoder, release in due.items():
         try:
-            if not is_cached(release_of(member)):
-                missing.append(member.encoder)
+            if not is_cached(release()):
+                missing.append(encoder)
         except WeightsError as error:
             yield Finding("wrong", "weights", str(error))
-    names = ", ".join(sorted(set(missing)))
+    names = ", ".join(sorted(missing))
     if not missing:
         yield Finding("ok", "weights", "the ImageNet weights of every encoder are in the cache")
     elif hub_answers():

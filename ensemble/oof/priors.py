@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,65 @@ from ensemble.manifest import digest_bytes
 from ensemble.project import Project
 from ensemble.reading import read_bytes, shorten
 
-Priors = Mapping[int, HuePrior]
-"""Of each fold, the prior fitted to the photographs its networks learn from."""
+if TYPE_CHECKING:
+    from ensemble.networks.gray_encoder import GrayEncoder
 
 REMEDY = "run `ens blend` again"
 
 _KEY = re.compile(r"\d{1,3}\.\w+")
 
 
+@dataclass(frozen=True)
+class Priors:
+    """The hue prior of each fold, fitted to the photographs that its networks learn from."""
+
+    of_folds: Mapping[int, HuePrior] = field(default_factory=dict)
+    encoder: GrayEncoder | None = None  # `[colorization] prior_encoder`
+
+    def __bool__(self) -> bool:
+        return bool(self.of_folds)
+
+    def predict(self, fold: int, gray: Gray) -> NDArray[np.float64]:
+        """The wanted histogram of a restored gray (H, W) uint8, as one fold has it: (180,)."""
+        return self.of_folds[fold].predict(self.describe(gray), share_extremes(gray))
+
+    def mean(self, gray: Gray) -> NDArray[np.float64]:
+        """The mean over the folds of `predict`."""
+        statistics, extremes = self.describe(gray), share_extremes(gray)
+        each = [prior.predict(statistics, extremes) for prior in self.of_folds.values()]
+        return np.mean(each, axis=0, dtype=np.float64)
+
+    def describe(self, gray: Gray) -> tuple[NDArray[np.float64], ...]:
+        """The statistics of a gray (H, W) uint8 that the priors know, each kind (F_k,)."""
+        seen = self.encoder.describe(gray) if self.encoder else ()
+        return gray_statistics(gray), *seen
+
+    def digest(self) -> str:
+        """SHA-256 of the priors' numbers, and of the encoder's weights."""
+        encoder = [self.encoder.name.encode(), self.encoder.digest.encode()] if self.encoder else []
+        parts = [
+            f"{fold}.{name}".encode() + np.ascontiguousarray(array).tobytes()
+            for fold, prior in sorted(self.of_folds.items())
+            for name, array in sorted(prior.to_arrays().items())
+        ]
+        return digest_bytes(b"".join(encoder + parts))
+
+
+def open_encoder(project: Project) -> GrayEncoder | None:
+    """The encoder that ens.toml names for the priors, if it names one; raises as it does."""
+    name = project.config.colorization.prior_encoder
+    if not name:
+        return None
+    from ensemble.networks.gray_encoder import GrayEncoder
+
+    return GrayEncoder(name)
+
+
 def write_priors(path: Path, priors: Priors) -> None:
     """Write the priors, whole or not at all."""
     arrays = {
         f"{fold}.{name}": np.ascontiguousarray(array)
-        for fold, prior in priors.items()
+        for fold, prior in priors.of_folds.items()
         for name, array in prior.to_arrays().items()
     }
     with atomic_path(path) as temporary:
@@ -61,35 +108,22 @@ def read_priors(path: Path) -> dict[int, HuePrior]:
         raise StaleArtefactError(f"`{path}` holds no hue priors ({reason}); {REMEDY}") from None
 
 
-def read_recipe_priors(project: Project, recipe: Recipe) -> dict[int, HuePrior]:
+def read_recipe_priors(project: Project, recipe: Recipe) -> Priors:
     """Read the hue priors that a recipe counts on; none where its composition moves no hue.
 
-    MissingArtefactError where they are not there, StaleArtefactError where they are not those that
-    the recipe was tuned with.
+    Raises:
+        ConfigError: The encoder that they need is none.
+        MissingArtefactError: They are not there.
+        StaleArtefactError: They are not those that the recipe was tuned with.
+        WeightsError: The encoder's weights cannot be had.
     """
     if recipe.composition.hue == "none":
-        return {}
+        return Priors()
     path = project.workspace.priors_file
-    priors = read_priors(path)
-    if recipe.made_from.get("priors") != priors_digest(priors):
+    priors = Priors(read_priors(path), open_encoder(project))
+    if recipe.made_from.get("priors") != priors.digest():
         raise StaleArtefactError(
-            f"the recipe was tuned with other hue priors than those in `{path}`; {REMEDY}"
+            f"the recipe was tuned with other hue priors than those in `{path}`, or with other "
+            f"weights of `prior_encoder`; {REMEDY}"
         )
     return priors
-
-
-def priors_digest(priors: Priors) -> str:
-    """SHA-256 of the priors' numbers."""
-    parts = [
-        f"{fold}.{name}".encode() + np.ascontiguousarray(array).tobytes()
-        for fold, prior in sorted(priors.items())
-        for name, array in sorted(prior.to_arrays().items())
-    ]
-    return digest_bytes(b"".join(parts))
-
-
-def mean_prior(priors: Priors, gray: Gray) -> NDArray[np.float64]:
-    """The mean over folds of what their priors make of a restored gray (H, W) uint8: (180,)."""
-    statistics, extremes = gray_statistics(gray), share_extremes(gray)
-    each = [prior.predict_from(statistics, extremes) for prior in priors.values()]
-    return np.mean(each, axis=0, dtype=np.float64)

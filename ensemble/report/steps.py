@@ -31,7 +31,7 @@ from ensemble.manifest import digest_json
 from ensemble.members import Member
 from ensemble.metric.score import TERMS, prepare, weigh
 from ensemble.oof.predictions import ArchivedPredictions
-from ensemble.oof.priors import Priors, read_recipe_priors
+from ensemble.oof.priors import read_recipe_priors
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
 from ensemble.reading import read_json_or_none
@@ -145,7 +145,7 @@ class _Maker:
     """Makes what is shown of a photograph, or reads what was made before."""
 
     def __init__(self, project: Project, recipe: Recipe) -> None:
-        self.priors: Priors = read_recipe_priors(project, recipe)
+        self.priors = read_recipe_priors(project, recipe)
         restoration = recipe.restoration
         members: Mapping[Stage, list[Member]] = {
             "restoration": _find_archived(project, recipe, "restoration", None),
@@ -184,7 +184,7 @@ class _Maker:
         )
         colors = blend_colors(step.colorization, self.colorization.reader(image_id), options)
         moved = options.hue != "none"
-        prior = self.priors[self.colorization.folds[image_id]].predict(gray) if moved else None
+        prior = self.priors.predict(self.colorization.folds[image_id], gray) if moved else None
         answer = compose_answer(colors, gray=gray, prior=prior, options=options)
         return answer, wanted_hues(colors, prior=prior, options=options)
 

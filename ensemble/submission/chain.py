@@ -22,7 +22,7 @@ from ensemble.inference.load import load_predictor
 from ensemble.inference.predictor import Predictor, Shown
 from ensemble.members import MEMBERS, Member
 from ensemble.oof.predictions import open_external_test
-from ensemble.oof.priors import Priors, mean_prior
+from ensemble.oof.priors import Priors
 from ensemble.parallel import Advance, map_in_order, split_in_batches
 from ensemble.project import Project
 from ensemble.provenance import blended_members
@@ -195,7 +195,7 @@ def finish(recipe: Recipe, priors: Priors, image_id: str, frame: Frame, sums: Bl
     The hue `priors` of the folds are empty where no hue is moved.
     """
     gray = frame.restore(sums.gray / np.float32(sums.colors.folds))
-    prior = mean_prior(priors, gray) if priors else None
+    prior = priors.mean(gray) if priors else None
     colors = replace(sums.colors, picture=frame.enlarge(sums.colors.picture))
     picture = compose_answer(colors, gray=gray, prior=prior, options=recipe.composition)
     return TestAnswer(image_id, frame.damaged, gray, picture)

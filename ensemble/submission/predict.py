@@ -119,7 +119,7 @@ class Chain:
             StageSource.fixed("restoration", recipe.restoration),
             StageSource.fixed("colorization", recipe.colorization),
         )
-        return cls(recipe, {}, [source], size)
+        return cls(recipe, Priors(), [source], size)
 
     def answer(self, name: str, damaged: Gray, lost_mask: Mask) -> TestAnswer:
         """Answer one photograph.

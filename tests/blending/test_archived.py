@@ -77,7 +77,7 @@ def test_colorization_starts_from_the_restored_gray(collected):
     due = np.where(hole, np.rint(blend), sample.damaged).astype(np.uint8)
     assert np.array_equal(subject.gray, due)
     assert np.array_equal(evidence.read(image_id, "gray", "hflip"), np.repeat(due[..., None], 3, 2))
-    assert np.array_equal(subject.prior, priors[evidence.folds[image_id]].predict(subject.gray))
+    assert np.array_equal(subject.prior, priors.predict(evidence.folds[image_id], subject.gray))
 
 
 def test_a_prior_is_applied_once_a_photograph(collected, monkeypatch):
@@ -85,9 +85,9 @@ def test_a_prior_is_applied_once_a_photograph(collected, monkeypatch):
     calls = []
     predict = HuePrior.predict
 
-    def count(prior, gray):
-        calls.append(gray)
-        return predict(prior, gray)
+    def count(*arguments):
+        calls.append(arguments)
+        return predict(*arguments)
 
     monkeypatch.setattr(HuePrior, "predict", count)
     first, again = evidence.image_ids[0], evidence.image_ids[-1]
@@ -116,11 +116,11 @@ def test_a_prior_sees_nothing_of_its_own_fold(project):
     for fold in (0, 1):
         seen = [project.competition.target(i) for i in project.folds.training(fold)]
         due = HuePrior.fit(
-            statistics=np.stack([gray_statistics(luma(target)) for target in seen]),
+            statistics=[np.stack([gray_statistics(luma(target)) for target in seen])],
             histograms=np.stack([count_inner_hues(target) for target in seen]),
         )
         for name, array in due.to_arrays().items():
-            assert priors[fold].to_arrays()[name] == pytest.approx(array, abs=1e-12)
+            assert priors.of_folds[fold].to_arrays()[name] == pytest.approx(array, abs=1e-12)
 
 
 def test_the_digest_changes_with_what_is_read(collected):

@@ -36,12 +36,12 @@ def photographs() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _direction(prior: HuePrior, statistics: np.ndarray) -> np.ndarray:
-    return centered(np.stack([prior.predict_from(row, 0) for row in statistics]))
+    return centered(np.stack([prior.predict([row], 0) for row in statistics]))
 
 
 def test_beats_the_one_prior_where_statistics_tell(photographs: tuple) -> None:
     statistics, histograms = photographs
-    prior = HuePrior.fit(statistics=statistics[:120], histograms=histograms[:120])
+    prior = HuePrior.fit(statistics=[statistics[:120]], histograms=histograms[:120])
     truth = centered(histograms[120:])
     ours = (_direction(prior, statistics[120:]) * truth).sum(axis=1).mean()
     one = (truth @ centered(lift(centered(histograms[:120]).mean(axis=0)))).mean()
@@ -56,7 +56,7 @@ def test_loses_little_to_the_one_prior_where_they_do_not(photographs: tuple) -> 
     losses = []
     for seed in range(1, 9):
         noise = np.random.default_rng(seed).normal(size=(160, N_STATISTICS))
-        prior = HuePrior.fit(statistics=noise[:120], histograms=histograms[:120])
+        prior = HuePrior.fit(statistics=[noise[:120]], histograms=histograms[:120])
         ours = (_direction(prior, noise[120:]) * truth).sum(axis=1)
         losses.append(float((one - ours).mean()))
     assert np.median(losses) < 1e-3
@@ -65,16 +65,22 @@ def test_loses_little_to_the_one_prior_where_they_do_not(photographs: tuple) -> 
 
 def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: tuple) -> None:
     statistics, histograms = (part[:40] for part in photographs)
-    prior = HuePrior.fit(statistics=statistics, histograms=histograms)
+    prior = HuePrior.fit(statistics=[statistics], histograms=histograms)
     known = (statistics - prior.center) / prior.scale
     units, found = centered(histograms), []
+    mean = units.mean(axis=0)
     for penalty in PENALTIES[:-1]:
+        whole = Ridge(alpha=penalty).fit(known, units).predict(known) - mean
+        directions = np.linalg.svd(whole)[2][:RANK]
         pairs = []
         for one in range(40):
             rest = np.arange(40) != one
             # the mean is the whole sample's here, as centering precedes the fit
             model = Ridge(alpha=penalty).fit(known[rest], units[rest])
-            pairs.append(centered(model.predict(known[one : one + 1]))[0] @ units[one])
+            others = units[rest].mean(axis=0)
+            turned = model.predict(known[one : one + 1])[0] - others
+            told = others + sum(direction * (direction @ turned) for direction in directions)
+            pairs.append(centered(told) @ units[one])
         found.append(np.mean(pairs))
     assert float(prior.correlation) == pytest.approx(max(found), abs=1e-6)
 
@@ -82,7 +88,7 @@ def test_the_leave_one_out_correlation_is_that_of_leaving_one_out(photographs: t
 def test_fits_ridge_regression_of_reduced_rank(photographs: tuple) -> None:
     """The fitted histograms are the nearest of their rank to ridge regression's."""
     statistics, histograms = photographs
-    prior = HuePrior.fit(statistics=statistics, histograms=histograms)
+    prior = HuePrior.fit(statistics=[statistics], histograms=histograms)
     known = (statistics - prior.center) / prior.scale
     apart, from_full_rank = [], []
     for penalty in PENALTIES[:-1]:
@@ -97,27 +103,41 @@ def test_fits_ridge_regression_of_reduced_rank(photographs: tuple) -> None:
 
 def test_one_photograph_gives_its_own_histogram(photographs: tuple) -> None:
     statistics, histograms = (part[:1] for part in photographs)
-    prior = HuePrior.fit(statistics=statistics, histograms=histograms)
+    prior = HuePrior.fit(statistics=[statistics], histograms=histograms)
     assert _direction(prior, statistics + 5)[0] @ centered(histograms[0]) == pytest.approx(1)
 
 
-def test_predicts_from_a_picture_what_it_predicts_from_its_statistics(photographs: tuple) -> None:
-    prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
+def test_predicts_a_histogram(photographs: tuple) -> None:
+    prior = HuePrior.fit(statistics=[photographs[0]], histograms=photographs[1])
     gray = np.random.default_rng(2).integers(0, 256, (40, 50), dtype=np.uint8)
     gray[:8] = 255
-    expected = prior.predict_from(gray_statistics(gray), share_extremes(gray))
-    assert np.array_equal(prior.predict(gray), expected)
-    assert expected.min() >= 0
-    assert expected.sum() == pytest.approx(1)
+    found = prior.predict([gray_statistics(gray)], share_extremes(gray))
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(1)
+
+
+def test_each_kind_of_statistics_counts_alike(photographs: tuple) -> None:
+    """A kind that is there thrice over, side by side, counts as if it were there once."""
+    known, histograms = photographs
+    few, many = known[:, :20], known[:, 20:90]
+    once = HuePrior.fit(statistics=[few, many], histograms=histograms)
+    thrice = HuePrior.fit(statistics=[np.tile(few, 3), many], histograms=histograms)
+    for row in range(3):
+        pair = (few[row], many[row]), (np.tile(few[row], 3), many[row])
+        one, other = once.predict(pair[0], 0.0), thrice.predict(pair[1], 0.0)
+        assert one == pytest.approx(other, abs=1e-9)
+    joined = HuePrior.fit(statistics=[np.hstack([few, many])], histograms=histograms)
+    apart = joined.predict([known[0, :90]], 0.0) - once.predict([few[0], many[0]], 0.0)
+    assert np.abs(apart).max() > 1e-6
 
 
 def test_black_and_white_are_added_at_hue_0(photographs: tuple) -> None:
-    prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
-    inner = prior.predict_from(photographs[0][0], 0.0)
-    found = prior.predict_from(photographs[0][0], 0.25)
+    prior = HuePrior.fit(statistics=[photographs[0]], histograms=photographs[1])
+    inner = prior.predict([photographs[0][0]], 0.0)
+    found = prior.predict([photographs[0][0]], 0.25)
     assert found[0] == pytest.approx(0.75 * inner[0] + 0.25)
     assert found[1:] == pytest.approx(0.75 * inner[1:])
-    assert prior.predict(np.zeros((9, 9), np.uint8)) == pytest.approx(np.eye(180)[0])
+    assert prior.predict([photographs[0][0]], 1.0) == pytest.approx(np.eye(180)[0])
 
 
 def test_extremes_are_within_a_level_of_black_or_white() -> None:
@@ -140,10 +160,10 @@ def test_inner_hues_are_those_of_all_other_pixels() -> None:
 
 
 def test_survives_storage_as_plain_arrays(photographs: tuple) -> None:
-    prior = HuePrior.fit(statistics=photographs[0], histograms=photographs[1])
+    prior = HuePrior.fit(statistics=[photographs[0]], histograms=photographs[1])
     back = HuePrior.from_arrays(prior.to_arrays())
-    some = np.ones(N_STATISTICS), 0.1
-    assert np.array_equal(back.predict_from(*some), prior.predict_from(*some))
+    some = [np.ones(N_STATISTICS)], 0.1
+    assert np.array_equal(back.predict(*some), prior.predict(*some))
     for stale in (
         {"center": prior.center},
         {**prior.to_arrays(), "slope": prior.slope[:-1]},

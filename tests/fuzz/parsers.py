@@ -40,7 +40,7 @@ from ensemble.members import configured_members
 from ensemble.networks.onnx_file import OnnxNetwork
 from ensemble.networks.weights import load_weights, save_weights
 from ensemble.oof.archive import RECORD, Archive
-from ensemble.oof.priors import priors_digest, read_priors
+from ensemble.oof.priors import Priors, read_priors
 from ensemble.provenance import read_recipe_file
 from ensemble.report.blend_tables import list_sentences, make_tables
 from ensemble.submission.history import describe_agreement, measure_agreement, read_history
@@ -360,7 +360,7 @@ def _priors() -> bytes:
 
 
 def _read_priors(path: Path) -> None:
-    priors_digest(read_priors(path))
+    Priors(read_priors(path)).digest()
 
 
 @cache

@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.composition.hue_prior import HuePrior, gray_statistics
 from ensemble.errors import MissingArtefactError, StaleArtefactError
-from ensemble.oof.priors import mean_prior, priors_digest, read_priors, write_priors
+from ensemble.oof.priors import Priors, read_priors, write_priors
 
 RNG = np.random.default_rng(0)
 GRAYS = RNG.integers(0, 256, (6, 24, 24), dtype=np.uint8)
@@ -14,35 +14,36 @@ GRAYS = RNG.integers(0, 256, (6, 24, 24), dtype=np.uint8)
 def prior(seed: int) -> HuePrior:
     histograms = np.random.default_rng(seed).random((6, 180))
     return HuePrior.fit(
-        statistics=np.stack([gray_statistics(gray) for gray in GRAYS]), histograms=histograms
+        statistics=[np.stack([gray_statistics(gray) for gray in GRAYS])], histograms=histograms
     )
 
 
-PRIORS = {0: prior(0), 3: prior(3)}
+PRIORS = Priors({0: prior(0), 3: prior(3)})
 
 
 def test_priors_are_read_back_as_written(tmp_path):
     write_priors(tmp_path / "priors.safetensors", PRIORS)
-    found = read_priors(tmp_path / "priors.safetensors")
-    assert sorted(found) == [0, 3]
-    assert priors_digest(found) == priors_digest(PRIORS)
-    for fold in PRIORS:
-        assert np.array_equal(found[fold].predict(GRAYS[0]), PRIORS[fold].predict(GRAYS[0]))
+    found = Priors(read_priors(tmp_path / "priors.safetensors"))
+    assert sorted(found.of_folds) == [0, 3]
+    assert found.digest() == PRIORS.digest()
+    for fold in PRIORS.of_folds:
+        assert np.array_equal(found.predict(fold, GRAYS[0]), PRIORS.predict(fold, GRAYS[0]))
 
 
 def test_the_digest_tells_priors_and_folds_apart():
+    one, other = PRIORS.of_folds.values()
     digests = {
-        priors_digest(PRIORS),
-        priors_digest({0: PRIORS[0]}),
-        priors_digest({0: PRIORS[3], 3: PRIORS[0]}),
-        priors_digest({}),
+        PRIORS.digest(),
+        Priors({0: one}).digest(),
+        Priors({0: other, 3: one}).digest(),
+        Priors().digest(),
     }
     assert len(digests) == 4
 
 
 def test_the_mean_is_over_folds():
-    each = [PRIORS[fold].predict(GRAYS[1]) for fold in (0, 3)]
-    assert mean_prior(PRIORS, GRAYS[1]) == pytest.approx((each[0] + each[1]) / 2)
+    each = [PRIORS.predict(fold, GRAYS[1]) for fold in (0, 3)]
+    assert PRIORS.mean(GRAYS[1]) == pytest.approx((each[0] + each[1]) / 2)
 
 
 def test_none_are_there(tmp_path):

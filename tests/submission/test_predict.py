@@ -14,7 +14,7 @@ from ensemble.damage.fill import fill_hole
 from ensemble.data.png import read_rgb, write_png
 from ensemble.errors import ConfigError, EnsembleError, MissingArtefactError
 from ensemble.files import atomic_write
-from ensemble.oof.priors import priors_digest, write_priors
+from ensemble.oof.priors import Priors, write_priors
 from ensemble.project import Project
 from ensemble.provenance import recipe_digests
 from ensemble.submission.chain import predict_test
@@ -31,10 +31,12 @@ from ensemble.submission.predict import (
 @pytest.fixture
 def recipe(project: Project) -> Recipe:
     rng = np.random.default_rng(0)
-    prior = HuePrior.fit(statistics=rng.random((9, N_STATISTICS)), histograms=rng.random((9, 180)))
-    priors = {0: prior, 1: prior}
+    prior = HuePrior.fit(
+        statistics=[rng.random((9, N_STATISTICS))], histograms=rng.random((9, 180))
+    )
+    priors = Priors({0: prior, 1: prior})
     write_priors(project.workspace.priors_file, priors)
-    made_from = recipe_digests(project, project.all_members(), (0, 1), priors=priors_digest(priors))
+    made_from = recipe_digests(project, project.all_members(), (0, 1), priors=priors.digest())
     recipe = Recipe(
         restoration=StageRecipe.plain_mean(["navier-stokes", "telea"]),
         colorization=StageRecipe.single("gray"),

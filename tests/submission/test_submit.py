@@ -19,7 +19,7 @@ from ensemble.errors import (
 )
 from ensemble.files import atomic_write
 from ensemble.inference.fixed import FixedPredictor
-from ensemble.oof.priors import priors_digest, read_recipe_priors, write_priors
+from ensemble.oof.priors import Priors, read_recipe_priors, write_priors
 from ensemble.project import Project
 from ensemble.provenance import read_recipe, recipe_digests, require_current_submission
 from ensemble.submission.chain import predict_test
@@ -198,14 +198,15 @@ def test_a_recipe_tuned_with_other_views_or_another_locator_is_refused(project, 
 
 
 def test_a_recipe_tuned_with_other_priors_is_refused(project):
-    prior = HuePrior.fit(statistics=np.zeros((2, N_STATISTICS)), histograms=np.ones((2, 180)))
-    write_priors(project.workspace.priors_file, {0: prior, 1: prior})
+    prior = HuePrior.fit(statistics=[np.zeros((2, N_STATISTICS))], histograms=np.ones((2, 180)))
+    priors = Priors({0: prior, 1: prior})
+    write_priors(project.workspace.priors_file, priors)
     recipe = write_recipe(project, composition=Composition())
     with pytest.raises(StaleArtefactError, match="tuned with other hue priors than those in"):
         read_recipe_priors(project, recipe)
-    made_from = {**recipe.made_from, "priors": priors_digest({0: prior, 1: prior})}
+    made_from = {**recipe.made_from, "priors": priors.digest()}
     recipe = write_recipe(project, composition=Composition(), made_from=made_from)
-    assert set(read_recipe_priors(project, recipe)) == {0, 1}
+    assert set(read_recipe_priors(project, recipe).of_folds) == {0, 1}
 
 
 def test_photographs_are_predicted_in_batches_and_each_hole_is_filled_once(
