@@ -6,12 +6,16 @@ import json
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from ensemble.config import load_config
 from ensemble.config_text import config_text
+from ensemble.networks import encoder_weights
 from ensemble.networks.colorizers import lab, released
 from ensemble.networks.colorizers.released import RELEASES
+from ensemble.networks.encoder_weights import timm_release
 from ensemble.presets import preset_config, preset_names
+from tests.networks.test_encoder_weights import put_in_cache
 
 SIZE = 32
 
@@ -29,6 +33,16 @@ def random_releases(monkeypatch):
 
 
 @pytest.fixture
+def random_prior_encoder(monkeypatch, tmp_path):
+    """A cache of the hub that holds random weights of the presets' prior encoder."""
+    release = timm_release("tf_efficientnet_lite0")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    torch.manual_seed(0)
+    network = encoder_weights.timm.create_model("tf_efficientnet_lite0")
+    put_in_cache(tmp_path / "hub", release, network.state_dict())
+
+
+@pytest.fixture
 def run(ens, tmp_path):
     def run(command: str) -> None:
         said = ens(tmp_path, command)
@@ -38,7 +52,9 @@ def run(ens, tmp_path):
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_a_preset_trains_blends_and_submits(run, name, tmp_path, random_releases):
+def test_a_preset_trains_blends_and_submits(
+    run, name, tmp_path, random_releases, random_prior_encoder
+):
     run(f"init --preset {name}")
     path = tmp_path / "ens.toml"
     quick = {"encoder_weights": "none", "epochs": 1, "batch_size": 4, "steps_per_epoch": 1}

@@ -21,7 +21,7 @@ from ensemble.files import atomic_write
 from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
-from ensemble.oof.priors import Priors, write_priors
+from ensemble.oof.priors import Priors, open_encoder, write_priors
 from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.project import Project
 from ensemble.provenance import check_sources, recipe_digest, recipe_digests
@@ -45,11 +45,13 @@ def run_blend(
     at the end, so an error or a second Ctrl-C leaves those of an earlier call.
 
     Raises:
-        ConfigError: There is no such sampler, storage or member.
+        ConfigError: There is no such sampler, storage, member or `prior_encoder`.
         MissingArtefactError: No fold is finished in both stages, or weights or imports are gone.
         StaleArtefactError: They were made from something else, or changed afterwards.
+        WeightsError: The weights of `prior_encoder` cannot be had.
     """
     check_sampler(settings.sampler)
+    open_encoder(project)  # what is refused is refused before minutes of tuning
     lineup = choose_lineup(project, folds, names)
     say(f"folds: {', '.join(map(str, lineup.folds))}")
     for stage, chosen in lineup.members.items():

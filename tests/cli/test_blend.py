@@ -45,6 +45,17 @@ def blend(ens):
     return run
 
 
+def test_without_the_encoders_weights_nothing_is_tuned(ens, workspace, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    workspace, config = workspace
+    config = config.replace("colorization", prior_encoder="tf_efficientnet_lite4")
+    workspace.config_file.write_text(config_text(config))
+    done = ens(workspace.root, "blend --trials 6")
+    assert done.status == 2
+    assert "`timm/tf_efficientnet_lite4.in1k` are not in the cache" in done.err
+    assert not workspace.study_file.exists()
+
+
 def test_it_writes_the_recipe_the_scores_and_the_study(blend, workspace):
     workspace, config = workspace
     printed = blend(workspace)
