@@ -13,12 +13,12 @@ from torch import nn
 from ensemble.arrays import luma
 from ensemble.errors import ConfigError, WeightsError
 from ensemble.manifest import digest_file
-from ensemble.networks import gray_encoder
+from ensemble.networks import encoder_weights
 from ensemble.networks.encoder_weights import timm_release
 from ensemble.networks.gray_encoder import GrayEncoder
 from tests.networks.test_encoder_weights import put_in_cache
 
-timm = gray_encoder.timm  # importable only after `ensemble.networks`
+timm = encoder_weights.timm  # importable only after `ensemble.networks`
 GRAY = luma(skimage.data.astronaut())[:300, :400]
 
 
@@ -64,14 +64,9 @@ def test_it_is_known_by_its_weights(cache: Path) -> None:
     assert (encoder.name, encoder.digest) == ("resnet10t", digest_file(file))
 
 
-def test_a_network_of_one_size_is_shown_that_size(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "vit_tiny_patch16_224"
-    monkeypatch.setattr(gray_encoder, "timm_release", lambda _: timm_release("resnet10t"))
-    torch.manual_seed(3)
-    put_in_cache(cache, timm_release("resnet10t"), timm.create_model(name).state_dict())
-    found = GrayEncoder(name).describe(GRAY)
+def test_a_network_of_one_size_is_shown_that_size(cache: Path) -> None:
+    published(cache, "deit_tiny_patch16_224")
+    found = GrayEncoder("deit_tiny_patch16_224").describe(GRAY)
     assert [len(kind) for kind in found] == [192] * 13 + [1000]
 
 
