@@ -113,5 +113,5 @@ def _check_weights(due: Mapping[str, Callable[[], Release]]) -> Iterator[Finding
             "weights",
             f"not in the cache, and the hub does not answer: {names}; connect to the internet, "
             'copy the cache of a connected machine (HF_HOME), or set `encoder_weights = "none"` '
-            "under [training]",
+            "under [training] and leave `prior_encoder` empty",
         )

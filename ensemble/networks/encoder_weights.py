@@ -23,8 +23,8 @@ from ensemble.networks.weights import answers
 TENSORS = "model.safetensors"
 REMEDY = (
     "connect to the internet; or put the file into the cache (HF_HOME names its folder; a copy of "
-    "the folder from a connected machine will do); or start from random encoders with "
-    "`--encoder-weights none`"
+    "the folder from a connected machine will do); or do without: `--encoder-weights none` starts "
+    "from random encoders, and an empty `prior_encoder` asks none"
 )
 
 
@@ -147,5 +147,6 @@ def _unavailable(release: Release, reason: str) -> WeightsError:
 def _unpublished(encoder: str) -> WeightsError:
     return WeightsError(
         f"no ImageNet weights are published as safetensors for the encoder `{encoder}`; choose "
-        "another encoder, or start from a random one with `--encoder-weights none`"
+        "another encoder; or do without: `--encoder-weights none` starts from a random one, and an "
+        "empty `prior_encoder` asks none"
     )
