@@ -66,7 +66,7 @@ class Checkpointing(_JobCallback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the step; write a checkpoint if it is time."""
+        """Count the step; write a checkpoint if it is time, or the last."""
         learner: Learner = pl_module
         self.position.batch += 1
         if self.position.batch % CHECK_EVERY == 0:
@@ -104,7 +104,9 @@ class Checkpointing(_JobCallback):
         checkpoint.setdefault(KEY, {}).update({**self.notes, "scores": list(self.scores)})
 
     def _due(self, trainer: Trainer) -> bool:
-        due = time.monotonic() - self._saved_at >= 60 * self.settings.checkpoint_minutes
+        """Whether enough time has passed, or a scheduler asks to end: then nothing is lost."""
+        passed = time.monotonic() - self._saved_at >= 60 * self.settings.checkpoint_minutes
+        due = passed or trainer.received_sigterm
         if trainer.world_size > 1:
             due = trainer.strategy.reduce_boolean_decision(due, all=False)
         return due

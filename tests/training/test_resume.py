@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,32 @@ def test_a_training_broken_at_every_step_ends_the_same_bit_for_bit(
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert manifest.facts == read_manifest(expected.manifest, "checkpoint").facts
     assert files.metrics.read_text().count("\n") == 3
+
+
+def test_sigterm_ends_a_training_after_its_step_with_a_checkpoint(
+    make_project: MakeProject,
+    uninterrupted: Project,
+    tmp_path: Path,
+    restoration_job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = make_project(tmp_path / "ended", **(LONG | {"checkpoint_minutes": 60.0}))
+    original, begun = Learner.training_step, []
+
+    def step(self: Learner, batch: Any, batch_idx: int) -> Any:
+        begun.append(batch_idx)
+        if len(begun) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "training_step", step)
+        with pytest.raises(KeyboardInterrupt):
+            fit(restoration_job, project=project)
+    files = restoration_job.files(project.workspace)
+    assert state.read_state(files.last)["position"] == {"epoch": 0, "batch": 3, "updates": 3}
+    fit(restoration_job, project=project)
+    assert same_state(files.last, restoration_job.files(uninterrupted.workspace).last)
 
 
 def test_accumulated_gradients_are_never_cut_in_two(
