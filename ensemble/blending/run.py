@@ -100,6 +100,7 @@ class _Run:
             fixed=Composition(hue="none"),
             views_per=self.settings.views_per,
             minimum_risk=sum(map(len, evidence.views.values())) > 1,
+            untrained=frozenset(member.name for member in members if member.kind == "fixed"),
         )
         return self._tune(evidence, space, self.settings)
 

@@ -51,6 +51,8 @@ class SearchSpace:
     views_per: Literal["stage", "member"] = "stage"
     # whether the picture of minimum risk is compared, once the means are searched
     minimum_risk: bool = False
+    # members that have not learned, which are then tried without the others
+    untrained: frozenset[str] = frozenset()
 
     @cached_property
     def members(self) -> tuple[str, ...]:

@@ -92,15 +92,22 @@ def test_minimum_risk_is_a_step_of_its_own_after_the_means(gray_evidence, monkey
 
 
 def test_candidates_of_minimum_risk_have_several_pictures():
-    views = {"a": ("identity", "hflip"), "b": ("identity",), "c": ("identity",)}
-    space = SearchSpace(views=views, fixed=PLAIN_OPTIONS, minimum_risk=True)
+    views = {"a": ("identity", "hflip"), **dict.fromkeys("bcd", ("identity",))}
+    space = SearchSpace(
+        views=views, fixed=PLAIN_OPTIONS, minimum_risk=True, untrained=frozenset("bcd")
+    )
     singles = list(space.singles().values())
     listed = decode_for_minimum_risk(space, singles)
     assert {one.recipe.decode for one in listed} == {"minimum-risk"}
     assert all(one.forward_passes > 1 for one in listed)
     weights = [set(one.recipe.weights) for one in listed]
-    # `a` alone, all with all views and with one, all but one.
-    assert weights == [{"a"}, {*"abc"}, {*"abc"}, {*"bc"}, {*"ac"}, {*"ab"}]
+    # `a` alone, all with all views and with one, all but one, those that have not learned (here
+    # all but `a` too, and listed once).
+    assert weights == [{"a"}, *[{*"abcd"}] * 2, *({*"abcd"} - {gone} for gone in "abcd")]
+    learned = replace(space, untrained=frozenset("cd"))
+    assert set(decode_for_minimum_risk(learned, singles)[-1].recipe.weights) == {*"cd"}
+    alone = replace(space, untrained=frozenset("d"))
+    assert decode_for_minimum_risk(alone, singles) == listed
     assert len({one.key for one in listed}) == len(listed)
 
 
