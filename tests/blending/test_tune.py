@@ -101,11 +101,14 @@ def test_candidates_of_minimum_risk_have_several_pictures():
     assert {one.recipe.decode for one in listed} == {"minimum-risk"}
     assert all(one.forward_passes > 1 for one in listed)
     weights = [set(one.recipe.weights) for one in listed]
-    # `a` alone, all with all views and with one, all but one, those that have not learned (here
-    # all but `a` too, and listed once).
+    # `a` alone, all with all views and with one, all but one, those that have not learned with all
+    # of their views (here all but `a` too, and listed once).
     assert weights == [{"a"}, *[{*"abcd"}] * 2, *({*"abcd"} - {gone} for gone in "abcd")]
     learned = replace(space, untrained=frozenset("cd"))
     assert set(decode_for_minimum_risk(learned, singles)[-1].recipe.weights) == {*"cd"}
+    several = replace(space, untrained=frozenset("ab"))
+    last = decode_for_minimum_risk(several, singles)[-1].recipe
+    assert last.views == {"a": ("identity", "hflip"), "b": ("identity",)}
     alone = replace(space, untrained=frozenset("d"))
     assert decode_for_minimum_risk(alone, singles) == listed
     assert len({one.key for one in listed}) == len(listed)

@@ -123,15 +123,18 @@ def list_finalists(objective: Objective, found: SearchResult, rows: Rows) -> lis
 def decode_for_minimum_risk(space: SearchSpace, tuned: Sequence[Candidate]) -> list[Candidate]:
     """Some recipes, decoded for minimum risk.
 
-    The best tuned ones; all members alike; and, with one view each, all but one alike, and those
-    alike that have not learned: several weak networks that answer alike outvote what differs.
+    The best tuned ones; all members alike, and those alike that have not learned, for several weak
+    networks that answer alike outvote what differs; and, with one view each, all and all but one.
     """
     every = list(space.members)
     untrained = [name for name in every if name in space.untrained]
     fewer = [[name for name in every if name != gone] for gone in every] if len(every) > 2 else []
-    some = [names for names in (every, *fewer, untrained) if names]
-    first = [StageRecipe.plain_mean(names, ("identity",)) for names in some]
+    first = [StageRecipe.plain_mean(names, ("identity",)) for names in (every, *fewer)]
     recipes = [*(one.recipe for one in tuned[:SHORTER]), space.plain_mean().recipe, *first]
+    if untrained:
+        views = {name: space.views[name] for name in untrained}
+        alone = StageRecipe.plain_mean(untrained).model_copy(update={"views": views})
+        recipes.append(alone)
     decoded = [
         Candidate(recipe.model_copy(update={"decode": "minimum-risk"}), space.fixed)
         for recipe in recipes
