@@ -159,8 +159,7 @@ def restoration_for(project: Project, member: Member, fold: int) -> StageRecipe 
     if not done:
         return None
     # The very recipe that `ens blend` has for the plain mean: else it would collect stage 2 again.
-    plain = StageRecipe.plain_mean([member.name for member in done])
-    return plain.model_copy(update={"views": {member.name: member.views for member in done}})
+    return StageRecipe.mean_of({member.name: member.views for member in done})
 
 
 def recipe_digest(recipe: Recipe) -> str:

@@ -20,7 +20,7 @@ from ensemble.folds.sample import sample_groups
 from ensemble.manifest import digest_json
 from ensemble.members import Member
 from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_restored
-from ensemble.oof.priors import Priors, open_encoder
+from ensemble.oof.priors import Priors
 from ensemble.parallel import Advance, Result, count_cores
 from ensemble.project import Project
 from ensemble.vocabulary import Stage, View
@@ -138,24 +138,19 @@ def map_photographs(
     return list(parallel(joblib.delayed(apply)(image_id) for image_id in image_ids))
 
 
-def fit_priors(project: Project, folds: Sequence[int]) -> Priors:
+def fit_priors(project: Project, folds: Sequence[int], unfitted: Priors = Priors()) -> Priors:
     """Fit the hue prior of each fold to photographs that its networks learn from.
 
     Up to `PRIOR_SAMPLE` photographs are read, whole groups drawn with the settings' seed. The
-    validation photographs of a fold are left out of its prior.
-
-    Raises:
-        ConfigError: `prior_encoder` is no network that can describe a gray.
-        WeightsError: Its weights cannot be had.
+    validation photographs of a fold are left out of its prior. What describes a gray is that of
+    `unfitted`; ConfigError where its encoder cannot.
     """
     fold_of, group_of = project.folds.fold_of, project.folds.group_of
     ids = sample_groups(fold_of, group_of, count=PRIOR_SAMPLE, seed=project.config.seed)
 
-    priors = Priors(encoder=open_encoder(project))
-
     def describe(image_id: str) -> tuple[NDArray[Any], ...]:
         target = project.photographs.target(image_id)
-        return count_inner_hues(target), *priors.describe(luma(target))
+        return count_inner_hues(target), *unfitted.describe(luma(target))
 
     rows = map_photographs(describe, ids)
     histograms, *statistics = (np.stack(arrays) for arrays in zip(*rows, strict=True))
@@ -166,4 +161,4 @@ def fit_priors(project: Project, folds: Sequence[int]) -> Priors:
         known = [kind[learned] for kind in statistics]
         return HuePrior.fit(statistics=known, histograms=histograms[learned])
 
-    return replace(priors, of_folds={fold: fit(fold) for fold in folds})
+    return replace(unfitted, of_folds={fold: fit(fold) for fold in folds})

@@ -51,7 +51,8 @@ def run_blend(
         WeightsError: The weights of `prior_encoder` cannot be had.
     """
     check_sampler(settings.sampler)
-    open_encoder(project)  # what is refused is refused before minutes of tuning
+    # What is refused is refused before minutes of tuning.
+    unfitted = Priors(encoder=open_encoder(project))
     lineup = choose_lineup(project, folds, names)
     say(f"folds: {', '.join(map(str, lineup.folds))}")
     for stage, chosen in lineup.members.items():
@@ -61,7 +62,7 @@ def run_blend(
     members = [member for of_stage in lineup.members.values() for member in of_stage]
     check_sources(project, members, lineup.folds, progress)
     project.photographs.check(progress)
-    run = _Run(project, lineup, settings, progress, say, show)
+    run = _Run(project, lineup, unfitted, settings, progress, say, show)
     first, first_summary = run.tune_restoration()
     priors, second, second_summary = run.tune_colorization(first)
     digest = priors.digest()
@@ -86,6 +87,7 @@ class _Run:
 
     project: Project
     lineup: Lineup
+    unfitted: Priors
     settings: Settings
     progress: Progress
     say: Say
@@ -111,7 +113,7 @@ class _Run:
             with self._bar("restoring", fold) as advance:
                 restore(self.project, fold, recipe, advance=advance)
         self._collect(members, recipe)
-        priors = fit_priors(self.project, folds)
+        priors = fit_priors(self.project, folds, self.unfitted)
         evidence = ArchivedEvidence(self.project, members, folds, restoration=recipe, priors=priors)
         pictures = [v for m in members if m.output == "rgb" for v in m.views]
         space = SearchSpace(

@@ -106,8 +106,8 @@ class SearchSpace:
 
     def plain_mean(self) -> Candidate:
         """Equal weights and every view of all members, composition as by default."""
-        recipe = StageRecipe.plain_mean(list(self.members))
-        return Candidate(recipe.model_copy(update={"views": dict(self.views)}), self._defaults)
+        views = {member: self.views[member] for member in self.members}
+        return Candidate(StageRecipe.mean_of(views), self._defaults)
 
     def singles(self) -> dict[str, Candidate]:
         """Each member that predicts pictures alone, with every view."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from pydantic import (
@@ -80,10 +81,12 @@ class StageRecipe(_Frozen):
     @classmethod
     def plain_mean(cls, members: list[str], views: tuple[View, ...] = VIEWS) -> StageRecipe:
         """Equal weights over members, and the same views for each."""
-        return cls(
-            weights={member: 1 / len(members) for member in members},
-            views=dict.fromkeys(members, views),
-        )
+        return cls.mean_of(dict.fromkeys(members, views))
+
+    @classmethod
+    def mean_of(cls, views: Mapping[str, tuple[View, ...]]) -> StageRecipe:
+        """Equal weights over members, each with its own views."""
+        return cls(weights={member: 1 / len(views) for member in views}, views=dict(views))
 
     @classmethod
     def single(cls, member: str, views: tuple[View, ...] = ("identity",)) -> StageRecipe:

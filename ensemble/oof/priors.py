@@ -57,12 +57,16 @@ class Priors:
     def digest(self) -> str:
         """SHA-256 of the priors' numbers, and of the encoder's weights."""
         encoder = [self.encoder.name.encode(), self.encoder.digest.encode()] if self.encoder else []
-        parts = [
-            f"{fold}.{name}".encode() + np.ascontiguousarray(array).tobytes()
+        parts = [name.encode() + array.tobytes() for name, array in self.to_arrays().items()]
+        return digest_bytes(b"".join(encoder + parts))
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays to store, by fold and name, in this order."""
+        return {
+            f"{fold}.{name}": np.ascontiguousarray(array)
             for fold, prior in sorted(self.of_folds.items())
             for name, array in sorted(prior.to_arrays().items())
-        ]
-        return digest_bytes(b"".join(encoder + parts))
+        }
 
 
 def open_encoder(project: Project) -> GrayEncoder | None:
@@ -77,13 +81,8 @@ def open_encoder(project: Project) -> GrayEncoder | None:
 
 def write_priors(path: Path, priors: Priors) -> None:
     """Write the priors, whole or not at all."""
-    arrays = {
-        f"{fold}.{name}": np.ascontiguousarray(array)
-        for fold, prior in priors.of_folds.items()
-        for name, array in prior.to_arrays().items()
-    }
     with atomic_path(path) as temporary:
-        save_file(arrays, temporary)
+        save_file(priors.to_arrays(), temporary)
 
 
 def read_priors(path: Path) -> dict[int, HuePrior]:

@@ -137,8 +137,7 @@ def list_steps(recipe: Recipe, members: Mapping[Stage, Sequence[Member]]) -> tup
 
 
 def _plain_mean(members: Sequence[Member]) -> StageRecipe:
-    plain = StageRecipe.plain_mean([member.name for member in members])
-    return plain.model_copy(update={"views": {member.name: member.views for member in members}})
+    return StageRecipe.mean_of({member.name: member.views for member in members})
 
 
 class _Maker:

@@ -127,14 +127,12 @@ def decode_for_minimum_risk(space: SearchSpace, tuned: Sequence[Candidate]) -> l
     networks that answer alike outvote what differs; and, with one view each, all and all but one.
     """
     every = list(space.members)
-    untrained = [name for name in every if name in space.untrained]
+    untrained = {name: space.views[name] for name in every if name in space.untrained}
     fewer = [[name for name in every if name != gone] for gone in every] if len(every) > 2 else []
     first = [StageRecipe.plain_mean(names, ("identity",)) for names in (every, *fewer)]
     recipes = [*(one.recipe for one in tuned[:SHORTER]), space.plain_mean().recipe, *first]
     if untrained:
-        views = {name: space.views[name] for name in untrained}
-        alone = StageRecipe.plain_mean(untrained).model_copy(update={"views": views})
-        recipes.append(alone)
+        recipes.append(StageRecipe.mean_of(untrained))
     decoded = [
         Candidate(recipe.model_copy(update={"decode": "minimum-risk"}), space.fixed)
         for recipe in recipes
