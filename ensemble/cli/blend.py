@@ -122,16 +122,17 @@ def _show(context: Context, summary: Summary) -> None:
 
 def _evaluate(context: Context, path: Path, sample: int, seed: int) -> None:
     from ensemble.blending.evaluate import evaluate, read_other_recipe
-    from ensemble.report.tables import Column, make_table
+    from ensemble.report.tables import Table, make_row, number_cell
 
     project, other = context.open_project(), read_other_recipe(path)
     for found in evaluate(project, other, sample=sample, seed=seed, progress=context.progress):
         title = f"{found.stage}: exact scores on {found.photographs} photographs"
-        columns = (Column(term, number=True, drop=term != "score") for term in found.kept)
-        table = make_table(title, Column("recipe"), *columns)
-        for name, terms in (("kept", found.kept), (str(path), found.other)):
-            table.add_row(name, *(f"{value:.4f}" for value in terms.values()))
-        context.show(table)
+        rows = [
+            make_row(name, *map(number_cell, terms.values()))
+            for name, terms in (("kept", found.kept), (str(path), found.other))
+        ]
+        *terms, score = found.kept
+        context.show(Table(title, ("recipe", *terms, score), rows, least=tuple(terms[::-1])))
         gain = found.gain
         context.say(
             f"{path} less the kept recipe: {gain.gain:+z.4f}, standard error {gain.error:.4f}, "

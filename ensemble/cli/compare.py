@@ -30,7 +30,7 @@ def compare(
     """
     from ensemble.data.png import write_png
     from ensemble.report.sheets import draw_contact_sheet
-    from ensemble.report.tables import Column, make_table
+    from ensemble.report.tables import Cell, Table, make_row, number_cell
     from ensemble.submission.compare import TwoZips, find_submission
 
     context: Context = ctx.obj
@@ -42,18 +42,18 @@ def compare(
     context.say(f"{len(found)} photographs, {equal} of them the same in both")
     if not listed:
         return
-    table = make_table(
-        "largest differences",
-        Column("photograph"),
-        Column("difference", number=True),
-        Column("luma", number=True, drop=2),
-        Column("pixels", number=True, drop=3),
-        Column("hue correlation", number=True, drop=1),
-    )
-    for one in listed:
-        numbers = (f"{one.mean:.2f}", f"{one.luma:.2f}", f"{one.changed:.1%}", f"{one.hue:.3f}")
-        table.add_row(one.name, *numbers)
-    context.show(table)
+    rows = [
+        make_row(
+            one.name,
+            *(Cell(f"{level:.2f}", level) for level in (one.mean, one.luma)),
+            number_cell(one.changed, "share"),
+            number_cell(one.hue),
+        )
+        for one in listed
+    ]
+    columns = ("photograph", "difference", "luma", "pixels", "hue correlation")
+    least = ("pixels", "luma", "hue correlation")
+    context.show(Table("largest differences", columns, rows, least))
     sheet = draw_contact_sheet(
         [zips.draw(one.name) for one in listed],
         headings=[path.stem for path in paths] + ["difference"],

@@ -26,7 +26,7 @@ from ensemble.workspace import Workspace
 
 if TYPE_CHECKING:
     from ensemble.project import Project
-    from ensemble.report.tables import FittingTable
+    from ensemble.report.tables import FittingTable, Table
 
 SUBMISSION = "submission"
 """The zip's name unless another is given."""
@@ -100,7 +100,7 @@ class Context:
         """Print a line as it is: not wrapped, brackets no markup, control characters shown."""
         self.console.print(Text(printable(text), style), soft_wrap=True)
 
-    def show(self, table: FittingTable) -> None:
+    def show(self, table: Table | FittingTable) -> None:
         """Print a table, with full names whatever the width."""
         from ensemble.report.tables import show_table
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
 
 from ensemble.cli.context import Context
@@ -16,8 +15,8 @@ from ensemble.data.png import write_png
 from ensemble.errors import ConfigError
 from ensemble.folds.match import SAME_SCENE
 from ensemble.project import open_photographs
+from ensemble.report.fold_table import table_folds
 from ensemble.report.sheets import draw_suspects
-from ensemble.report.tables import Column, FittingTable, make_table
 from ensemble.vocabulary import counted
 
 _SHOWN = 5
@@ -78,7 +77,7 @@ def folds(
     ours = path == context.workspace.folds_file
     require_replaceable(path, made.folds, force=force, damaged_too=ours)
     write_folds(path, made.folds)
-    context.show(_table(made))
+    context.show(table_folds(made.folds, made.traits))
     context.say(f"wrote {path}: digest {made.folds.digest()[:12]}")
     context.say(f"next: {following}")
 
@@ -123,16 +122,3 @@ def _audit(context: Context, photographs: Photographs, path: Path) -> None:
         say(f"next: {context.command('folds --force')}, or look at the picture and judge")
         raise typer.Exit(1)
     say(f"next: {context.command_after_folds()}")
-
-
-def _table(made: MadeFolds) -> FittingTable:
-    headings = ("fold", "photographs", "groups", "brightness", "colorfulness", "damaged")
-    columns = (Column(name, number=True, drop=drop) for drop, name in enumerate(headings))
-    table = make_table("folds", *columns)
-    for k in range(made.folds.n_folds):
-        ids = made.folds.validation(k)
-        bright, colorful, damaged = np.mean([made.traits[image_id] for image_id in ids], axis=0)
-        n_groups = len({made.folds.group_of[image_id] for image_id in ids})
-        cells = (k, len(ids), n_groups, f"{bright:.1f}", f"{colorful:.1f}", f"{damaged:.1%}")
-        table.add_row(*map(str, cells))
-    return table

@@ -34,7 +34,7 @@ def history(
 
         ens history --name submission --public 0.5762
     """
-    from ensemble.report.tables import Column, make_table
+    from ensemble.report.submission_table import table_submissions
     from ensemble.submission.history import (
         describe_agreement,
         measure_agreement,
@@ -52,22 +52,7 @@ def history(
         context.say(f"no submissions in {context.workspace.submissions}")
         context.say(f"next: {context.command('submit')}")
         return
-    table = make_table(
-        "submissions",
-        Column("name"),
-        Column("made", drop=2),
-        Column("expected", number=True),
-        Column("public", number=True),
-        Column("difference", number=True, drop=1),
-        Column("note", drop=3),
-    )
-    for one in found:
-        numbers = ["" if n is None else f"{n:.4f}" for n in (one.expected, one.public)]
-        both = all(numbers)
-        difference = f"{(one.public or 0) - (one.expected or 0):+.4f}" if both else ""
-        note = ", ".join(filter(None, (one.note, "replaced since" if one.replaced else "")))
-        table.add_row(one.name, one.made_at, *numbers, difference, note)
-    context.show(table)
+    context.show(table_submissions(found))
     agreement = measure_agreement(found)
     context.say(
         describe_agreement(agreement)

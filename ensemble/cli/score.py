@@ -13,7 +13,7 @@ from ensemble.data.pairs import MaskOf, differing_masks, drawn_masks, pair_loade
 from ensemble.data.tables import write_columns
 from ensemble.errors import ConfigError
 from ensemble.metric.score import TERMS, Score, mean_of, score_pairs
-from ensemble.report.tables import Column, make_table
+from ensemble.report.tables import Cell, Table, make_row, number_cell
 
 SHOWN = 5
 """Pictures listed of the worst, and of the best."""
@@ -64,10 +64,8 @@ def score(
     if as_json:
         context.say(json.dumps({"pictures": len(scores), "mean": mean}))
         return
-    columns = (Column(term, number=True) for term in mean)
-    table = make_table("", Column("pictures", number=True), *columns)
-    table.add_row(str(len(scores)), *_write(mean))
-    context.show(table)
+    row = make_row(number_cell(len(scores), "count"), *_write(mean))
+    context.show(Table("", ("pictures", *mean), [row]))
     if per_image is not None:
         ranked = sorted(scores, key=lambda name: scores[name].score)
         _show_some(context, "worst", {name: scores[name] for name in ranked[:SHOWN]})
@@ -76,15 +74,15 @@ def score(
 
 
 def _show_some(context: Context, title: str, scores: dict[str, Score]) -> None:
-    columns = (Column(term, number=True, drop=term != "score") for term in TERMS_SHOWN)
-    table = make_table(title, Column("picture"), *columns)
-    for name, found in scores.items():
-        table.add_row(name, *_write({term: found.as_dict()[term] for term in TERMS_SHOWN}))
-    context.show(table)
+    rows = [
+        make_row(name, *_write({term: found.as_dict()[term] for term in TERMS_SHOWN}))
+        for name, found in scores.items()
+    ]
+    context.show(Table(title, ("picture", *TERMS_SHOWN), rows, least=TERMS[::-1]))
 
 
-def _write(terms: dict[str, float]) -> list[str]:
-    return [f"{value:.6f}" for value in terms.values()]
+def _write(terms: dict[str, float]) -> list[Cell]:
+    return [Cell(f"{value:.6f}", value) for value in terms.values()]
 
 
 def _mask_of(masks: Path | None, inputs: Path | None) -> MaskOf:

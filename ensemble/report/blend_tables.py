@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from rich.text import Text
-
 from ensemble.metric.score import TERMS
-from ensemble.report.tables import Column, FittingTable, make_table
+from ensemble.report.tables import Cell, Table, make_row, number_cell
 
 Summary = Mapping[str, Any]
 """One stage of `scores.json`, see `ensemble.blending.summary`."""
 
+TERM_WORDS = {"ssim": "SSIM", "masked_ssim": "masked SSIM"}
+"""What the terms are called that are not called by their names."""
 
-def make_tables(found: Summary) -> list[FittingTable]:
-    """Make the tables of a stage: scores, folds, without each member, by views."""
-    tables = [_score_table(found)]
+
+def make_tables(found: Summary, *, without: Collection[str] = ()) -> Iterator[Table]:
+    """Make the tables of a stage: scores, folds, without each member, by views.
+
+    Rows of the names `without` are left out of the scores; so is what the blend loses without each
+    member: both stand in a table of members then.
+    """
+    stage, kept = found["stage"], found["kept"]
+    yield _table_scores(found, [row for row in found["rows"] if row["name"] not in without])
     if len(found["folds"]) > 1:
-        tables.append(_fold_table(found))
-    if found["leave_one_out"]:
-        tables.append(_ablation_table(found))
+        columns = ("blend", *(f"fold {fold}" for fold in found["folds"]))
+        rows = []
+        for row in found["rows"]:
+            scores = (number_cell(row["folds"][str(fold)]["score"]) for fold in found["folds"])
+            rows.append(make_row(row["name"], *scores, kept=row["name"] == kept))
+        yield Table(f"{stage}: score by fold", columns, rows, least=columns[:0:-1])
+    if found["leave_one_out"] and not without:
+        rows = [
+            make_row(row["member"], number_cell(row["score"]), number_cell(row["worth"], "gain"))
+            for row in found["leave_one_out"]
+        ]
+        caption = f"{stage}: the kept blend without each member"
+        yield Table(caption, ("without", "score", "loss"), rows, least=("score",))
     if len(found["views"]) > 1:
-        tables.append(_view_table(found))
-    return tables
+        rows = []
+        for row in found["views"]:
+            score, gain = number_cell(row["score"]), number_cell(row["gain"], "gain")
+            rows.append(make_row(row["views"], score, gain, _count(row["forward_passes"])))
+        columns = ("view", "score", "gain", "passes")
+        yield Table(f"{stage}: the kept blend by views", columns, rows, least=("passes", "score"))
+
+
+def list_terms(found: Summary) -> dict[str, str]:
+    """The terms of a stage by their names, and what they are called; the score is the last."""
+    terms = (*(name for name in TERMS if name in found["rows"][0]), "score")
+    return {term: TERM_WORDS.get(term, term) for term in terms}
 
 
 def list_sentences(found: Summary) -> list[str]:
@@ -31,56 +57,22 @@ def list_sentences(found: Summary) -> list[str]:
     return [*(verdict["sentence"] for verdict in found["judged"]), *found["notes"]]
 
 
-def _score_table(found: Summary) -> FittingTable:
-    terms = [*(name for name in TERMS if name in found["rows"][0]), "score"]
-    title = f"{found['stage']}: exact scores on {found['photographs']} photographs"
-    # The score stays, and what it is out of sample; the passes go first.
-    columns = [Column(name, True, 0 if name == "score" else 2) for name in terms]
-    last = [Column("cross-fitted", True, 1), Column("passes", True, 3)]
-    table = make_table(title, Column("blend"), *columns, *last)
-    best = max((row["score"] for row in found["rows"]), default=0.0)
-    for row in found["rows"]:
-        kept = row["name"] == found["kept"]
-        crossed = found["cross_fitted"].get(row["name"])
-        cells = [
-            _number(row[term], bold=term == "score" and row["score"] == best) for term in terms
-        ]
-        table.add_row(
-            f"{row['name']} (kept)" if kept else row["name"],
-            *cells,
-            _number(crossed["score"]) if crossed else "",
-            str(row["forward_passes"]),
-            style="green" if kept else "",
-        )
-    return table
+def _table_scores(found: Summary, chosen: Collection[Mapping[str, Any]]) -> Table:
+    terms = list_terms(found)
+    rows = []
+    for row in chosen:
+        crossed = number_cell(found["cross_fitted"].get(row["name"], {}).get("score"))
+        numbers = (*(number_cell(row[term]) for term in terms), crossed)
+        count, kept = _count(row["forward_passes"]), row["name"] == found["kept"]
+        rows.append(make_row(row["name"], *numbers, count, kept=kept))
+    *details, score = terms.values()
+    return Table(
+        f"{found['stage']}: exact scores on {found['photographs']:,} photographs",
+        ("blend", *details, score, "cross-fitted", "passes"),
+        rows,
+        least=("passes", *details[::-1], "cross-fitted"),
+    )
 
 
-def _fold_table(found: Summary) -> FittingTable:
-    folds = [str(fold) for fold in found["folds"]]
-    title = f"{found['stage']}: score by fold"
-    table = make_table(title, Column("blend"), *(Column(f"fold {k}", True, 1) for k in folds))
-    for row in found["rows"]:
-        table.add_row(row["name"], *(_number(row["folds"][fold]["score"]) for fold in folds))
-    return table
-
-
-def _ablation_table(found: Summary) -> FittingTable:
-    title = f"{found['stage']}: the kept blend without each member"
-    table = make_table(title, Column("without"), Column("score", True, 1), Column("loss", True))
-    for row in found["leave_one_out"]:
-        table.add_row(row["member"], _number(row["score"]), f"{row['worth']:+z.4f}")
-    return table
-
-
-def _view_table(found: Summary) -> FittingTable:
-    title = f"{found['stage']}: gain of each view in the kept blend"
-    numbers = [Column("score", True, 1), Column("gain", True), Column("forward passes", True, 2)]
-    table = make_table(title, Column("views"), *numbers)
-    for row in found["views"]:
-        gain = f"{row['gain']:+z.4f}"
-        table.add_row(row["views"], _number(row["score"]), gain, str(row["forward_passes"]))
-    return table
-
-
-def _number(value: float, *, bold: bool = False) -> Text:
-    return Text(f"{value:.4f}", "bold" if bold else "")
+def _count(number: int) -> Cell:
+    return number_cell(number, "count")

@@ -19,10 +19,12 @@ from ensemble.errors import DataError
 from ensemble.folds.sample import sample_groups
 from ensemble.parallel import Progress, map_with_bar, silent
 from ensemble.project import Project
+from ensemble.report.fold_table import table_folds
 from ensemble.report.holes import GOOD_IOU, measure_iou
-from ensemble.report.page import Cell, Picture, Table, embed, make_row, number_cell, render
+from ensemble.report.page import Picture, embed, render
 from ensemble.report.plots import Labels, Plot, draw_bars, draw_heat, draw_histogram, draw_hues
 from ensemble.report.steps import trace
+from ensemble.report.tables import Table, make_row, number_cell
 from ensemble.vocabulary import counted
 
 SIDE, GROUP_SIDE = 256, 144
@@ -82,6 +84,8 @@ def write_exploration(
     ids = sample_groups(folds.fold_of, folds.group_of, count=count, seed=seed)
     looks = map_with_bar(partial(_look, project), ids, what="looking", progress=progress)
     sizes = Counter(folds.group_of.values())
+    described = project.photographs.describe()
+    traits = dict(zip(project.competition.train_ids, described.traits, strict=True))
     height, width = project.competition.size
     n_test = len(project.competition.test_ids) if project.competition.has_test else 0
     return render(
@@ -96,7 +100,7 @@ def write_exploration(
         grouping=_say_grouping(list(sizes.values())),
         sizes=_table_sizes(list(sizes.values())),
         groups=_show_groups(project, sizes),
-        balance=_table_balance(project),
+        balance=table_folds(folds, traits),
         findings=findings,
         suspects=_list_suspects(project, looks),
     )
@@ -233,26 +237,6 @@ def _show_groups(project: Project, sizes: Mapping[str | int, int]) -> list[Group
         )
         for group in largest[:SHOWN_GROUPS]
     ]
-
-
-def _table_balance(project: Project) -> Table:
-    folds, image_ids = project.folds, project.competition.train_ids
-    traits = dict(zip(image_ids, project.photographs.describe().traits, strict=True))
-    rows = []
-    for fold in range(folds.n_folds):
-        ids = folds.validation(fold)
-        bright, colorful, lost = np.mean([traits[image_id] for image_id in ids], axis=0).tolist()
-        cells = (
-            f"fold {fold}",
-            number_cell(len(ids), "count"),
-            number_cell(len({folds.group_of[image_id] for image_id in ids}), "count"),
-            Cell(f"{bright:.1f}", bright),
-            Cell(f"{colorful:.1f}", colorful),
-            number_cell(lost, "share"),
-        )
-        rows.append(make_row(*cells))
-    columns = ("fold", "photographs", "groups", "brightness", "colorfulness", "lost")
-    return Table("Each fold: counts and means", columns, rows)
 
 
 def _list_suspects(project: Project, looks: Sequence[Look]) -> list[Outlined]:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ensemble.composition.recipe import Recipe
-from ensemble.metric.score import STAGE_TERMS, TERMS, weigh
+from ensemble.metric.score import TERMS, weigh
 from ensemble.parallel import Progress, silent
 from ensemble.project import Project
-from ensemble.report.blend_tables import Summary, list_sentences
-from ensemble.report.page import Cell, Table, make_row, number_cell, render, write_number
+from ensemble.report.blend_tables import (
+    TERM_WORDS,
+    Summary,
+    list_sentences,
+    list_terms,
+    make_tables,
+)
+from ensemble.report.page import render
 from ensemble.report.plots import Plot, draw_ladder
 from ensemble.report.search import plot_search
 from ensemble.report.status import judge_submission
 from ensemble.report.steps import INPUT, SLIDES_WAY, Climb, Shown, climb
+from ensemble.report.submission_table import table_submissions
+from ensemble.report.tables import Cell, Table, make_row, number_cell, write_number
 from ensemble.report.training import list_trainings, plot_trainings
-from ensemble.submission.history import read_expected, read_history
+from ensemble.submission.history import Sent, read_expected, read_history
 from ensemble.vocabulary import STAGES, VIEWS, Stage
 
 HUE_HEIGHT = 48
 EDITED = "The recipe was changed by hand since: these are the scores of the one before."
-TERM_WORDS = dict(zip(TERMS, ("SSIM", "masked SSIM", "hue"), strict=True))
 
 
 class Headline(NamedTuple):
@@ -83,18 +90,23 @@ def write_results(
         StaleArtefactError: They were made from something else.
     """
     found = climb(project, recipe, count=photographs, progress=progress) if photographs else None
-    edited = read_expected(project.workspace, recipe) is None
+    workspace = project.workspace
+    edited = read_expected(workspace, recipe) is None
     headline = _make_headline(summaries, edited=edited)
+
+    def judge(sent: Sent) -> str:
+        return judge_submission(project, recipe, workspace.submission_file(sent.name))
+
     page = render(
         "results.html",
-        title=project.workspace.root.resolve().name,
+        title=workspace.root.resolve().name,
         headline=headline,
         ladder=_make_ladder(found) if found else None,
         photographs=_list_photographs(found, size=project.competition.size) if found else (),
         stages=[_collect_stage(project, recipe, summaries[stage]) for stage in STAGES],
         trainings=list_trainings(project),
         curves=list(plot_trainings(project)),
-        submissions=_list_submissions(project, recipe),
+        submissions=table_submissions(read_history(workspace), judge),
         composition=_list_composition(recipe),
         recipe=recipe.to_json(),
     )
@@ -149,7 +161,7 @@ def _make_ladder(found: Climb) -> tuple[Plot, Table]:
         [r.gain.error if math.isfinite(r.gain.error) else 0.0 for r in found.rungs if r.gain],
         text=f"The score rises from {first.score:.4f}, {first.name}, to {last.score:.4f}.",
     )
-    columns = ("step", *TERM_WORDS.values(), "score", "gain")
+    columns = ("step", *(TERM_WORDS.get(term, term) for term in TERMS), "score", "gain")
     caption = f"Each step adds to the one above; {len(found.shown):,} photographs"
     return plot, Table(caption, columns, rows)
 
@@ -157,60 +169,18 @@ def _make_ladder(found: Climb) -> tuple[Plot, Table]:
 def _collect_stage(project: Project, recipe: Recipe, found: Summary) -> StageResults:
     stage: Stage = found["stage"]
     storage = project.config.blend.storage or project.workspace.study_file
+    members = {member.name for member in project.members(stage)}
     return StageResults(
         stage,
-        tuple(_make_tables(project, recipe, found)),
+        (_table_members(project, recipe, found), *make_tables(found, without=members)),
         list_sentences(found),
         tuple(plot_search(storage, found["study"], stage=stage)),
     )
 
 
-def _make_tables(project: Project, recipe: Recipe, found: Summary) -> Iterator[Table]:
-    stage: Stage = found["stage"]
-    terms = (*STAGE_TERMS[stage], "score")
-    words = [TERM_WORDS.get(term, term) for term in terms]
-    yield _table_members(project, recipe, found)
-    members = {member.name for member in project.members(stage)}
-    rows = [
-        make_row(
-            row["name"],
-            *(number_cell(row[term]) for term in terms),
-            number_cell(found["cross_fitted"].get(row["name"], {}).get("score")),
-            number_cell(row["forward_passes"], "count"),
-            kept=row["name"] == found["kept"],
-        )
-        for row in found["rows"]
-        if row["name"] not in members
-    ]
-    caption = f"Blends, scored on {found['photographs']:,} photographs"
-    yield Table(caption, ("blend", *words, "cross-fitted", "passes"), rows)
-    folds = [str(fold) for fold in found["folds"]]
-    if len(folds) > 1:
-        rows = [
-            make_row(
-                row["name"],
-                *(number_cell(row["folds"][fold]["score"]) for fold in folds),
-                kept=row["name"] == found["kept"],
-            )
-            for row in found["rows"]
-        ]
-        yield Table("Score by fold", ("blend", *(f"fold {fold}" for fold in folds)), rows)
-    if len(found["views"]) > 1:
-        rows = [
-            make_row(
-                row["views"],
-                number_cell(row["score"]),
-                number_cell(row["gain"], "gain"),
-                number_cell(row["forward_passes"], "count"),
-            )
-            for row in found["views"]
-        ]
-        yield Table("The kept blend by views", ("view", "score", "gain", "passes"), rows)
-
-
 def _table_members(project: Project, recipe: Recipe, found: Summary) -> Table:
     stage: Stage = found["stage"]
-    terms = (*STAGE_TERMS[stage], "score")
+    terms = list_terms(found)
     blend = recipe.restoration if stage == "restoration" else recipe.colorization
     alone = {row["name"]: row for row in found["rows"]}
     worth = {row["member"]: row["worth"] for row in found["leave_one_out"]}
@@ -224,21 +194,8 @@ def _table_members(project: Project, recipe: Recipe, found: Summary) -> Table:
         share = number_cell(weight, "share", weight)
         cells: list[Cell | str] = [share, told, *numbers, gain]
         rows.append(make_row(member.name, member.kind, *cells, kept=weight > 0))
-    words = [TERM_WORDS.get(term, term) for term in terms]
-    columns = ("member", "kind", "weight", "view", *words, "gain in the blend")
+    columns = ("member", "kind", "weight", "view", *terms.values(), "gain in the blend")
     return Table("Members alone, and their part in the blend", columns, rows)
-
-
-def _list_submissions(project: Project, recipe: Recipe) -> Table:
-    workspace, rows = project.workspace, []
-    for sent in read_history(workspace):
-        path = workspace.submission_file(sent.name)
-        state = "replaced" if sent.replaced else judge_submission(project, recipe, path)
-        told = ", ".join(filter(None, [state, sent.note]))
-        numbers = map(number_cell, (sent.expected, sent.public))
-        rows.append(make_row(path.name, sent.made_at, told, *numbers))
-    columns = ("submission", "made", "state", "expected", "public")
-    return Table("Zips, with what was expected of them and what the board gave", columns, rows)
 
 
 def _list_composition(recipe: Recipe) -> Table:

@@ -1,4 +1,4 @@
-"""Tables that never cut a name and take nothing for markup: the one place that prints them.
+"""Tables for pages and for the terminal, where no name is cut and nothing taken for markup.
 
 Where the output is no terminal, a table takes the width it needs. In a terminal that is too
 narrow, whole columns are left out, the least important first, and named below the table.
@@ -6,16 +6,81 @@ narrow, whole columns are left out, the least important first, and named below t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from ensemble.errors import printable
 
 _WIDEST = 10_000
+
+
+class Cell(NamedTuple):
+    """One cell of a table: its text, what its column is sorted by, and a bar's length, 0..1."""
+
+    text: str
+    value: float | str
+    share: float | None = None
+
+
+class Row(NamedTuple):
+    """One row of a table; `kept` marks the one that counts."""
+
+    cells: tuple[Cell, ...]
+    kept: bool
+
+
+class Table(NamedTuple):
+    """A table as pages and the terminal show it; the first cell of a row is its name."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    least: tuple[
+        str, ...
+    ] = ()  # columns that a narrow terminal may leave out, the first of them first
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers, and perhaps empty cells."""
+        return any(not isinstance(row.cells[column].value, str) for row in self.rows)
+
+
+def make_row(*cells: Cell | str, kept: bool = False) -> Row:
+    """A row of cells; a text is sorted by itself."""
+    return Row(tuple(one if isinstance(one, Cell) else Cell(one, one) for one in cells), kept)
+
+
+def number_cell(
+    value: float | None,
+    style: Literal["score", "gain", "count", "share", "level"] = "score",
+    share: float | None = None,
+) -> Cell:
+    """A cell that is sorted by its number; None is empty, and sorted last."""
+    if value is None:
+        return Cell("", "")
+    return Cell(write_number(value, style), float(value), share)
+
+
+def write_number(value: float, style: str = "score") -> str:
+    """A number as pages show it, with a true minus sign.
+
+    >>> write_number(0.57123), write_number(-0.0123, "gain"), write_number(0.251, "share")
+    ('0.5712', '−0.0123', '25.1 %')
+    >>> write_number(-0.00001, "gain")
+    '+0.0000'
+    """
+    formats = {
+        "score": "{:.4f}",
+        "gain": "{:+z.4f}",
+        "count": "{:,.0f}",
+        "share": "{:.1%}",
+        "level": "{:.1f}",
+    }
+    return formats[style].format(value).replace("-", "−").replace("%", " %")
 
 
 @dataclass(frozen=True)
@@ -27,7 +92,7 @@ class Column:
     drop: int = 0  # 0 is never left out; of the others the highest goes first, of equals the last
 
 
-class FittingTable(Table):
+class FittingTable(RichTable):
     """A table of rich that knows which of its columns may go."""
 
     drops: list[int]  # `Column.drop` of each column
@@ -53,13 +118,10 @@ def make_table(title: str, *columns: Column) -> FittingTable:
     return table
 
 
-def show_table(console: Console, table: FittingTable) -> None:
-    """Print a table, see above.
-
-    Args:
-        console: Where to.
-        table: Its columns are taken out if they have to go.
-    """
+def show_table(console: Console, table: Table | FittingTable) -> None:
+    """Print a table, see above; of one of rich the columns are taken out if they have to go."""
+    if isinstance(table, Table):
+        table = _for_terminal(table)
     if console.is_terminal:
         console.print(fit_table(table, console.width))
         if table.left_out:
@@ -81,7 +143,7 @@ def fit_table(table: FittingTable, width: int) -> FittingTable:
     return table
 
 
-def measure_width(table: Table) -> int:
+def measure_width(table: RichTable) -> int:
     """The characters that the columns of a table take if nothing is cut or wrapped."""
     console, titled = Console(width=_WIDEST), table.min_width
     table.min_width = None
@@ -93,3 +155,23 @@ def measure_width(table: Table) -> int:
 def plain(text: str) -> Text:
     """Text for a cell, as it is: brackets are no markup, control characters are shown."""
     return Text(printable(text))
+
+
+def _for_terminal(table: Table) -> FittingTable:
+    """The row that counts is marked in words, and minus signs are ASCII."""
+    found = make_table(
+        table.caption,
+        *(
+            Column(name, table.is_number(i), drop=_rank(name, table.least))
+            for i, name in enumerate(table.columns)
+        ),
+    )
+    for row in table.rows:
+        name, *texts = (cell.text.replace("−", "-") for cell in row.cells)
+        style = "green" if row.kept else ""
+        found.add_row(f"{name} (kept)" if row.kept else name, *texts, style=style)
+    return found
+
+
+def _rank(name: str, least: Sequence[str]) -> int:
+    return len(least) - least.index(name) if name in least else 0

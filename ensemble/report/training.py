@@ -8,8 +8,8 @@ from ensemble.checkpoint import METRICS
 from ensemble.data.tables import read_numbers
 from ensemble.members import Member
 from ensemble.project import Project
-from ensemble.report.page import Cell, Row, Table, make_row, number_cell
 from ensemble.report.plots import Labels, Plot, draw_lines
+from ensemble.report.tables import Row, Table, make_row, number_cell
 from ensemble.vocabulary import FULL, Fold
 
 Columns = Mapping[str, tuple[float, ...]]
@@ -66,5 +66,5 @@ def _describe(member: Member, fold: Fold, columns: Columns) -> Row:
         number_cell(None if best is None else best + 1, "count"),
         number_cell(None if best is None else scores[best]),
         number_cell(losses[-1] if losses else None),
-        Cell(f"{seconds / 60:.1f}", seconds),
+        number_cell(seconds / 60, "level"),
     )

@@ -51,6 +51,13 @@ class Sent:
         """The day and the minute."""
         return self.made[:16].replace("T", " ")
 
+    @property
+    def difference(self) -> float | None:
+        """Public less expected score, where both are known."""
+        if self.public is None or self.expected is None:
+            return None
+        return self.public - self.expected
+
 
 class Agreement(NamedTuple):
     """Public less expected score over the submissions that have both: mean, least and greatest.

@@ -258,7 +258,7 @@ def _read_recipe(path: Path) -> None:
 
 def _read_scores(path: Path) -> None:
     for stage in read_scores(path)["stages"].values():
-        make_tables(stage)
+        list(make_tables(stage))
         list_sentences(stage)
 
 

@@ -17,6 +17,7 @@ from ensemble.blending.tune import Settings, tune
 from ensemble.composition.recipe import SLIDES
 from ensemble.metric.score import weigh
 from ensemble.report.blend_tables import list_sentences, make_tables
+from ensemble.report.tables import show_table
 from tests.reference.evidence import ArrayEvidence
 
 
@@ -84,10 +85,19 @@ def test_the_tables_show_every_row_and_the_verdict(found):
     summary = found[3]
     console = Console(width=120, record=True, file=io.StringIO())
     for table in make_tables(summary):
-        console.print(table)
+        show_table(console, table)
     text = console.export_text()
     for row in summary["rows"]:
         assert f"{row['score']:.4f}" in text
     for words in ("(kept)", "score by fold", "without each member", "cross-fitted"):
         assert words in text
     assert list_sentences(summary)[0].count("the tuned blend: tuned on some groups") == 1
+
+
+def test_members_with_a_table_of_their_own_are_left_out(found):
+    summary = found[3]
+    scores = next(make_tables(summary, without=("a", "b")))
+    names = [row.cells[0].text for row in scores.rows]
+    assert names == [row["name"] for row in summary["rows"] if row["name"] not in "ab"]
+    captions = [table.caption for table in make_tables(summary, without=("a", "b"))]
+    assert "colorization: the kept blend without each member" not in captions

@@ -6,7 +6,17 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ensemble.report.tables import Column, fit_table, make_table, measure_width, plain, show_table
+from ensemble.report.tables import (
+    Column,
+    Table,
+    fit_table,
+    make_row,
+    make_table,
+    measure_width,
+    number_cell,
+    plain,
+    show_table,
+)
 
 NAME = "restoration-of-a-very-long-member-name"
 COLUMNS = (
@@ -78,3 +88,29 @@ def test_nothing_in_a_table_is_markup_or_obeyed() -> None:
 
 def test_names_of_files_are_no_markup() -> None:
     assert plain("[bold]a\x1b.png").plain == "[bold]a\\x1b.png"
+
+
+def test_a_table_of_a_page_is_printed_with_its_row_marked_and_its_least_columns_left_out() -> None:
+    rows = [
+        make_row("one", number_cell(0.5), number_cell(-0.0123, "gain"), "x"),
+        make_row("another", number_cell(None), number_cell(1.0, "gain"), "y", kept=True),
+    ]
+    table = Table("a caption", ("name", "score", "gain", "note"), rows, least=("note", "gain"))
+
+    def print_in(width: int) -> str:
+        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        show_table(console, table)
+        return console.file.getvalue()
+
+    wide = print_in(80)
+    for text in ("a caption", "one", "another (kept)", "0.5000", "-0.0123", "+1.0000"):
+        assert text in wide
+    assert "one (kept)" not in wide
+    assert "left out, for the width: note" in print_in(40).splitlines()
+    assert "left out, for the width: note, gain" in print_in(36).splitlines()
+
+
+def test_a_column_of_numbers_may_have_empty_cells() -> None:
+    rows = [make_row("a", number_cell(None), "x"), make_row("b", number_cell(1), "")]
+    table = Table("", ("name", "score", "note"), rows)
+    assert [table.is_number(i) for i in range(3)] == [False, True, False]
