@@ -27,6 +27,11 @@ def test_copies_within_a_group_are_one_observation():
     assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
 
 
+def test_a_photograph_counts_alike_in_groups_of_any_size():
+    found = measure_gain(np.full(9, 0.2), list("aabbbbbbc"), seed=0)
+    assert (found.low, found.high) == pytest.approx((0.2, 0.2))
+
+
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     covered = 0
     for seed in range(200):
@@ -89,15 +94,19 @@ def test_each_photograph_is_scored_by_what_never_saw_its_part(gray_evidence):
         assert np.array_equal(terms[part], by_choice[part])
 
 
-def chosen(gains):
-    """Choose among steps whose cross-fitted scores lie `gains` above the plain recipe's."""
+def chosen(gains, optimism=0.0):
+    """Choose among steps whose cross-fitted scores lie `gains` above the plain recipe's.
+
+    In sample each step gains as much more as `optimism` says.
+    """
     rng = np.random.default_rng(0)
     base = rng.uniform(0.3, 0.6, (80, 3))
     noise = rng.normal(0, 0.02, (80, 1))
     crossed = {name: base + noise + gain for name, gain in gains.items()}
+    inside = {name: terms + optimism for name, terms in crossed.items()}
     groups = [f"g{i}" for i in range(80)]
     return choose_step(
-        "colorization", {"plain": base, **crossed}, crossed, groups=groups, plain="plain", seed=0
+        "colorization", {"plain": base, **inside}, crossed, groups=groups, plain="plain", seed=0
     )
 
 
@@ -111,6 +120,13 @@ def test_the_simplest_convincing_step_is_kept():
 def test_the_second_step_is_compared_to_the_first_if_that_was_kept():
     _, verdicts = chosen({"one": 0.1, "two": 0.1})
     assert [one.against for one in verdicts] == ["the plain", "the one"]
+
+
+def test_two_steps_are_compared_as_they_were_cross_fitted():
+    kept, verdicts = chosen({"one": 0.1, "two": 0.25}, optimism=0.4)
+    assert kept == "two"
+    assert verdicts[1].cross_fitted.gain == pytest.approx(0.15)
+    assert verdicts[1].in_sample == pytest.approx(0.15)
 
 
 def test_the_verdict_is_one_sentence():

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ensemble.blending import evidence as collecting
 from ensemble.blending.candidate import Candidate, score_exactly
-from ensemble.blending.decide.ablation import ablate
+from ensemble.blending.decide.ablation import _drop_each_member, ablate
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.errors import MissingArtefactError
 from ensemble.metric.score import gray_score, score, weigh
+from ensemble.vocabulary import VIEWS
 from tests.reference.evidence import ArrayEvidence
 
 
@@ -67,6 +70,23 @@ def test_ablation_leaves_out_each_member_and_adds_one_view_after_another(gray_ev
         "identity+hflip": 6,
     }
     assert np.array_equal(found.views["identity"][1], due[1])
+
+
+def test_members_may_have_different_views(gray_evidence):
+    both = ("identity", "hflip")
+    views = {"a": both, "b": both[:1]}
+    evidence = replace(gray_evidence(), views=views)
+    blend = Candidate(StageRecipe.mean_of(views), Composition(hue="none"))
+    found = ablate(evidence, blend, evidence.image_ids).views
+    assert {name: passes for name, (passes, _) in found.items()} == {
+        "identity": 2,
+        "identity+hflip": 3,
+    }
+
+
+def test_the_last_member_with_pictures_cannot_be_left_out():
+    recipe = StageRecipe(weights={"a": 0.5, "hues": 0.5}, views=dict.fromkeys(("a", "hues"), VIEWS))
+    assert set(_drop_each_member(Candidate(recipe), frozenset({"hues"}))) == {"hues"}
 
 
 def test_the_only_member_cannot_be_left_out(gray_evidence):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +18,17 @@ from ensemble.blending.decide.shortlist import (
     TUNED_COMPOSITION,
     Shortlist,
     decode_for_minimum_risk,
+    list_finalists,
+    make_shortlist,
+    rank_compositions,
 )
+from ensemble.blending.search import SearchResult
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.statistics import objective as estimating
+from ensemble.blending.statistics.objective import Objective
+from ensemble.blending.statistics.sampling import Plan
 from ensemble.blending.tune import Settings, tune
-from ensemble.composition.recipe import Composition
+from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.metric.score import weigh
 
 PLAIN_OPTIONS = Composition(hue="none")
@@ -114,6 +122,74 @@ def test_candidates_of_minimum_risk_have_several_pictures():
     assert len({one.key for one in listed}) == len(listed)
 
 
+def objective_of(evidence, **options):
+    ids = evidence.image_ids
+    return Objective(
+        evidence, space_of(evidence, **options), ids, plan=Plan.for_photographs(len(ids), seed=0)
+    )
+
+
+def test_a_part_is_fitted_to_its_own_photographs(gray_evidence):
+    """One member is right about the photographs of one fold, the other about the other's."""
+    evidence = gray_evidence(members=("a", "b"))
+    for image_id, member, view in evidence.predictions:
+        if evidence.folds[image_id] == "ab".index(member):
+            evidence.predictions[image_id, member, view] = evidence.subjects[image_id].target
+    objective = objective_of(evidence, minimum_risk=True)
+    for fold, right in enumerate("ab"):
+        rows = np.flatnonzero(np.array(list(evidence.folds.values())) == fold)
+        for step in (TUNED, MINIMUM_RISK):
+            assert module._fit(objective, step, SETTINGS, {}, rows).recipe.weights == {right: 1.0}
+
+
+def test_compositions_of_the_mean_are_ranked_on_some_rows(color_evidence):
+    evidence = color_evidence()
+    objective = objective_of(evidence, chroma=("mean", "preserving"), hue=("none", "score"))
+    orders = []
+    for rows in (np.arange(4), np.arange(4, 8)):
+        ranked = rank_compositions(objective, rows)
+        values = [objective.value(one, rows) for one in ranked]
+        assert values == sorted(values, reverse=True)
+        assert module._fit(objective, TUNED_COMPOSITION, SETTINGS, {}, rows) == ranked[0]
+        orders.append([one.key for one in ranked])
+    assert orders[0] != orders[1]
+    assert len(orders[0]) == 2 * (1 + 11) + 1  # weights of the prior, and the slides' composition
+    assert {one.composition.prior_weight for one in ranked} >= {0.0, 0.5, 1.0}
+
+
+def test_the_best_of_each_composition_is_scored_exactly():
+    """Estimates err by more between compositions than within one."""
+    space = SearchSpace(views=dict.fromkeys("ab", ("identity",)), hue=("none", "score"))
+    a = np.linspace(0.9, 0.1, 13).round(2)
+    moved = [
+        Candidate(StageRecipe(weights={"a": w, "b": 1 - w}, views=space.views)) for w in a.tolist()
+    ]
+    unmoved = [replace(one, composition=PLAIN_OPTIONS) for one in moved[:2]]
+    ranked = [(one, -float(place)) for place, one in enumerate([*moved, *unmoved])]
+    found = SearchResult(tuple(ranked), done=15, wanted=15)
+    estimates = SimpleNamespace(
+        space=space,
+        image_ids=("P",),
+        value=lambda one, rows: one.composition.prior_weight - (one.composition.hue == "none"),
+    )
+    steps = make_shortlist(estimates, found).steps
+    best, *others = rank_compositions(estimates, np.arange(1))
+    slides = Candidate(space.plain_mean().recipe, SLIDES)
+    singles = list(space.singles().values())
+    assert steps[TUNED_COMPOSITION] == (best, *others[:7], slides)
+    tuned = [*moved[:8], moved[0], unmoved[0], *singles, *steps[TUNED_COMPOSITION]]
+    assert steps[TUNED] == tuple(tuned)
+    finalists = list_finalists(estimates, found, np.arange(1))
+    assert finalists == [*moved[:3], unmoved[0], best]
+
+
+def test_photographs_are_spaced_out_evenly():
+    assert module._space_out(5) == [0, 1, 2, 3, 4]
+    few = module._space_out(1000)
+    assert (len(few), few[0], few[-1]) == (96, 0, 999)
+    assert set(np.diff(few)) == {10, 11}
+
+
 def test_force_tuned_overrides(color_evidence):
     evidence = color_evidence()
     settings = replace(SETTINGS, force_tuned=True)
@@ -152,13 +228,11 @@ def test_one_group_keeps_the_plain_mean(gray_evidence):
 
 
 def test_an_interrupted_search_keeps_the_best_so_far(gray_evidence, monkeypatch):
-    from ensemble.blending.statistics.objective import Objective
-
     evidence, calls = gray_evidence(), []
     real = Objective.value
 
     def interrupted(self, candidate, rows=None):
-        calls.append(candidate)
+        calls.append(rows)
         if len(calls) == 14:
             raise KeyboardInterrupt
         return real(self, candidate, rows)
@@ -168,6 +242,7 @@ def test_an_interrupted_search_keeps_the_best_so_far(gray_evidence, monkeypatch)
     assert result.found.missing == 12
     assert "Interrupted: 13 of 25 trials are done and the best so far is used" in result.notes[0]
     assert result.verdicts
+    assert max(Counter(rows.tobytes() for rows in calls if rows is not None).values()) < 25
 
 
 def test_an_interrupted_cross_fit_keeps_the_tuned_blend_and_says_so(gray_evidence, monkeypatch):

@@ -64,8 +64,7 @@ def _add_view_by_view(
     for count in range(1, len(every) + 1):
         chosen = every[:count]
         views = {
-            member: tuple(v for v in available[member] if v in chosen) or available[member][:1]
-            for member in recipe.weights
+            member: tuple(v for v in available[member] if v in chosen) for member in recipe.weights
         }
         one = StageRecipe(weights=recipe.weights, views=views, decode=recipe.decode)
         found[join_views(chosen)] = Candidate(one, blend.composition)
