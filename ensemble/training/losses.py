@@ -74,6 +74,8 @@ def masked_ssim(*, pred: Tensor, target: Tensor, lost_mask: Tensor) -> Tensor:
         # A crop of a white wall may be one level throughout, for which SSIM is 0 / 0.
         pred_range = (pred.amax((1, 2)) - pred.amin((1, 2))).clamp_min(1)  # (N,)
     picture = lost_mask.nonzero()[:, 0]  # (L,), the picture each lost pixel is of, in raster order
+    if len(picture) < WINDOW:
+        return torch.zeros_like(pred_range)
     inside = picture[: 1 - WINDOW] == picture[WINDOW - 1 :]  # (L - 6,)
     of = picture[: 1 - WINDOW][inside]  # (K,), the picture of each window
     value = _ssim_of_windows(

@@ -15,14 +15,18 @@ from ensemble.training.losses import correlation, histogram_loss, hole_loss, mas
 
 @pytest.fixture
 def pictures() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Two low-contrast preds, their targets, and holes of different size; the second of 7 px."""
+    """Two low-contrast preds, their targets, and holes of different size; the second of 7 px.
+
+    One lost pixel of each pred lies beyond all of its target.
+    """
     rng = np.random.default_rng(0)
-    target = rng.integers(0, 256, (2, 20, 17))
+    target = rng.integers(0, 200, (2, 20, 17))
     pred = np.clip(target * 0.4 + 90 + rng.normal(0, 20, target.shape), 0, 255).round()
     masks = np.zeros(target.shape, bool)
     masks[0, 3:12, 5:16] = rng.random((9, 11)) < 0.8
     masks[1, 4, 5:12] = True
     pred = np.where(masks, pred, target)
+    masks[0, 4, 5], pred[:, 4, 5] = True, 255
     return torch.from_numpy(pred), torch.from_numpy(target).double(), torch.from_numpy(masks)
 
 
@@ -62,6 +66,22 @@ def test_masked_ssim_of_a_crop_that_is_one_level_is_finite() -> None:
     assert torch.isfinite(gradient).all()
 
 
+def test_masked_ssim_of_fewer_pixels_than_a_window_is_nothing_to_learn_from(pictures) -> None:
+    pred, target, masks = pictures
+    due = masked_ssim(pred=pred, target=target, lost_mask=masks)
+    few = torch.zeros_like(masks)
+    few[:, 5, 3:6] = True
+    pred.requires_grad_()
+    for mask, value in ((torch.stack([masks[0], few[1]]), due[0]), (few, torch.zeros(()))):
+        found = masked_ssim(pred=pred, target=target, lost_mask=mask)
+        assert found.detach().tolist() == [float(value), 0]
+    found = masked_ssim(pred=pred, target=target, lost_mask=torch.stack([masks[0], few[1]]))
+    (gradient,) = torch.autograd.grad(found.sum(), pred)
+    assert torch.isfinite(gradient).all()
+    assert gradient[0].any()
+    assert not gradient[1].any()
+
+
 def test_masked_ssim_rises_along_its_gradient(pictures) -> None:
     pred, target, masks = pictures
     pred.requires_grad_()
@@ -88,6 +108,7 @@ def test_hole_loss_counts_the_hole_and_its_rim_alone() -> None:
     assert float(hole_loss(near, target, mask, l1=1, mse=0)) == pytest.approx(9 / 81)
     assert float(hole_loss(near, target, mask, l1=0, mse=1)) == pytest.approx(1.0)
     assert float(hole_loss(far, target, mask, l1=1, mse=1)) == 0
+    assert float(hole_loss(far, target, torch.zeros_like(mask), l1=1, mse=1)) == 0
 
 
 def _holes() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
