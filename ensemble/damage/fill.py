@@ -87,7 +87,8 @@ def _rows(damaged: Gray, lost_mask: Mask) -> Gray:
 
     At the picture's border the nearest known pixel of the row is repeated.
     """
-    filled, cut, empty = damaged.copy(), lost_mask.any(axis=1), lost_mask.all(axis=1)
+    filled, empty = damaged.copy(), lost_mask.all(axis=1)
+    cut = lost_mask.any(axis=1) & ~empty
     filled[cut] = _join_ends(damaged[cut], lost_mask[cut])
     if empty.any():
         filled[empty] = _METHODS["spline"](damaged, lost_mask)[empty]
@@ -101,12 +102,11 @@ def _join_ends(damaged: Gray, lost_mask: Mask) -> Gray:
     right = np.minimum.accumulate(np.where(lost_mask, width, x)[:, ::-1], axis=1)[:, ::-1]
     start, end = np.where(left < 0, right, left), np.where(right == width, left, right)
     first, last = (
-        np.take_along_axis(damaged, side.clip(0, width - 1), axis=1).astype(np.float64)
-        for side in (start, end)
+        np.take_along_axis(damaged, side, axis=1).astype(np.float64) for side in (start, end)
     )
     # Of integers, so that the line is the same from both sides to the last bit.
     line = (first * (end - x) + last * (x - start)) / np.maximum(end - start, 1)
-    line = np.where(start == end, first, line).clip(0, 255)
+    line = np.where(start == end, first, line)
     return np.where(lost_mask, np.rint(line).astype(np.uint8), damaged)
 
 
