@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from ensemble.blending.evidence import ArchivedEvidence, fit_priors
 from ensemble.blending.space import SearchSpace
 from ensemble.blending.tune import Settings, tune
 from ensemble.composition.blend import blend_gray
-from ensemble.composition.hue_prior import HuePrior, count_inner_hues, gray_statistics
+from ensemble.composition.hue_prior import HuePrior, count_inner_hues
 from ensemble.composition.recipe import Composition, StageRecipe
 from ensemble.damage.locate import locate_hole
 from ensemble.oof.collect import collect
 from ensemble.oof.predictions import ArchivedPredictions
+from ensemble.oof.priors import Priors
 from ensemble.project import Project
 from ensemble.provenance import restoration_for
 from ensemble.vocabulary import VIEWS
@@ -112,11 +114,14 @@ def test_of_one_picture_no_way_to_blend_chroma_is_searched(collected, monkeypatc
 
 
 def test_a_prior_sees_nothing_of_its_own_fold(project):
-    priors = fit_priors(project, (0, 1))
+    unfitted = Priors(encoder=SimpleNamespace(describe=lambda gray: (gray[5] / 9.0,)))
+    priors = fit_priors(project, (0, 1), unfitted)
+    assert priors.encoder is unfitted.encoder
     for fold in (0, 1):
         seen = [project.competition.target(i) for i in project.folds.training(fold)]
+        kinds = zip(*(unfitted.describe(luma(target)) for target in seen), strict=True)
         due = HuePrior.fit(
-            statistics=[np.stack([gray_statistics(luma(target)) for target in seen])],
+            statistics=[np.stack(kind) for kind in kinds],
             histograms=np.stack([count_inner_hues(target) for target in seen]),
         )
         for name, array in due.to_arrays().items():

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from scipy.ndimage import laplace, sobel
 from sklearn.linear_model import Ridge
 
 from ensemble.arrays import Gray, luma
@@ -15,6 +16,7 @@ from ensemble.composition.hue_prior import (
     RANK,
     HuePrior,
     _count_patterns,
+    _measure_directions,
     count_inner_hues,
     gray_statistics,
     share_extremes,
@@ -187,6 +189,30 @@ def test_statistics_tell_up_from_down_and_flat_from_textured(gray: Gray) -> None
     known = gray_statistics(gray)
     for other in (gray[::-1], cv2.GaussianBlur(gray, (0, 0), 2), 255 - gray):
         assert np.abs(gray_statistics(np.ascontiguousarray(other)) - known).max() > 0.1
+
+
+def test_statistics_begin_with_brightness_and_texture() -> None:
+    gray = luma(skimage.data.astronaut())[:256, 128:384].copy()
+    gray[0] = np.arange(256) % 3
+    gray[1] = 255 - gray[0]
+    shares = [np.mean(gray // 8 == level) for level in range(32)]
+    shares += [np.mean(gray == 0), np.mean(gray <= 2), np.mean(gray == 255), np.mean(gray >= 253)]
+    bright = (gray / 255).reshape(8, 32, 8, 32).mean((1, 3))
+    edges = np.abs(laplace(gray / 255, mode="reflect"))
+    rough = np.log(1e-3 + edges.reshape(4, 64, 4, 64).mean((1, 3)))
+    sides = [np.hsplit((cells + np.fliplr(cells)) / 2, 2)[0].ravel() for cells in (bright, rough)]
+    overall = [np.log(1e-3 + edges.mean()), np.mean(edges < 1.5 / 255)]
+    due = np.concatenate([np.sqrt(shares), *sides, overall])
+    assert gray_statistics(gray)[: len(due)] == pytest.approx(due, abs=1e-5)
+
+
+def test_directions_are_those_of_the_gradient() -> None:
+    plane = np.random.default_rng(4).integers(0, 256, (20, 30)) / 256
+    down, across = (np.abs(sobel(plane, axis=axis, mode="mirror")) for axis in (0, 1))
+    slots = np.minimum(np.arctan2(down, across) // (np.pi / 8), 3)
+    strength = [np.hypot(down, across)[slots == slot].sum() for slot in range(4)]
+    due = np.log(1e-3 + np.array(strength) / 600)
+    assert _measure_directions(plane.astype(np.float32)) == pytest.approx(due, abs=1e-5)
 
 
 def test_patterns_are_local_binary_patterns_that_know_no_left_or_right() -> None:

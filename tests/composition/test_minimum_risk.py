@@ -30,21 +30,26 @@ def test_the_expected_ssim_is_scikit_images() -> None:
     assert value == pytest.approx(float(SHARES @ each), abs=1e-12)
 
 
+def _loss(pixels: torch.Tensor, answers: np.ndarray) -> torch.Tensor:
+    """The expected masked SSIM of (90,) pixels, by the term that networks learn."""
+    lost = torch.ones(3, 1, 92, dtype=torch.bool)
+    lost[..., :2] = False
+    known = torch.tensor([[0.0, 255.0]], dtype=torch.float64)  # they set the data range
+    picture = torch.cat([known, pixels[None]], dim=1).expand(3, 1, 92)
+    target = torch.cat([known.expand(3, 2), torch.tensor(answers)], dim=1)[:, None]
+    values = masked_ssim(pred=picture, target=target, lost_mask=lost)
+    return (values * torch.tensor(SHARES)).sum()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradient_is_that_of_the_loss(seed: int) -> None:
     """The reference is torch's automatic derivative of another implementation of the term."""
     pixels, answers = draw(seed)
     _, gradient = expected_ssim(pixels, answers, SHARES)
-    lost = torch.ones(3, 1, 92, dtype=torch.bool)
-    lost[..., :2] = False
-    known = torch.tensor([[0.0, 255.0]], dtype=torch.float64)  # they set the data range
-    moved = torch.tensor(pixels[None], requires_grad=True)
-    picture = torch.cat([known, moved], dim=1).expand(3, 1, 92)
-    target = torch.cat([known.expand(3, 2), torch.tensor(answers)[:, :]], dim=1)[:, None]
-    values = masked_ssim(pred=picture, target=target, lost_mask=lost)
-    (values * torch.tensor(SHARES)).sum().backward()
+    moved = torch.tensor(pixels, requires_grad=True)
+    _loss(moved, answers).backward()
     assert moved.grad is not None
-    reference = moved.grad.numpy()[0]
+    reference = moved.grad.numpy()
     np.testing.assert_allclose(gradient, reference, rtol=0, atol=1e-12 * np.abs(reference).max())
 
 
@@ -77,6 +82,27 @@ def test_it_agrees_better_with_all_than_their_mean_does() -> None:
         assert np.abs(found - mean).max() <= 2 * RATE * STEPS
 
 
+def test_the_ascent_is_that_of_adam_within_black_and_white() -> None:
+    spots = 60.0 * (np.random.default_rng(3).random((3, 90)) < 0.3)
+    answers = np.hstack([spots[:, :45], 255 - spots[:, 45:]])
+    pictures, lost = pictures_of(answers)
+    shares = SHARES.astype(np.float32)
+    pixels = torch.tensor(weighted_mean(pictures, shares)[lost], dtype=torch.float64)
+    pixels.requires_grad_()
+    steps = torch.optim.Adam([pixels], lr=RATE, eps=1e-12, maximize=True)
+    beyond = [0, 0]
+    for _ in range(STEPS):
+        steps.zero_grad()
+        _loss(pixels, answers).backward()
+        steps.step()
+        with torch.no_grad():
+            beyond = np.add(beyond, [int((pixels < 0).sum()), int((pixels > 255).sum())])
+            pixels.clamp_(0, 255)
+    assert min(beyond) > 0
+    found = minimum_risk(pictures, shares, lost)[lost]
+    np.testing.assert_allclose(found, pixels.detach().numpy(), rtol=0, atol=1e-3)
+
+
 def test_one_of_two_that_is_likelier_is_followed() -> None:
     _, answers = draw(7, count=2)
     pictures, lost = pictures_of(answers)
@@ -98,7 +124,10 @@ def test_a_hole_smaller_than_a_window_has_the_mean() -> None:
     lost = np.zeros((10, 12), dtype=bool)
     lost[0, :6] = True
     shares = SHARES.astype(np.float32)
-    assert np.array_equal(minimum_risk(pictures, shares, lost), weighted_mean(pictures, shares))
+    mean = weighted_mean(pictures, shares)
+    assert np.array_equal(minimum_risk(pictures, shares, lost), mean)
+    lost[0, 6] = True
+    assert not np.array_equal(minimum_risk(pictures, shares, lost), mean)
 
 
 def test_pictures_of_two_shapes_are_refused() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from ensemble.composition.hue_prior import HuePrior, gray_statistics
+from ensemble.composition.hue_prior import HuePrior, gray_statistics, share_extremes
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.oof.priors import Priors, read_priors, write_priors
 
@@ -44,6 +46,24 @@ def test_the_digest_tells_priors_and_folds_apart():
 def test_the_mean_is_over_folds():
     each = [PRIORS.predict(fold, GRAYS[1]) for fold in (0, 3)]
     assert PRIORS.mean(GRAYS[1]) == pytest.approx((each[0] + each[1]) / 2)
+
+
+def test_what_an_encoder_tells_stands_beside_the_grays_own_statistics():
+    def encoder(name, digest):
+        return SimpleNamespace(
+            name=name, digest=digest, describe=lambda g: (g[0] / 9.0, g[1] / 7.0)
+        )
+
+    seen = encoder("net", "one")
+    kinds = [np.stack(kind) for kind in zip(*map(Priors({}, seen).describe, GRAYS), strict=True)]
+    fitted = HuePrior.fit(statistics=kinds, histograms=RNG.random((6, 180)))
+    priors, gray = Priors({0: fitted}, seen), GRAYS[2]
+    told = [gray_statistics(gray), gray[0] / 9.0, gray[1] / 7.0]
+    due = fitted.predict(told, share_extremes(gray))
+    assert np.array_equal(priors.predict(0, gray), due)
+    assert np.array_equal(priors.mean(gray), due)
+    others = [encoder("net", "two"), encoder("other", "one"), None]
+    assert len({priors.digest(), *(Priors({0: fitted}, one).digest() for one in others)}) == 4
 
 
 def test_none_are_there(tmp_path):

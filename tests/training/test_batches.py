@@ -13,7 +13,14 @@ from ensemble.damage.fill import fill_hole
 from ensemble.damage.locate import locate_hole
 from ensemble.errors import ConfigError
 from ensemble.project import Project
-from ensemble.training.batches import EpochKeys, Needs, Shape, TrainingBatches, ValidationBatches
+from ensemble.training.batches import (
+    EpochKeys,
+    Needs,
+    Shape,
+    TrainingBatches,
+    ValidationBatches,
+    _draw_window,
+)
 from ensemble.training.progress import Position, shuffle
 
 ALL = Needs(damage=True, fills=("spline", "rows"), depth=True, flips=True)
@@ -97,10 +104,18 @@ def test_a_crop_is_a_square_of_everything_around_a_lost_pixel(make_batches, side
         ]
         (y, x), *others = places
         assert not others
-        for name in ("lost_mask", "filled"):
+        for name in ("lost_mask", "filled", "depth"):
             part = getattr(whole, name)[row, y : y + size, x : x + size]
             assert torch.equal(part, getattr(cut, name)[row])
         assert cut.lost_mask[row].any()
+
+
+def test_a_lost_pixel_lies_in_the_middle_half_of_its_crop() -> None:
+    rng = np.random.default_rng(0)
+    places = {60 - _draw_window(rng, 20, 100, 60).start for _ in range(300)}
+    assert places == set(range(5, 15))
+    for at, starts in ((0, {0}), (99, {80})):
+        assert {_draw_window(rng, 20, 100, at).start for _ in range(30)} == starts
 
 
 def test_a_crop_without_damage_lies_anywhere(make_batches) -> None:

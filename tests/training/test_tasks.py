@@ -14,9 +14,10 @@ from ensemble.damage.bank import make_bank
 from ensemble.damage.fill import fill_hole
 from ensemble.inference.network import NetworkPredictor
 from ensemble.inference.predictor import Shown
+from ensemble.metric.score import gray_score
 from ensemble.networks.tensors import normalize
 from ensemble.project import Project
-from ensemble.training.batches import Batch, Shape, TrainingBatches, ValidationBatches
+from ensemble.training.batches import Batch, Case, Shape, TrainingBatches, ValidationBatches
 from ensemble.training.tasks.colorization import ColorizationTask, HistogramTask
 from ensemble.training.tasks.restoration import RestorationTask
 from ensemble.training.tasks.task import Task
@@ -113,7 +114,7 @@ def test_the_last_share_of_a_training_learns_the_masked_ssim(make_project: MakeP
         project = make_project(section="restoration", **settings)
         task = RestorationTask(project.members("restoration")[0], project.config)
         example = task.example(batch_of(project, task))
-        output = torch.linspace(-1, 1, 32).expand(8, 1, 32, 32)
+        output = torch.linspace(-3, 3, 32).expand(8, 1, 32, 32)
         return [float(task.loss(output, example, done=done)) for done in (0.0, 0.74, 0.75, 1.0)]
 
     before = losses(hole_loss=1.0)
@@ -127,9 +128,9 @@ def test_the_last_share_of_a_training_learns_the_masked_ssim(make_project: MakeP
     batch = batch_of(project, task)
     gray = luma(flipped(batch, batch.target.numpy()))
     mask = flipped(batch, batch.lost_mask.numpy())
-    level = (np.linspace(-1, 1, 32) * 0.225 + 0.5) * 255
+    level = (np.linspace(-3, 3, 32) * 0.225 + 0.5) * 255  # some are beyond black and white
     output = np.broadcast_to(level, gray.shape)
-    pasted = np.where(mask, output, gray)
+    pasted = np.where(mask, output.clip(0, 255), gray)
     ranges = np.ptp(pasted, axis=(1, 2))
     rows = zip(gray, pasted, mask, ranges, strict=True)
     ssim = [
@@ -153,6 +154,29 @@ def test_validation_shows_what_training_showed(make_project: MakeProject, monkey
         "ensemble.training.tasks.restoration.fill_in_ways", None
     )  # filled only once
     np.testing.assert_array_equal(task.shown_gray(sample, located), shown)
+
+
+def test_an_answer_is_pasted_into_the_located_hole_and_judged_in_the_true_one(
+    make_project: MakeProject,
+) -> None:
+    project = make_project(section="restoration")
+    task = RestorationTask(project.members("restoration")[0], project.config)
+    sample = project.competition.train_sample("TRAIN_00003")
+    located = np.roll(sample.lost_mask, 2, axis=1)
+    answer = np.random.default_rng(0).integers(0, 256, located.shape, dtype=np.uint8)
+    found = task.score(answer, Case(sample, sample.damaged, located))
+    due = gray_score(
+        pred=np.where(located, answer, sample.damaged),
+        target=luma(sample.target),
+        lost_mask=sample.lost_mask,
+    )
+    assert found == due.as_dict()
+
+
+def test_crops_and_flips_are_those_of_the_settings(make_project: MakeProject) -> None:
+    project = make_project(crop=16, flips=False)
+    task = RestorationTask(project.members("restoration")[0], project.config)
+    assert (task.needs.crop, task.needs.flips) == (16, False)
 
 
 def test_losses_of_restoration_add_up(make_project: MakeProject) -> None:
