@@ -276,6 +276,16 @@ def test_a_shortlist_is_narrowed_to_what_is_not_convincingly_worse():
     assert narrow.space is space
 
 
+def test_the_plain_mean_is_a_steps_best_where_no_candidate_is_better():
+    space = SearchSpace(views=dict.fromkeys("ab", ("identity",)))
+    plain, single = space.plain_mean(), space.singles()["a"]
+    listed = Shortlist(space, {TUNED: (single,)})
+    low, high = np.full((5, 3), 0.3), np.full((5, 3), 0.4)
+    for best, other in ((plain, single), (single, plain)):
+        terms = {best.key: high, other.key: low}
+        assert listed.choose_best("restoration", terms) == {TUNED: best}
+
+
 def test_narrowing_keeps_every_row_and_needs_fewer_scores(color_evidence, monkeypatch):
     options = {"chroma": ("mean", "preserving"), "hue": ("none", "score")}
     results, scored = [], []
