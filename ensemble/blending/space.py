@@ -190,8 +190,7 @@ class SearchSpace:
         chosen = params.get(f"views/{owner}")
         if chosen is None:
             return self.views[member]
-        kept = tuple(view for view in self.views[member] if view in chosen.split("+"))
-        return kept or self.views[member][:1]
+        return tuple(view for view in self.views[member] if view in chosen.split("+"))
 
     def _views_of(self, owner: str, recipe: StageRecipe) -> tuple[View, ...]:
         if owner != EVERY_MEMBER:

@@ -62,6 +62,19 @@ def test_rows_are_all_that_is_read_of_it(gray_evidence):
     assert whole.value(one, np.array([2, 3, 4])) == some.value(one)
 
 
+def test_a_calibration_on_other_photographs_is_not_used(color_evidence, monkeypatch):
+    monkeypatch.setattr(estimating, "CALIBRATED", 1)  # the first photograph
+    evidence = color_evidence()
+    space = SearchSpace(views=evidence.views, chroma=("mean", "median"), hue=("none", "score"))
+    objective = Objective(evidence, space, evidence.image_ids, plan=Plan())
+    mean, others = space.plain_mean(), np.arange(1, len(evidence.image_ids))
+    due = objective.estimate(mean, others).mean(axis=0)
+    assert objective.value(mean, others) == pytest.approx(float(weigh(evidence.stage, due)))
+    every = np.arange(len(evidence.image_ids))
+    due = objective.estimate(mean, every).mean(axis=0)
+    assert objective.value(mean) != pytest.approx(float(weigh(evidence.stage, due)), abs=1e-9)
+
+
 def test_threads_change_nothing(color_evidence, monkeypatch):
     values = set()
     for threads in (1, 2, 3):

@@ -89,10 +89,10 @@ class Objective:
 
     def _residual(self, options: Composition, rows: Rows) -> Terms:
         residuals = self._residuals.get(_calibration_key(options))
-        if residuals is None:
-            return np.zeros(len(TERMS))
         within = np.isin(self._calibrated, rows)
-        return np.asarray((residuals[within] if within.any() else residuals).mean(axis=0))
+        if residuals is None or not within.any():  # nothing of other photographs is used
+            return np.zeros(len(TERMS))
+        return np.asarray(residuals[within].mean(axis=0))
 
     def _estimate_blend(self, weights: list[float], rows: Rows, *, full: bool) -> Terms:
         """Terms of a linear blend; cached, because many options share one."""
