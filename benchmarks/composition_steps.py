@@ -19,7 +19,7 @@ from ensemble.inference.predictor import Shown
 from ensemble.oof.priors import Priors, open_encoder
 from ensemble.project import Project
 from ensemble.submission.chain import StageSource
-from ensemble.vocabulary import VIEWS
+from ensemble.vocabulary import FULL, VIEWS
 
 INPAINTING = ("spline",)
 RESTORERS = ("unet-efficientnet-b0", "unet-mobilenet-v2", "manet-efficientnet-b1")
@@ -123,7 +123,7 @@ def answers(
         pictures = []
         for image_id in project.competition.test_ids:
             gray, colors = chain.blend(step, image_id)
-            prior = priors.mean(gray)
+            prior = priors.predict(FULL, gray)
             options = step.composition
             pictures.append(compose_answer(colors, gray=gray, prior=prior, options=options))
         yield step, pictures

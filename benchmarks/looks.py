@@ -38,7 +38,7 @@ from ensemble.oof.priors import Priors, open_encoder
 from ensemble.project import Project
 from ensemble.report.sheets import draw_contact_sheet
 from ensemble.submission.chain import StageSource
-from ensemble.vocabulary import VIEWS
+from ensemble.vocabulary import FULL, VIEWS
 from ensemble.workspace import Workspace
 
 PHOTOGRAPHS = ("astronaut", "coffee")
@@ -83,9 +83,9 @@ def rows(project: Project, priors: Priors, target: Rgb, seed: int) -> list[list[
     )
     blend = blend_gray(recipe, said[0], hole)
     gray = compose_gray(blend=blend, damaged=damaged, lost_mask=hole, options=Composition())
-    prior = priors.mean(gray)
+    prior = priors.predict(FULL, gray)
     faded = stand_in(target, gray, share=FADED, blur=1 / 64)
-    both = colored(project, gray, range(len(priors.of_folds))), alone(faded)
+    both = colored(project, gray, range(project.folds.n_folds)), alone(faded)
     return [[damaged, *looks(colors, gray, prior), target] for colors in both]
 
 

@@ -65,7 +65,7 @@ class Workspace:
         self.oof = root / "oof"  # every cached out-of-fold prediction, the recipe and the studies
         self.submissions = root / "submissions"  # every zip that was built, with its manifest
         self.recipe_file = self.oof / "recipe.json"  # what `ens blend` decides
-        # the hue prior of each fold, which the recipe counts on
+        # the hue priors, of each fold and of all photographs, which the recipe counts on
         self.priors_file = self.oof / "priors.safetensors"
         # the exact scores behind the recipe, for `ens report`
         self.table_file = self.oof / "scores.json"

@@ -24,6 +24,7 @@ from ensemble.project import open_project
 from ensemble.provenance import read_recipe
 from ensemble.submission.chain import predict_test
 from ensemble.submission.submit import FULL_NOTE
+from ensemble.vocabulary import FULL
 from tests.reference.ens import Said
 from tests.reference.small import SMALL_RESTORER
 
@@ -259,7 +260,8 @@ def test_what_is_sent_is_what_was_scored(ens, finished, look, request):
     """A training photograph, submitted with its fold's networks, equals its out-of-fold answer."""
     project = open_project(finished)
     recipe = read_recipe(project)
-    priors = Priors({0: read_priors(project.workspace.priors_file)[0]})
+    own = read_priors(project.workspace.priors_file)[0]
+    priors = Priors({0: own, FULL: own})
     options = {
         "slides": SLIDES,
         "median": Composition(hue="natural", chroma="median", prior_weight=0.4),

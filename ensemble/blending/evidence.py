@@ -23,7 +23,7 @@ from ensemble.oof.predictions import RESTORED_VIEW, ArchivedPredictions, open_re
 from ensemble.oof.priors import Priors
 from ensemble.parallel import Advance, Result, count_cores
 from ensemble.project import Project
-from ensemble.vocabulary import Stage, View
+from ensemble.vocabulary import FULL, Fold, Stage, View
 
 PRIOR_SAMPLE = 2000
 
@@ -139,7 +139,7 @@ def map_photographs(
 
 
 def fit_priors(project: Project, folds: Sequence[int], unfitted: Priors = Priors()) -> Priors:
-    """Fit the hue prior of each fold to photographs that its networks learn from.
+    """Fit the hue prior of each fold to photographs that its networks learn from, and one to all.
 
     Up to `PRIOR_SAMPLE` photographs are read, whole groups drawn with the settings' seed. The
     validation photographs of a fold are left out of its prior. What describes a gray is that of
@@ -156,9 +156,10 @@ def fit_priors(project: Project, folds: Sequence[int], unfitted: Priors = Priors
     histograms, *statistics = (np.stack(arrays) for arrays in zip(*rows, strict=True))
     labels = np.array([fold_of[image_id] for image_id in ids])
 
-    def fit(fold: int) -> HuePrior:
-        learned = labels != fold
+    def fit(fold: Fold) -> HuePrior:
+        learned = labels >= 0 if fold == FULL else labels != fold
         known = [kind[learned] for kind in statistics]
         return HuePrior.fit(statistics=known, histograms=histograms[learned])
 
-    return replace(unfitted, of_folds={fold: fit(fold) for fold in folds})
+    every: tuple[Fold, ...] = (*folds, FULL)
+    return replace(unfitted, of_folds={fold: fit(fold) for fold in every})

@@ -1,4 +1,4 @@
-"""The hue prior of each fold, in one safetensors file beside the recipe."""
+"""The hue prior of each fold, and of all photographs, in one safetensors file beside the recipe."""
 
 from __future__ import annotations
 
@@ -20,34 +20,32 @@ from ensemble.files import atomic_path
 from ensemble.manifest import digest_bytes
 from ensemble.project import Project
 from ensemble.reading import read_bytes, shorten
+from ensemble.vocabulary import FULL, Fold
 
 if TYPE_CHECKING:
     from ensemble.networks.gray_encoder import GrayEncoder
 
 REMEDY = "run `ens blend` again"
 
-_KEY = re.compile(r"\d{1,3}\.\w+")
+_KEY = re.compile(rf"(\d{{1,3}}|{FULL})\.\w+")
 
 
 @dataclass(frozen=True)
 class Priors:
-    """The hue prior of each fold, fitted to the photographs that its networks learn from."""
+    """The hue prior of each fold, fitted to the photographs that its networks learn from.
 
-    of_folds: Mapping[int, HuePrior] = field(default_factory=dict)
+    That of `FULL` is fitted to all, for photographs that are in no fold: those of the test.
+    """
+
+    of_folds: Mapping[Fold, HuePrior] = field(default_factory=dict)
     encoder: GrayEncoder | None = None  # `[colorization] prior_encoder`
 
     def __bool__(self) -> bool:
         return bool(self.of_folds)
 
-    def predict(self, fold: int, gray: Gray) -> NDArray[np.float64]:
-        """The wanted histogram of a restored gray (H, W) uint8, as one fold has it: (180,)."""
+    def predict(self, fold: Fold, gray: Gray) -> NDArray[np.float64]:
+        """The wanted histogram of a restored gray (H, W) uint8, as one prior has it: (180,)."""
         return self.of_folds[fold].predict(self.describe(gray), share_extremes(gray))
-
-    def mean(self, gray: Gray) -> NDArray[np.float64]:
-        """The mean over the folds of `predict`."""
-        statistics, extremes = self.describe(gray), share_extremes(gray)
-        each = [prior.predict(statistics, extremes) for prior in self.of_folds.values()]
-        return np.mean(each, axis=0, dtype=np.float64)
 
     def describe(self, gray: Gray) -> tuple[NDArray[np.float64], ...]:
         """The statistics of a gray (H, W) uint8 that the priors know, each kind (F_k,)."""
@@ -64,8 +62,8 @@ class Priors:
         """The arrays to store, by fold and name, in this order."""
         return {
             f"{fold}.{name}": np.ascontiguousarray(array)
-            for fold, prior in sorted(self.of_folds.items())
-            for name, array in sorted(prior.to_arrays().items())
+            for fold in sorted(self.of_folds, key=str)
+            for name, array in sorted(self.of_folds[fold].to_arrays().items())
         }
 
 
@@ -85,7 +83,7 @@ def write_priors(path: Path, priors: Priors) -> None:
         save_file(priors.to_arrays(), temporary)
 
 
-def read_priors(path: Path) -> dict[int, HuePrior]:
+def read_priors(path: Path) -> dict[Fold, HuePrior]:
     """Read what `write_priors` wrote.
 
     MissingArtefactError without such a file, StaleArtefactError where it is damaged or of another
@@ -95,11 +93,13 @@ def read_priors(path: Path) -> dict[int, HuePrior]:
         stored = load(read_bytes(path))
         if any(not _KEY.fullmatch(key) for key in stored):
             raise ValueError(f"one of its keys is `{shorten(min(stored))}`")
-        by_fold: dict[int, dict[str, NDArray[Any]]] = {}
-        for key, array in stored.items():
+        by_fold: dict[Fold, dict[str, NDArray[Any]]] = {}
+        for key, array in sorted(stored.items()):
             fold, _, name = key.partition(".")
-            by_fold.setdefault(int(fold), {})[name] = array
-        return {fold: HuePrior.from_arrays(arrays) for fold, arrays in sorted(by_fold.items())}
+            by_fold.setdefault(FULL if fold == FULL else int(fold), {})[name] = array
+        if FULL not in by_fold:
+            raise ValueError("none is of all photographs")
+        return {fold: HuePrior.from_arrays(arrays) for fold, arrays in by_fold.items()}
     except MissingFileError:
         raise MissingArtefactError(f"`{path}` is not there; {REMEDY}") from None
     except Exception as error:  # safetensors raises more than its own

@@ -139,7 +139,7 @@ def predict_test(
     Each fold's restoration, blended and composed, feeds the same fold's colorization, as it did out
     of fold; the folds' blends, and if `full` those of the networks of all photographs, are then
     averaged and composed once. One fold's networks are in memory at a time. Where no member is
-    trained, the folds are alike and are predicted once. The hue priors of the folds are empty where
+    trained, the folds are alike and are predicted once. The hue priors are empty where
     no hue is moved. `advance` is called fold by fold.
 
     Raises:
@@ -195,7 +195,7 @@ def finish(recipe: Recipe, priors: Priors, image_id: str, frame: Frame, sums: Bl
     The hue `priors` of the folds are empty where no hue is moved.
     """
     gray = frame.restore(sums.gray / np.float32(sums.colors.folds))
-    prior = priors.mean(gray) if priors else None
+    prior = priors.predict(FULL, gray) if priors else None
     colors = replace(sums.colors, picture=frame.enlarge(sums.colors.picture))
     picture = compose_answer(colors, gray=gray, prior=prior, options=recipe.composition)
     return TestAnswer(image_id, frame.damaged, gray, picture)

@@ -54,7 +54,7 @@ LEAST_SIDE = 8
 class Chain:
     """All that answers a photograph, in memory: a recipe, and what predicts, fold by fold.
 
-    The hue priors of the folds are empty where no hue is moved; the networks have learned from
+    The hue priors are empty where no hue is moved; the networks have learned from
     squares of `size` pixels a side.
     """
 

@@ -20,7 +20,7 @@ from ensemble.oof.predictions import ArchivedPredictions
 from ensemble.oof.priors import Priors
 from ensemble.project import Project
 from ensemble.provenance import restoration_for
-from ensemble.vocabulary import VIEWS
+from ensemble.vocabulary import FULL, VIEWS
 
 RECIPE = StageRecipe(
     weights={"navier-stokes": 0.4, "telea": 0.6},
@@ -113,12 +113,14 @@ def test_of_one_picture_no_way_to_blend_chroma_is_searched(collected, monkeypatc
     assert len(spaces["colorization"].compositions()) == 6
 
 
-def test_a_prior_sees_nothing_of_its_own_fold(project):
+def test_a_prior_sees_nothing_of_its_own_fold_and_the_last_sees_all(project):
     unfitted = Priors(encoder=SimpleNamespace(describe=lambda gray: (gray[5] / 9.0,)))
     priors = fit_priors(project, (0, 1), unfitted)
     assert priors.encoder is unfitted.encoder
-    for fold in (0, 1):
-        seen = [project.competition.target(i) for i in project.folds.training(fold)]
+    learned = {k: project.folds.training(k) for k in (0, 1)} | {FULL: project.folds.image_ids}
+    assert priors.of_folds.keys() == learned.keys()
+    for fold, image_ids in learned.items():
+        seen = [project.competition.target(i) for i in image_ids]
         kinds = zip(*(unfitted.describe(luma(target)) for target in seen), strict=True)
         due = HuePrior.fit(
             statistics=[np.stack(kind) for kind in kinds],

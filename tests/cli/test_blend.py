@@ -62,7 +62,7 @@ def test_it_writes_the_recipe_the_scores_and_the_study(blend, workspace):
     project = Project.open(workspace, config)
     recipe = read_recipe(project)
     assert recipe.folds == (0, 1)
-    assert set(read_priors(workspace.priors_file)) == {0, 1}
+    assert set(read_priors(workspace.priors_file)) == {0, 1, "full"}
     scores = json.loads(workspace.table_file.read_text())["stages"]
     assert set(scores) == {"restoration", "colorization"}
     assert workspace.study_file.exists()

@@ -47,7 +47,7 @@ from ensemble.submission.history import describe_agreement, measure_agreement, r
 from ensemble.submission.zip import verify_zip
 from ensemble.training.job import JobFiles
 from ensemble.training.state import read_state
-from ensemble.vocabulary import HUE_BINS
+from ensemble.vocabulary import FULL, HUE_BINS
 from ensemble.workspace import Workspace
 from tests.fuzz.hunt import Parser
 from tests.fuzz.mutations import (
@@ -356,7 +356,7 @@ def _priors() -> bytes:
     """The shortest file: a byte a number."""
     rows = {"center": (N_STATISTICS,), "scale": (N_STATISTICS,), "slope": (N_STATISTICS, HUE_BINS)}
     shapes = {**rows, "mean": (HUE_BINS,), "correlation": ()}
-    return save({f"0.{name}": np.ones(shape, np.uint8) for name, shape in shapes.items()})
+    return save({f"{FULL}.{name}": np.ones(shape, np.uint8) for name, shape in shapes.items()})
 
 
 def _read_priors(path: Path) -> None:

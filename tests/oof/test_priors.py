@@ -8,6 +8,7 @@ import pytest
 from ensemble.composition.hue_prior import HuePrior, gray_statistics, share_extremes
 from ensemble.errors import MissingArtefactError, StaleArtefactError
 from ensemble.oof.priors import Priors, read_priors, write_priors
+from ensemble.vocabulary import FULL
 
 RNG = np.random.default_rng(0)
 GRAYS = RNG.integers(0, 256, (6, 24, 24), dtype=np.uint8)
@@ -20,20 +21,20 @@ def prior(seed: int) -> HuePrior:
     )
 
 
-PRIORS = Priors({0: prior(0), 3: prior(3)})
+PRIORS = Priors({0: prior(0), 3: prior(3), FULL: prior(9)})
 
 
 def test_priors_are_read_back_as_written(tmp_path):
     write_priors(tmp_path / "priors.safetensors", PRIORS)
     found = Priors(read_priors(tmp_path / "priors.safetensors"))
-    assert sorted(found.of_folds) == [0, 3]
+    assert set(found.of_folds) == {0, 3, FULL}
     assert found.digest() == PRIORS.digest()
     for fold in PRIORS.of_folds:
         assert np.array_equal(found.predict(fold, GRAYS[0]), PRIORS.predict(fold, GRAYS[0]))
 
 
 def test_the_digest_tells_priors_and_folds_apart():
-    one, other = PRIORS.of_folds.values()
+    one, other, _ = PRIORS.of_folds.values()
     digests = {
         PRIORS.digest(),
         Priors({0: one}).digest(),
@@ -43,9 +44,10 @@ def test_the_digest_tells_priors_and_folds_apart():
     assert len(digests) == 4
 
 
-def test_the_mean_is_over_folds():
-    each = [PRIORS.predict(fold, GRAYS[1]) for fold in (0, 3)]
-    assert PRIORS.mean(GRAYS[1]) == pytest.approx((each[0] + each[1]) / 2)
+def test_a_file_without_the_prior_of_all_photographs_is_refused(tmp_path):
+    write_priors(tmp_path / "priors.safetensors", Priors({0: prior(0)}))
+    with pytest.raises(StaleArtefactError, match="none is of all photographs.* run `ens blend`"):
+        read_priors(tmp_path / "priors.safetensors")
 
 
 def test_what_an_encoder_tells_stands_beside_the_grays_own_statistics():
@@ -61,7 +63,6 @@ def test_what_an_encoder_tells_stands_beside_the_grays_own_statistics():
     told = [gray_statistics(gray), gray[0] / 9.0, gray[1] / 7.0]
     due = fitted.predict(told, share_extremes(gray))
     assert np.array_equal(priors.predict(0, gray), due)
-    assert np.array_equal(priors.mean(gray), due)
     others = [encoder("net", "two"), encoder("other", "one"), None]
     assert len({priors.digest(), *(Priors({0: fitted}, one).digest() for one in others)}) == 4
 

@@ -26,6 +26,7 @@ from ensemble.submission.predict import (
     predict,
     predict_files,
 )
+from ensemble.vocabulary import FULL
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def recipe(project: Project) -> Recipe:
     prior = HuePrior.fit(
         statistics=[rng.random((9, N_STATISTICS))], histograms=rng.random((9, 180))
     )
-    priors = Priors({0: prior, 1: prior})
+    priors = Priors({0: prior, 1: prior, FULL: prior})
     write_priors(project.workspace.priors_file, priors)
     made_from = recipe_digests(project, project.all_members(), (0, 1), priors=priors.digest())
     recipe = Recipe(

@@ -25,6 +25,7 @@ from ensemble.provenance import read_recipe, recipe_digests, require_current_sub
 from ensemble.submission.chain import predict_test
 from ensemble.submission.submit import Mix, Submission, submit
 from ensemble.submission.zip import build_zip
+from ensemble.vocabulary import FULL
 from tests.conftest import UNTRAINED
 from tests.reference.score import literal_score
 
@@ -199,14 +200,14 @@ def test_a_recipe_tuned_with_other_views_or_another_locator_is_refused(project, 
 
 def test_a_recipe_tuned_with_other_priors_is_refused(project):
     prior = HuePrior.fit(statistics=[np.zeros((2, N_STATISTICS))], histograms=np.ones((2, 180)))
-    priors = Priors({0: prior, 1: prior})
+    priors = Priors({0: prior, 1: prior, FULL: prior})
     write_priors(project.workspace.priors_file, priors)
     recipe = write_recipe(project, composition=Composition())
     with pytest.raises(StaleArtefactError, match="tuned with other hue priors than those in"):
         read_recipe_priors(project, recipe)
     made_from = {**recipe.made_from, "priors": priors.digest()}
     recipe = write_recipe(project, composition=Composition(), made_from=made_from)
-    assert set(read_recipe_priors(project, recipe).of_folds) == {0, 1}
+    assert set(read_recipe_priors(project, recipe).of_folds) == {0, 1, FULL}
 
 
 def test_photographs_are_predicted_in_batches_and_each_hole_is_filled_once(
