@@ -11,8 +11,8 @@ from ensemble.report.tables import Cell, Table, make_row, number_cell
 Summary = Mapping[str, Any]
 """One stage of `scores.json`, see `ensemble.blending.summary`."""
 
-TERM_WORDS = {"ssim": "SSIM", "masked_ssim": "masked SSIM"}
-"""What the terms are called that are not called by their names."""
+TERM_WORDS = dict(zip(TERMS, ("SSIM", "masked SSIM", "hue"), strict=False))
+"""What the terms are called; one that is not here is called by its name."""
 
 
 def make_tables(found: Summary, *, without: Collection[str] = ()) -> Iterator[Table]:
