@@ -261,7 +261,6 @@ def test_what_is_sent_is_what_was_scored(ens, finished, look, request):
     project = open_project(finished)
     recipe = read_recipe(project)
     own = read_priors(project.workspace.priors_file)[0]
-    priors = Priors({0: own, FULL: own})
     options = {
         "slides": SLIDES,
         "median": Composition(hue="natural", chroma="median", prior_weight=0.4),
@@ -282,13 +281,13 @@ def test_what_is_sent_is_what_was_scored(ens, finished, look, request):
         project.members("colorization"),
         (0,),
         restoration=recipe.restoration,
-        priors=priors,
+        priors=Priors({0: own}),
     )
     image_ids = project.folds.validation(0)
     answers = predict_test(
         project,
         recipe.model_copy(update=update),
-        priors,
+        Priors({FULL: own}),
         image_ids=image_ids,
         advance=lambda _: None,
     )
