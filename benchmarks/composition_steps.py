@@ -16,7 +16,7 @@ from ensemble.composition.compose import compose_gray
 from ensemble.composition.recipe import SLIDES, Composition, StageRecipe
 from ensemble.config import Config
 from ensemble.inference.predictor import Shown
-from ensemble.oof.priors import Priors, open_encoder
+from ensemble.oof.priors import unfitted_priors
 from ensemble.project import Project
 from ensemble.submission.chain import StageSource
 from ensemble.vocabulary import FULL, VIEWS
@@ -118,7 +118,7 @@ def answers(
     Stage 2 is predicted once for each way of restoring, and serves every step after it.
     """
     chain = _Chain(project, views)
-    priors = fit_priors(project, chain.folds, Priors(encoder=open_encoder(project)))
+    priors = fit_priors(project, chain.folds, unfitted_priors(project))
     for step in steps:
         pictures = []
         for image_id in project.competition.test_ids:

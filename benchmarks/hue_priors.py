@@ -40,7 +40,7 @@ from ensemble.composition.hue_target import centered, hue_histogram, lift
 from ensemble.config import load_config
 from ensemble.networks.gray_encoder import GrayEncoder
 from ensemble.oof.archive import Archive
-from ensemble.oof.priors import Priors, open_encoder
+from ensemble.oof.priors import unfitted_priors
 from ensemble.project import Project
 from ensemble.workspace import Workspace
 
@@ -74,7 +74,7 @@ def of_network(project: Project, member: str, fold: int) -> Histograms:
 def guesses(project: Project, member: str, fold: int) -> dict[str, Histograms]:
     """By name, (N, 180) or (180,) for the validation photographs of a fold."""
     ids = project.folds.validation(fold)
-    priors = fit_priors(project, [fold], Priors(encoder=open_encoder(project)))
+    priors = fit_priors(project, [fold], unfitted_priors(project))
     ridge = centered(
         np.stack([priors.predict(fold, luma(project.competition.target(i))) for i in ids])
     )

@@ -34,7 +34,7 @@ from ensemble.config import load_config
 from ensemble.damage.draw import apply_damage, draw_damage
 from ensemble.damage.locate import locate_hole
 from ensemble.inference.predictor import Shown
-from ensemble.oof.priors import Priors, open_encoder
+from ensemble.oof.priors import Priors, unfitted_priors
 from ensemble.project import Project
 from ensemble.report.sheets import draw_contact_sheet
 from ensemble.submission.chain import StageSource
@@ -102,9 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     workspace = Workspace(options.work)
     project = Project.open(workspace, load_config(workspace.config_file))
-    priors = fit_priors(
-        project, range(project.folds.n_folds), Priors(encoder=open_encoder(project))
-    )
+    priors = fit_priors(project, range(project.folds.n_folds), unfitted_priors(project))
     pictures, captions = [], []
     for seed, name in enumerate(PHOTOGRAPHS):
         pictures += rows(project, priors, photograph(name, options.size), seed)

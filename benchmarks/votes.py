@@ -32,7 +32,7 @@ from ensemble.config import load_config
 from ensemble.damage.fill import fill_hole
 from ensemble.networks.build import load_network
 from ensemble.networks.tensors import denormalize, normalize
-from ensemble.oof.priors import Priors, open_encoder
+from ensemble.oof.priors import unfitted_priors
 from ensemble.project import Project
 from ensemble.workspace import Workspace
 
@@ -135,7 +135,7 @@ def main() -> None:
         fill_hole(project.competition.train_sample(i).damaged, project.photographs.located(i))
         for i in ids
     ]
-    fitted = fit_priors(project, [options.fold], Priors(encoder=open_encoder(project)))
+    fitted = fit_priors(project, [options.fold], unfitted_priors(project))
     prior = centered(np.stack([fitted.predict(options.fold, gray) for gray in grays]))
     seen = [project.competition.target(i) for i in project.folds.training(options.fold)]
     natural = float(np.mean([measure_chroma(one.astype(np.float32)) for one in seen]))

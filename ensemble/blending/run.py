@@ -21,7 +21,7 @@ from ensemble.files import atomic_write
 from ensemble.folds.sample import sample_groups
 from ensemble.members import Member
 from ensemble.oof.collect import collect, restore
-from ensemble.oof.priors import Priors, open_encoder, write_priors
+from ensemble.oof.priors import Priors, unfitted_priors, write_priors
 from ensemble.parallel import Advance, Progress, Say, silent
 from ensemble.project import Project
 from ensemble.provenance import check_sources, recipe_digest, recipe_digests
@@ -52,7 +52,7 @@ def run_blend(
     """
     check_sampler(settings.sampler)
     # What is refused is refused before minutes of tuning.
-    unfitted = Priors(encoder=open_encoder(project))
+    unfitted = unfitted_priors(project)
     lineup = choose_lineup(project, folds, names)
     say(f"folds: {', '.join(map(str, lineup.folds))}")
     for stage, chosen in lineup.members.items():

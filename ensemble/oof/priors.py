@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +67,14 @@ class Priors:
         }
 
 
-def open_encoder(project: Project) -> GrayEncoder | None:
-    """The encoder that ens.toml names for the priors, if it names one; raises as it does."""
+def unfitted_priors(project: Project) -> Priors:
+    """Priors of no fold, with the encoder that ens.toml names, if any; raises as it does."""
     name = project.config.colorization.prior_encoder
     if not name:
-        return None
+        return Priors()
     from ensemble.networks.gray_encoder import GrayEncoder
 
-    return GrayEncoder(name)
+    return Priors(encoder=GrayEncoder(name))
 
 
 def write_priors(path: Path, priors: Priors) -> None:
@@ -119,7 +119,8 @@ def read_recipe_priors(project: Project, recipe: Recipe) -> Priors:
     if recipe.composition.hue == "none":
         return Priors()
     path = project.workspace.priors_file
-    priors = Priors(read_priors(path), open_encoder(project))
+    of_folds = read_priors(path)
+    priors = replace(unfitted_priors(project), of_folds=of_folds)
     if recipe.made_from.get("priors") != priors.digest():
         raise StaleArtefactError(
             f"the recipe was tuned with other hue priors than those in `{path}`, or with other "

@@ -35,14 +35,15 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table as pages and the terminal show it; the first cell of a row is its name."""
+    """A table as pages and the terminal show it; the first cell of a row is its name.
+
+    A narrow terminal may leave out the columns `least`, the first of them first.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: Sequence[Row]
-    least: tuple[
-        str, ...
-    ] = ()  # columns that a narrow terminal may leave out, the first of them first
+    least: tuple[str, ...] = ()
 
     def is_number(self, column: int) -> bool:
         """Whether a column holds numbers, and perhaps empty cells."""

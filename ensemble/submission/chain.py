@@ -139,8 +139,8 @@ def predict_test(
     Each fold's restoration, blended and composed, feeds the same fold's colorization, as it did out
     of fold; the folds' blends, and if `full` those of the networks of all photographs, are then
     averaged and composed once. One fold's networks are in memory at a time. Where no member is
-    trained, the folds are alike and are predicted once. The hue priors are empty where
-    no hue is moved. `advance` is called fold by fold.
+    trained, the folds are alike and are predicted once. The hue priors are empty where no
+    hue is moved. `advance` is called fold by fold.
 
     Raises:
         MissingArtefactError: A checkpoint is missing.
@@ -192,7 +192,7 @@ def blend_fold(recipe: Recipe, source: FoldSource, batch: Batch) -> Iterator[Ble
 def finish(recipe: Recipe, priors: Priors, image_id: str, frame: Frame, sums: Blends) -> TestAnswer:
     """Compose a photograph's answer from its blends, summed over all folds.
 
-    The hue `priors` of the folds are empty where no hue is moved.
+    The hue `priors` are empty where no hue is moved.
     """
     gray = frame.restore(sums.gray / np.float32(sums.colors.folds))
     prior = priors.predict(FULL, gray) if priors else None

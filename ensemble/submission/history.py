@@ -128,11 +128,7 @@ def note_public(workspace: Workspace, name: str, public: float) -> Sent:
 
 def measure_agreement(history: Sequence[Sent]) -> Agreement | None:
     """Compare expected and public scores; None where no submission has both."""
-    pairs = [
-        (one.expected, one.public)
-        for one in history
-        if one.expected is not None and one.public is not None
-    ]
+    pairs = [(one.expected, one.public) for one in history if one.difference is not None]
     if not pairs:
         return None
     expected, public = np.array(pairs).T

@@ -54,8 +54,8 @@ LEAST_SIDE = 8
 class Chain:
     """All that answers a photograph, in memory: a recipe, and what predicts, fold by fold.
 
-    The hue priors are empty where no hue is moved; the networks have learned from
-    squares of `size` pixels a side.
+    The hue priors are empty where no hue is moved; the networks have learned from squares of `size`
+    pixels a side.
     """
 
     recipe: Recipe
